@@ -1,0 +1,1 @@
+"""Requests, replies, events and errors: plain immutable values, without I/O, clocks or ids."""
