@@ -1,0 +1,1 @@
+"""One request's life: authenticate, choose, attempt, record. The only orchestrator."""

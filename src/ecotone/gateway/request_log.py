@@ -1,0 +1,127 @@
+"""One row for each exchange: who asked what of whom, and what came of it. Metadata only, never content."""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from ecotone.storage.database import Database, DatabaseError, Migration
+
+MIGRATIONS = (
+    Migration(
+        "requests",
+        1,
+        """
+        create table requests (
+            id text primary key,
+            started_at_us integer not null,   -- Unix microseconds, UTC
+            principal text,                   -- null: the caller was not let in
+            operation text not null,          -- chat, completions, embeddings
+            asked text,                       -- the route or model that the client named
+            model text,                       -- the model that answered
+            endpoint text,                    -- where it ran
+            attempts integer not null,
+            stream integer not null,
+            status integer not null,          -- HTTP status the client got; 499: the client left first
+            error text,                       -- code of the error, also of one late in a stream
+            input_tokens integer,             -- null: unknown, here and below
+            output_tokens integer,
+            cached_input_tokens integer,
+            reasoning_tokens integer,
+            first_byte_us integer,            -- from the request's arrival to the first byte sent
+            duration_us integer not null
+        ) strict, without rowid;
+        create index requests_by_time on requests (started_at_us);
+        """,
+    ),
+)
+
+_QUEUE_MAX_ROWS = 200_000
+_FLUSH_INTERVAL_S = 0.1
+_RETRY_INTERVAL_S = 1.0
+
+
+class RequestRow(msgspec.Struct, frozen=True, array_like=True):
+    """The columns of `requests`, in their order."""
+
+    id: str
+    started_at_us: int
+    principal: str | None
+    operation: str
+    asked: str | None
+    model: str | None
+    endpoint: str | None
+    attempts: int
+    stream: bool
+    status: int
+    error: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cached_input_tokens: int | None
+    reasoning_tokens: int | None
+    first_byte_us: int | None
+    duration_us: int
+
+
+_INSERT = f"insert into requests values ({', '.join('?' * len(RequestRow.__struct_fields__))})"  # noqa: S608 - no input
+
+
+class RequestLog:
+    """Rows are taken at once and written by a thread of their own, many to a transaction.
+
+    While the disk refuses, rows wait (`queue_max` of them, the oldest are kept) and `trouble` tells why; those that
+    find the queue full are counted in `lost`.
+    """
+
+    def __init__(self, path: Path, *, queue_max: int = _QUEUE_MAX_ROWS) -> None:
+        self._queue_max = queue_max
+        self._path = path
+        self._rows: deque[RequestRow] = deque()
+        self._stop = threading.Event()
+        self.trouble: str | None = None
+        self.lost = 0
+        self._thread = threading.Thread(target=self._write, name="request-log", daemon=True)
+        self._thread.start()
+
+    def add(self, row: RequestRow) -> None:
+        if len(self._rows) < self._queue_max:
+            self._rows.append(row)
+        else:
+            self.lost += 1
+
+    def close(self) -> None:
+        """Write what is left and stop."""
+        self._stop.set()
+        self._thread.join()
+
+    @contextmanager
+    def _database(self) -> Iterator[Database]:
+        database = Database(self._path)
+        try:
+            yield database
+        finally:
+            database.close()
+
+    def _write(self) -> None:
+        with self._database() as database:
+            while True:
+                last = self._stop.wait(_FLUSH_INTERVAL_S if self.trouble is None else _RETRY_INTERVAL_S)
+                self._flush(database)
+                if last:
+                    return
+
+    def _flush(self, database: Database) -> None:
+        rows = [self._rows.popleft() for _ in range(len(self._rows))]
+        if not rows:
+            return
+        try:
+            with database.transaction():
+                database.execute_many(_INSERT, map(msgspec.structs.astuple, rows))
+        except DatabaseError as error:
+            self.trouble = error.message
+            self._rows.extendleft(reversed(rows))
+        else:
+            self.trouble = None

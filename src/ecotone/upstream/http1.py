@@ -1,0 +1,348 @@
+"""HTTP/1.1 to plain-text servers next door, on the event loop itself.
+
+Servers on this machine or this network are where Ecotone's own share of the latency shows. A client in another
+thread costs two thread switches an exchange; this one costs none (measured: docs/decisions/0001-http-client.md).
+Parsing is httptools'. TLS, HTTP/2 and proxies are not here: `ecotone.upstream.http` takes those elsewhere.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+import httptools
+
+from ecotone.upstream.timeouts import Timeouts
+from ecotone.values.errors import UpstreamCut, UpstreamError, UpstreamMalformed, UpstreamTimeout, UpstreamUnreachable
+
+_BUFFER_MAX_BYTES = 256 * 1024
+_HEAD_MAX_BYTES = 64 * 1024
+_IDLE_MAX_S = 50.0
+_IDLE_MAX_CONNECTIONS = 256
+_TICK_S = 0.05
+
+
+class _Connection(asyncio.Protocol):
+    """One TCP connection, carrying one exchange at a time."""
+
+    def __init__(self, pool: "Pool") -> None:
+        self._pool = pool
+        self._transport: asyncio.Transport | None = None
+        self.idle_since = 0.0
+        self.exchange: Exchange | None = None
+        self.used = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - create_connection makes nothing else
+        self._transport = transport
+
+    def begin(self, exchange: "Exchange", request: bytes) -> None:
+        self.exchange = exchange
+        assert self._transport is not None  # noqa: S101 - begin follows connection_made
+        self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        if self.exchange is None:
+            self.close()  # bytes nobody asked for: the next answer could not be trusted
+        else:
+            self.exchange.feed(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._pool.forget(self)
+        if self.exchange is not None:
+            self.exchange.lost()
+
+    def pause(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    @property
+    def open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+
+class Exchange:
+    """One request and its answer, as it arrives. Parser callbacks have the names that httptools asks for."""
+
+    def __init__(self, pool: "Pool", connection: _Connection, timeouts: Timeouts) -> None:
+        self._pool = pool
+        self._connection: _Connection | None = connection
+        self._timeouts = timeouts
+        self._parser = httptools.HttpResponseParser(self)
+        self._head: asyncio.Future[None] = pool.loop.create_future()
+        self._wake: asyncio.Future[None] | None = None
+        self._chunks: deque[bytes] = deque()
+        self._buffered = 0
+        self._paused = False
+        self._head_bytes = 0
+        self._headers: list[tuple[str, str]] = []
+        self._close_delimited = True
+        self._complete = False
+        self._surplus = False
+        self._error: UpstreamError | None = None
+        self.status = 0
+        now = pool.loop.time()
+        self._whole_deadline = now + timeouts.whole_s
+        self._deadline = now + timeouts.first_byte_s
+        self._phase = "the first byte"
+
+    # --- what httptools calls
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._surplus:
+            return
+        key = name.decode("latin-1").lower()
+        if key in ("content-length", "transfer-encoding"):
+            self._close_delimited = False
+        self._headers.append((key, value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        if self._surplus:
+            return
+        self.status = self._parser.get_status_code()
+        if self.status < 200:
+            self._headers.clear()
+            self._close_delimited = True
+        elif not self._head.done():
+            self._head.set_result(None)
+
+    def on_message_begin(self) -> None:
+        if self._complete:
+            self._surplus = True  # a second answer to one request: the connection cannot be trusted any more
+
+    def on_body(self, body: bytes) -> None:
+        if not self._surplus:
+            self._chunks.append(body)
+            self._buffered += len(body)
+
+    def on_message_complete(self) -> None:
+        if self.status >= 200:
+            self._complete = True
+
+    # --- what the connection calls
+
+    def feed(self, data: bytes) -> None:
+        if not self._head.done():
+            self._head_bytes += len(data)
+            if self._head_bytes > _HEAD_MAX_BYTES + _BUFFER_MAX_BYTES:
+                self._fail(UpstreamMalformed("the answer's headers are too large"))
+                return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._fail(UpstreamMalformed(f"the answer is not HTTP/1.1: {error}"))
+            return
+        if self._complete:
+            self._finish(keep=bool(self._parser.should_keep_alive()) and not (self._close_delimited or self._surplus))
+        else:
+            self._deadline = self._pool.loop.time() + self._timeouts.between_bytes_s
+            self._phase = "the next bytes"
+            if self._buffered > _BUFFER_MAX_BYTES and not self._paused and self._connection is not None:
+                self._paused = True
+                self._connection.pause()
+        self._notify()
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        if self._complete:
+            return
+        if self._head.done() and self._close_delimited and self._error is None:
+            self._complete = True
+            self._finish(keep=False)
+            self._notify()
+        elif not self._head.done():
+            self._fail(UpstreamUnreachable("the server closed the connection without an answer"))
+        else:
+            self._fail(UpstreamCut("the server closed the connection in the middle of its answer"))
+
+    def check_deadline(self, now: float) -> None:
+        if now >= self._whole_deadline:
+            self._fail(UpstreamTimeout(f"no complete answer within {self._timeouts.whole_s:g} s"))
+        elif now >= self._deadline and not self._paused:
+            limit = self._timeouts.between_bytes_s if self._head.done() else self._timeouts.first_byte_s
+            self._fail(UpstreamTimeout(f"waited {limit:g} s for {self._phase}"))
+
+    # --- what the caller of the client uses
+
+    async def head(self) -> None:
+        """Wait for status and headers."""
+        await self._head
+
+    def header(self, name: str) -> str | None:
+        return next((value for key, value in self._headers if key == name), None)
+
+    @property
+    def answered(self) -> bool:
+        """Has any byte of an answer come?"""
+        return self._head_bytes > 0
+
+    async def read_chunk(self) -> bytes | None:
+        """What has arrived since the last call, at least one byte; None at the end of a complete answer.
+
+        Raises UpstreamCut, UpstreamTimeout or UpstreamMalformed once everything that arrived before is read.
+        """
+        while True:
+            if self._chunks:
+                data = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+                self._chunks.clear()
+                self._buffered = 0
+                if self._paused and self._connection is not None:
+                    self._paused = False
+                    self._deadline = self._pool.loop.time() + self._timeouts.between_bytes_s
+                    self._connection.resume()
+                return data
+            if self._error is not None:
+                raise self._error
+            if self._complete:
+                return None
+            self._wake = self._pool.loop.create_future()
+            await self._wake
+
+    def close(self) -> None:
+        """Give up: unless the answer is complete, the connection is closed, which tells the server to stop."""
+        connection = self._detach()
+        if connection is not None:
+            connection.close()
+
+    # --- inside
+
+    def _detach(self) -> _Connection | None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.exchange = None
+            self._pool.active.discard(self)
+        return connection
+
+    def _finish(self, *, keep: bool) -> None:
+        connection = self._detach()
+        if connection is not None:
+            if keep and connection.open:
+                self._pool.release(connection)
+            else:
+                connection.close()
+
+    def _fail(self, error: UpstreamError) -> None:
+        if self._error is None:
+            self._error = error
+        self._finish(keep=False)
+        if not self._head.done():
+            self._head.set_exception(self._error)
+        self._notify()
+
+    def _notify(self) -> None:
+        wake, self._wake = self._wake, None
+        if wake is not None and not wake.done():
+            wake.set_result(None)
+
+
+class Pool:
+    """Connections by (host, port), the most recently used first; deadlines of all exchanges on one ticking timer."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.active: set[Exchange] = set()
+        self._idle: dict[tuple[str, int], list[_Connection]] = {}
+        self._address: dict[_Connection, tuple[str, int]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    async def send(self, address: tuple[str, int], request: bytes, timeouts: Timeouts) -> Exchange:
+        """Send `request` (head and body, ready for the wire) and wait for status and headers.
+
+        A pooled connection that its server closed in that moment, before one byte of an answer, is replaced by a
+        fresh one, once. Raises UpstreamUnreachable, UpstreamTimeout, UpstreamMalformed.
+        """
+        while True:
+            connection = self._take(address)
+            if connection is None:
+                connection = await self._connect(address, timeouts)
+            reused, connection.used = connection.used, True
+            exchange = Exchange(self, connection, timeouts)
+            self.active.add(exchange)
+            self._ensure_ticking()
+            connection.begin(exchange, request)
+            try:
+                await exchange.head()
+            except UpstreamUnreachable:
+                if reused and not exchange.answered:
+                    continue
+                raise
+            except BaseException:
+                exchange.close()
+                raise
+            return exchange
+
+    def _take(self, address: tuple[str, int]) -> _Connection | None:
+        idle = self._idle.get(address)
+        while idle:
+            connection = idle.pop()
+            if connection.open:
+                return connection
+        return None
+
+    async def _connect(self, address: tuple[str, int], timeouts: Timeouts) -> _Connection:
+        host, port = address
+        try:
+            async with asyncio.timeout(timeouts.connect_s):
+                _, connection = await self.loop.create_connection(lambda: _Connection(self), host, port)
+        except TimeoutError:
+            raise UpstreamTimeout(f"no connection to {host}:{port} within {timeouts.connect_s:g} s") from None
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise UpstreamUnreachable(f"cannot connect to {host}:{port}: {reason}") from None
+        self._address[connection] = address
+        return connection
+
+    def release(self, connection: _Connection) -> None:
+        idle = self._idle.setdefault(self._address[connection], [])
+        if self._closed or len(idle) >= _IDLE_MAX_CONNECTIONS:
+            connection.close()
+            return
+        connection.idle_since = self.loop.time()
+        idle.append(connection)
+
+    def forget(self, connection: _Connection) -> None:
+        address = self._address.pop(connection, None)
+        idle = self._idle.get(address, []) if address else []
+        if connection in idle:
+            idle.remove(connection)
+
+    def _ensure_ticking(self) -> None:
+        if self._timer is None and not self._closed:
+            self._timer = self.loop.call_later(_TICK_S, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = self.loop.time()
+        for exchange in tuple(self.active):
+            exchange.check_deadline(now)
+        for connection in tuple(self._idle_connections()):
+            if now - connection.idle_since > _IDLE_MAX_S:
+                connection.close()
+        if self.active or any(self._idle.values()):
+            self._ensure_ticking()
+
+    def _idle_connections(self) -> Iterator[_Connection]:
+        for connections in self._idle.values():
+            yield from connections
+
+    def close(self) -> None:
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for connection in (*self._idle_connections(), *self._address):
+            connection.close()
+
+
+def request_head(method: str, path: str, host: str, headers: Sequence[tuple[str, str]]) -> bytes:
+    """The constant part of a request's head; the length of the body and the blank line follow it."""
+    lines = [f"{method} {path} HTTP/1.1", f"host: {host}", *(f"{name}: {value}" for name, value in headers)]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\ncontent-length: "
