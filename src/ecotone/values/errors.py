@@ -36,9 +36,9 @@ from typing import ClassVar
 class EcotoneError(Exception):
     """Root of the tree. `message` is written for the person who reads it and says what to do."""
 
-    status: ClassVar[int] = 500
-    type: ClassVar[str] = "server_error"
-    code: ClassVar[str | None] = None
+    status: int = 500
+    type: str = "server_error"
+    code: str | None = None
     retryable_elsewhere: ClassVar[bool] = False
 
     def __init__(self, message: str) -> None:
@@ -196,9 +196,29 @@ class UpstreamFailed(UpstreamError):
 
 
 class UpstreamRejected(UpstreamError):
-    """The upstream refused the request itself (400, 404, 413, 422): its status and body are the client's answer."""
+    """The upstream refused the request itself (400, 404, 413, 422): its status and words are the client's answer.
+
+    `error_type`, `error_code` and `param` are the upstream's own words, None where it gave none.
+    """
 
     retryable_elsewhere = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        upstream_status: int,
+        endpoint: str | None = None,
+        raw: bytes | None = None,
+        error_type: str | None = None,
+        error_code: str | None = None,
+        param: str | None = None,
+    ) -> None:
+        super().__init__(message, endpoint=endpoint, upstream_status=upstream_status, raw=raw)
+        self.status = upstream_status
+        self.type = error_type or "invalid_request_error"
+        self.code = error_code
+        self.param = param
 
 
 class Unavailable(EcotoneError):

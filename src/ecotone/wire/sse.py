@@ -1,0 +1,94 @@
+"""Server-sent events, as bytes.
+
+The format is https://html.spec.whatwg.org/multipage/server-sent-events.html (section 9.2.6, "Interpreting an event
+stream"): lines end in LF, CR LF or CR; a blank line ends an event; lines that begin with a colon are comments; only
+`data` matters to the wires here, and several `data` lines make one payload with LF between them.
+"""
+
+import re
+
+_BOM = b"\xef\xbb\xbf"
+# The groups are atomic, so that CR LF is never read as two line ends.
+_LINE_END = re.compile(rb"(?>\r\n|\r|\n)")
+_BLANK_LINE = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
+_BLANK_LINE_BYTES_MAX = 4
+
+EVENT_BYTES_MAX = 16 * 1024 * 1024
+"""The longest event accepted unless said otherwise: room for an image or a minute of sound in base64."""
+
+
+class WholeEvents:
+    """Gathers bytes, however they are split, and gives them back up to the end of the last whole event.
+
+    `overflow` is set once an event is longer than the bound; from then on nothing more is given back.
+    """
+
+    def __init__(self, event_bytes_max: int) -> None:
+        self.overflow = False
+        self._event_bytes_max = event_bytes_max
+        self._pending = bytearray()
+        self._at_start = True
+
+    @property
+    def pending(self) -> bool:
+        """Whether an event has begun that has not ended."""
+        return bool(self._pending.strip(b"\r\n"))
+
+    def feed(self, data: bytes) -> bytes:
+        """The bytes of all events that are now complete, blank lines included; empty if none is."""
+        if self.overflow:
+            return b""
+        whole = data if not self._pending and data.endswith(b"\n\n") else self._gather(data)
+        if self._at_start and whole:
+            self._at_start = False
+            whole = whole.removeprefix(_BOM)
+        return whole if len(whole) <= self._event_bytes_max else self._before_overflow(whole)
+
+    def _gather(self, data: bytes) -> bytes:
+        searched = max(0, len(self._pending) - _BLANK_LINE_BYTES_MAX)
+        self._pending += data
+        end = 0
+        if b"\r" in self._pending:
+            for match in _BLANK_LINE.finditer(self._pending, searched):
+                end = match.end()
+        else:
+            end = self._pending.rfind(b"\n\n", searched) + 2
+            end = end if end >= 2 else 0
+        whole = bytes(self._pending[:end])
+        del self._pending[:end]
+        if len(self._pending) > self._event_bytes_max + _BLANK_LINE_BYTES_MAX:
+            self._pending.clear()
+            self.overflow = True
+        return whole
+
+    def _before_overflow(self, whole: bytes) -> bytes:
+        kept = 0
+        while kept < len(whole):
+            blank = _BLANK_LINE.search(whole, kept)
+            if blank is None or blank.start() - kept > self._event_bytes_max:
+                self.overflow = True
+                break
+            kept = blank.end()
+        return whole[:kept]
+
+
+def split_events(whole: bytes) -> list[bytes]:
+    """The events in bytes that end with one, each without its blank line; some may be empty."""
+    return _BLANK_LINE.split(whole) if b"\r" in whole else whole.split(b"\n\n")
+
+
+def payload(event: bytes) -> bytes | None:
+    """The data of one event, None when it has none (a comment, a keep-alive, a lone `retry`)."""
+    if event.startswith(b"data: ") and b"\n" not in event and b"\r" not in event:
+        return event[6:]
+    lines = []
+    for line in _LINE_END.split(event):
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            lines.append(value.removeprefix(b" "))
+    return b"\n".join(lines) if lines else None
+
+
+def format_event(data: bytes) -> bytes:
+    """One event with this payload, which must not contain a line end (JSON as encoded here never does)."""
+    return b"data: " + data + b"\n\n"
