@@ -14,12 +14,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import (
-    BodyDecodeError,
     ConnectError,
     ConnectTimeoutError,
     DetailedPyreqwestError,
     PyreqwestError,
-    ReadError,
     RequestTimeoutError,
 )
 from pyreqwest.proxy import ProxyBuilder
@@ -136,7 +134,9 @@ class HttpClient:
         builder = client.request(target.method, target.url)
         for name, value in target.headers:
             builder = builder.header(name, value, is_sensitive=name.lower() == "authorization")
-        exchange = _ReqwestExchange(builder.body_bytes(body).build_streamed(), timeouts)
+        # No reading ahead: by default the first 64 KiB of an answer are waited for before its head is handed over.
+        request = builder.body_bytes(body).streamed_read_buffer_limit(0).build_streamed()
+        exchange = _ReqwestExchange(request, timeouts)
         await exchange.head()
         return exchange
 
@@ -218,11 +218,9 @@ def _translated(error: PyreqwestError, timeouts: Timeouts, *, answering: bool) -
             return UpstreamTimeout(f"no complete answer within {timeouts.whole_s:g} s")
         case ConnectError():
             return UpstreamUnreachable(f"cannot connect: {_innermost(error)}")
-        case ReadError() | BodyDecodeError():
-            if answering:
-                return UpstreamCut(f"the connection broke in the middle of the answer: {_innermost(error)}")
-            return UpstreamUnreachable(f"the connection broke before an answer came: {_innermost(error)}")
-    return UpstreamUnreachable(f"the exchange failed: {_innermost(error)}")
+    if answering:
+        return UpstreamCut(f"the connection broke in the middle of the answer: {_innermost(error)}")
+    return UpstreamUnreachable(f"the connection broke before an answer came: {_innermost(error)}")
 
 
 def _innermost(error: PyreqwestError) -> str:

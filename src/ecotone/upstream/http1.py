@@ -8,6 +8,7 @@ Parsing is httptools'. TLS, HTTP/2 and proxies are not here: `ecotone.upstream.h
 import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import cast
 
 import httptools
 
@@ -32,13 +33,14 @@ class _Connection(asyncio.Protocol):
         self.used = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - create_connection makes nothing else
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own transports are no subclass of it
 
     def begin(self, exchange: "Exchange", request: bytes) -> None:
         self.exchange = exchange
-        assert self._transport is not None  # noqa: S101 - begin follows connection_made
-        self._transport.write(request)
+        if self._transport is None:  # closed in the moment between
+            exchange.lost()
+        else:
+            self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         if self.exchange is None:
@@ -87,6 +89,7 @@ class Exchange:
         self._close_delimited = True
         self._complete = False
         self._surplus = False
+        self._keep = False
         self._error: UpstreamError | None = None
         self.status = 0
         now = pool.loop.time()
@@ -126,6 +129,7 @@ class Exchange:
     def on_message_complete(self) -> None:
         if self.status >= 200:
             self._complete = True
+            self._keep = bool(self._parser.should_keep_alive()) and not self._close_delimited  # known only here
 
     # --- what the connection calls
 
@@ -141,7 +145,7 @@ class Exchange:
             self._fail(UpstreamMalformed(f"the answer is not HTTP/1.1: {error}"))
             return
         if self._complete:
-            self._finish(keep=bool(self._parser.should_keep_alive()) and not (self._close_delimited or self._surplus))
+            self._finish(keep=self._keep and not self._surplus)
         else:
             self._deadline = self._pool.loop.time() + self._timeouts.between_bytes_s
             self._phase = "the next bytes"

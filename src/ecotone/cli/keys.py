@@ -1,0 +1,47 @@
+"""`ecotone keys`."""
+
+import os
+from datetime import UTC, datetime
+
+from rich.table import Table
+
+from ecotone.cli.output import err, out, print_json, say
+from ecotone.gateway.build import open_database
+from ecotone.gateway.keys import Keys
+from ecotone.gateway.paths import find_home
+
+
+def _keys() -> Keys:
+    return Keys(open_database(find_home(os.environ)))
+
+
+def create(name: str, as_json: bool) -> None:
+    key = _keys().create(name, datetime.now(UTC))
+    if as_json:
+        print_json({"name": name, "key": key})
+    else:
+        out.out(key, highlight=False)
+        say(f"This is the key of {name!r}. It is shown only now; clients send it as 'authorization: Bearer KEY'.")
+
+
+def show(as_json: bool) -> None:
+    keys = _keys().list()
+    if as_json:
+        print_json({"keys": keys})
+        return
+    if not keys:
+        say("There are no keys. Make one with `ecotone keys create NAME`.")
+        return
+    table = Table("name", "ends in", "made", "state")
+    for key in keys:
+        state = "valid" if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d %H:%M} UTC"
+        table.add_row(key.name, key.hint, f"{key.created_at:%Y-%m-%d %H:%M} UTC", state)
+    out.print(table)
+
+
+def revoke(name: str, as_json: bool) -> None:
+    _keys().revoke(name, datetime.now(UTC))
+    if as_json:
+        print_json({"name": name, "revoked": True})
+    else:
+        err.print(f"Revoked. Gateways that run refuse the key of {name!r} within a second.")

@@ -1,0 +1,220 @@
+"""`ecotone up`: start the gateway and keep it running."""
+
+import asyncio
+import gc
+import logging
+import os
+import socket
+import time
+from pathlib import Path
+
+import msgspec
+import uvicorn
+
+from ecotone.catalog.providers import Provider
+from ecotone.cli.output import say
+from ecotone.cli.pulling import pull_missing
+from ecotone.gateway.build import Runtime, load_config, with_found
+from ecotone.gateway.config import Config, ServerConfig
+from ecotone.gateway.discovery import found_keys, found_servers
+from ecotone.gateway.paths import Home, find_config, find_home
+from ecotone.gateway.reload import FileWatch
+from ecotone.upstream.http import is_loopback
+from ecotone.upstream.machine import usable_memory_bytes
+from ecotone.values.errors import EcotoneError, SetupError
+from ecotone.web.app import App
+from ecotone.web.door import Door
+
+_WATCH_INTERVAL_S = 0.5
+_KEEP_ALIVE_S = 75
+_BACKLOG = 2048
+
+
+def run(*, host: str | None, port: int | None, config_file: Path | None) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    home = find_home(os.environ)
+    file = find_config(config_file, home, Path.cwd())
+    config = load_config(file)
+    server = config.server
+    server = msgspec.structs.replace(
+        server, host=server.host if host is None else host, port=server.port if port is None else port
+    )
+    listener = _listen(server.host, server.port)
+    say(f"config: {file}" if file else "no config: serving the embedded model and what is found on this machine")
+    folder = file.parent if file else Path.cwd()
+    pull_missing(config, home, folder, usable_memory_bytes(), only_model=file is None)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_Service(home, file, config, server, listener).serve())
+
+
+def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # there is none for Windows
+        return None
+    return uvloop.Loop
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket, taken before anything slow so that a taken port is known at once."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        fix = "is another gateway running? Choose a free port with --port, or --port 0 for any"
+        raise SetupError(f"cannot listen on {host} port {port}: {error.strerror or error}; {fix}") from None
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, telling when it serves."""
+
+    def __init__(self, config: uvicorn.Config, ready: asyncio.Event) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready.set()
+
+
+class _Service:
+    """One run of the gateway."""
+
+    def __init__(
+        self, home: Home, file: Path | None, config: Config, server: ServerConfig, listener: socket.socket
+    ) -> None:
+        self._home = home
+        self._file = file
+        self._config = config
+        self._server = server
+        self._listener = listener
+        host, port = listener.getsockname()[:2]
+        self._loopback = is_loopback(host)
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared with, not bound to
+        self.url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+    async def serve(self) -> None:
+        runtime = Runtime(self._home, os.environ, self._config, folder=(self._file or Path.cwd() / "x").parent)
+        try:
+            await self._apply_first(runtime)
+            app = App(
+                runtime.gateway,
+                self._door(runtime, self._server),
+                max_body_bytes=self._server.max_body_mb * 1024 * 1024,
+                model_problem=runtime.problem,
+                started_at_s=int(time.time()),
+            )
+            await self._run_server(runtime, app)
+        finally:
+            await runtime.close()
+
+    async def _apply_first(self, runtime: Runtime) -> None:
+        vendors: tuple[Provider, ...] = ()
+        config = self._config
+        if self._file is None:
+            servers = await found_servers(runtime.http)
+            vendors = found_keys(os.environ)
+            config = with_found(config, servers)
+            for server in servers:
+                say(f"found {server.provider.title} with {len(server.models)} models: {server.provider.name}/NAME")
+            for vendor in vendors:
+                say(f"found {vendor.key_env}: any model of {vendor.title} answers as {vendor.name}/NAME")
+        runtime.apply(config, vendors)
+
+    def _door(self, runtime: Runtime, server: ServerConfig) -> Door:
+        return Door(
+            keyring=runtime.keyring,
+            loopback=self._loopback,
+            allowed_hosts=server.allowed_hosts,
+            cors_origins=server.cors_origins,
+        )
+
+    async def _run_server(self, runtime: Runtime, app: App) -> None:
+        ready = asyncio.Event()
+        server = _Server(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                backlog=_BACKLOG,
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=self._server.drain_s,
+            ),
+            ready,
+        )
+        background = asyncio.create_task(self._look_after(runtime, app, ready))
+        try:
+            await server.serve(sockets=[self._listener])
+        finally:
+            background.cancel()
+            await asyncio.gather(background, return_exceptions=True)
+            self._home.running.unlink(missing_ok=True)
+
+    async def _look_after(self, runtime: Runtime, app: App, ready: asyncio.Event) -> None:
+        """Announce the gateway, then follow changes of config and keys."""
+        watch = FileWatch(self._file) if self._file else None
+        await ready.wait()
+        self._announce(runtime)
+        # What lives now lives to the end: collecting it again and again costs latency.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
+        warming = asyncio.create_task(_warm(runtime))
+        while True:
+            await asyncio.sleep(_WATCH_INTERVAL_S)
+            try:
+                runtime.keyring.refresh()
+                if watch is not None and watch.changed():
+                    self._reload(runtime, app)
+            except EcotoneError as error:
+                say(f"kept as it was: {error.message}")
+            if warming.done() and runtime.log.trouble:
+                say(f"the request log cannot be written, rows wait in memory: {runtime.log.trouble}")
+
+    def _announce(self, runtime: Runtime) -> None:
+        note = {"url": self.url, "pid": os.getpid()}
+        self._home.running.write_bytes(msgspec.json.encode(note))
+        app_needs_key = not self._loopback or bool(self._server.allowed_hosts)
+        if app_needs_key and not len(runtime.keyring):
+            say("every caller needs a key and there is none yet; make one: ecotone keys create NAME")
+        problem = runtime.problem()
+        if problem is not None:
+            say(f"no model can answer yet: {problem}")
+        print(f"ready {self.url}", flush=True)  # noqa: T201 - the line that scripts wait for
+        say(f"OpenAI clients: base_url={self.url}/v1   ask: ecotone ask 'What is an ecotone?'   stop: Ctrl-C")
+
+    def _reload(self, runtime: Runtime, app: App) -> None:
+        config = load_config(self._file)
+        runtime.apply(config)
+        app.configure(self._door(runtime, config.server), config.server.max_body_mb * 1024 * 1024)
+        fixed = [
+            key
+            for key in ("host", "port", "drain_s")
+            if getattr(config.server, key) != getattr(self._config.server, key)
+        ]
+        self._config = config
+        say(f"config reloaded: {len(config.models)} models, {len(config.routes)} routes")
+        if fixed:
+            say(f"these settings of [server] are in force only after a restart: {', '.join(fixed)}")
+
+
+async def _warm(runtime: Runtime) -> None:
+    """Load the embedded model that requests are likeliest to ask for first, so that nobody waits for it."""
+    directory = runtime.gateway.directory
+    preferred = [route.models[0] for route in directory.routes.values()] or list(directory.models.values())[:1]
+    for model in preferred:
+        if model.endpoints[0].hosting == "embedded" and model.endpoints[0].problem() is None:
+            try:
+                await runtime.engines.load(model.name)
+            except EcotoneError as error:
+                say(f"{model.name} did not load: {error.message}")
+            return

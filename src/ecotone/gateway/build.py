@@ -1,0 +1,251 @@
+"""From config to objects: the one place where the parts of a gateway are put together."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import msgspec
+
+from ecotone import __version__
+from ecotone.catalog.providers import PROVIDERS, Provider
+from ecotone.catalog.suggestions import DEFAULT_MODEL
+from ecotone.gateway import keys, request_log
+from ecotone.gateway.config import Config, EndpointConfig, ModelConfig, RouteConfig, read_config
+from ecotone.gateway.discovery import FoundServer
+from ecotone.gateway.exchange import Gateway
+from ecotone.gateway.keys import Keyring
+from ecotone.gateway.model_files import ModelFiles
+from ecotone.gateway.models import Directory, Model, Route
+from ecotone.gateway.paths import Home
+from ecotone.gateway.request_log import RequestLog
+from ecotone.storage.database import Database
+from ecotone.upstream.endpoints import EmbeddedEndpoint, Endpoint, RemoteEndpoint
+from ecotone.upstream.engine import EngineSpec
+from ecotone.upstream.engines import EnginePool
+from ecotone.upstream.fetch import FetchSettings
+from ecotone.upstream.gguf import read_gguf
+from ecotone.upstream.http import HttpClient
+from ecotone.upstream.machine import usable_cores, usable_memory_bytes
+from ecotone.upstream.sources import parse_source
+from ecotone.upstream.store import ModelStore
+from ecotone.upstream.timeouts import Timeouts
+from ecotone.values.errors import ConfigError
+
+MIGRATIONS = (*keys.MIGRATIONS, *request_log.MIGRATIONS)
+DEFAULT_ROUTE = "assistant"
+
+Environment = Mapping[str, str]
+
+
+def open_database(home: Home) -> Database:
+    """The installation's database, its tables up to date."""
+    return Database(home.database, MIGRATIONS)
+
+
+def load_config(file: Path | None) -> Config:
+    """The owner's config, or the one that stands for none: the embedded default model behind route `assistant`."""
+    if file is not None:
+        return read_config(file)
+    embedded = ModelConfig(engine="llama.cpp", source=DEFAULT_MODEL.source, sha256=DEFAULT_MODEL.sha256)
+    return Config(
+        models={DEFAULT_MODEL.name: embedded},
+        routes={DEFAULT_ROUTE: RouteConfig(models=(DEFAULT_MODEL.name,))},
+    )
+
+
+def with_found(config: Config, servers: tuple[FoundServer, ...]) -> Config:
+    """A config-less gateway's config, with the models of local servers that were found beside the default model."""
+    models = dict(config.models)
+    for server in servers:
+        for name in server.models:
+            models[f"{server.provider.name}/{name}"] = ModelConfig(
+                provider=server.provider.name, name=name, base_url=server.base_url
+            )
+    return msgspec.structs.replace(config, models=models)
+
+
+def http_client(environment: Environment) -> HttpClient:
+    """The client, with the proxies and private CAs that the environment names."""
+    return HttpClient(
+        ca_bundle=ca_bundle(environment), proxy_for=proxies(environment), user_agent=f"ecotone/{__version__}"
+    )
+
+
+def ca_bundle(environment: Environment) -> bytes | None:
+    """Certificates to trust beside the system's: the file that `SSL_CERT_FILE` names."""
+    named = environment.get("SSL_CERT_FILE")
+    if not named:
+        return None
+    try:
+        return Path(named).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"SSL_CERT_FILE names {named}, which cannot be read: {error.strerror}") from None
+
+
+def proxies(environment: Environment) -> Callable[[str, str], str | None]:
+    """Who carries requests, from `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` in either case."""
+    named = {
+        name.lower().removesuffix("_proxy"): value
+        for name, value in sorted(environment.items())
+        if name.lower().endswith("_proxy") and value
+    }
+
+    def proxy_for(scheme: str, host: str) -> str | None:
+        proxy = named.get(scheme) or named.get("all")
+        if proxy is None or _listed(host, named.get("no", "")):
+            return None
+        return proxy if "://" in proxy else f"http://{proxy}"
+
+    return proxy_for
+
+
+def _listed(host: str, no_proxy: str) -> bool:
+    """Is this host among the names, domains, addresses and networks of a `NO_PROXY` list?"""
+    for entry in filter(None, (entry.strip().lower() for entry in no_proxy.split(","))):
+        name = entry.removeprefix("*").lstrip(".")
+        if entry == "*" or host == name or host.endswith("." + name):
+            return True
+        with suppress(ValueError):
+            if ip_address(host) in ip_network(entry, strict=False):
+                return True
+    return False
+
+
+def model_store(home: Home, environment: Environment) -> ModelStore:
+    """The store of model files, reached through the package indexes and the hub that the environment names."""
+    named = (environment.get(name) for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"))
+    index = next((address for address in named if address), "https://pypi.org/simple")
+    extra = environment.get("PIP_EXTRA_INDEX_URL", "").split()
+    return ModelStore(
+        home.models,
+        FetchSettings(
+            indexes=(index, *(address for address in extra if address.startswith("http"))),
+            ca_bundle=ca_bundle(environment),
+            proxy_for=proxies(environment),
+            hf_endpoint=environment.get("HF_ENDPOINT"),
+            hf_token=environment.get("HF_TOKEN"),
+        ),
+        check=_check_model_file,
+    )
+
+
+def _check_model_file(file: Path) -> None:
+    read_gguf(file, model=file.stem)
+
+
+def engine_memory_bytes(config: Config) -> int:
+    """The budget of all loaded models together."""
+    if config.engine.memory_mb is not None:
+        return config.engine.memory_mb * 1024 * 1024
+    return usable_memory_bytes() * 3 // 4
+
+
+class Runtime:
+    """Everything of one gateway process that outlives a config: connections, engines, database, log.
+
+    Made inside the event loop that it serves. `apply` puts a config into force, for requests that come after.
+    """
+
+    def __init__(self, home: Home, environment: Environment, config: Config, *, folder: Path) -> None:
+        """`folder` is where relative `file:` sources start."""
+        self._home = home
+        self._environment = environment
+        self._folder = folder
+        self._config = config
+        self._vendors: tuple[Provider, ...] = ()
+        self._database = open_database(home)
+        self.keyring = Keyring(self._database)
+        self.http = http_client(environment)
+        self.store = model_store(home, environment)
+        self.files = ModelFiles(self.store, self._files_arrived)
+        self.engines = EnginePool(
+            (),
+            cores=usable_cores(),
+            memory_budget_bytes=engine_memory_bytes(config),
+            logs_dir=home.logs,
+            idle_unload_s=float(config.engine.idle_unload_s) if config.engine.idle_unload_s else None,
+        )
+        self.log = RequestLog(home.database)
+        self.gateway = Gateway(Directory((), ()), self.log)
+
+    def apply(self, config: Config, vendors: tuple[Provider, ...] = ()) -> None:
+        """Put `config` in force. With `vendors`, any of their models can be asked for as PROVIDER/NAME."""
+        self._config = config
+        self._vendors = vendors
+        specs = [self._engine_spec(name, model) for name, model in config.models.items() if model.engine]
+        self.engines.update(spec for spec in specs if spec is not None)
+        models = {name: Model(name, self._endpoints(name, model)) for name, model in config.models.items()}
+        routes = tuple(
+            Route(name, tuple(models[model] for model in route.models)) for name, route in config.routes.items()
+        )
+        self.gateway.directory = Directory(tuple(models.values()), routes, self._open_ended(vendors))
+
+    def _engine_spec(self, name: str, model: ModelConfig) -> EngineSpec | None:
+        """How to run an embedded model; None as long as its file is not here."""
+        path = self.files.find(name, parse_source(model.source or "", self._folder), model.sha256)
+        if path is None:
+            return None
+        return EngineSpec(name=name, path=path, threads=model.threads, context=model.context, parallel=model.parallel)
+
+    def _files_arrived(self) -> None:
+        self.apply(self._config, self._vendors)
+
+    def _endpoints(self, name: str, model: ModelConfig) -> tuple[Endpoint, ...]:
+        if model.engine is not None:
+            return (
+                EmbeddedEndpoint(model=name, engines=self.engines, http=self.http, file_problem=self.files.problem),
+            )
+        places = model.endpoints or (model,)
+        return tuple(self._remote(name, place) for place in places)
+
+    def _remote(self, name: str, place: EndpointConfig) -> RemoteEndpoint:
+        provider = PROVIDERS[place.provider or ""]
+        key_env = place.key_env or provider.key_env
+        return RemoteEndpoint(
+            model=name,
+            upstream_name=place.name or name,
+            provider=provider,
+            base_url=place.base_url or provider.base_url or "",
+            hosting=place.hosting or "vendor",
+            key=self._environment.get(key_env) if key_env else None,
+            key_env=key_env,
+            timeouts=Timeouts(
+                connect_s=place.connect_timeout_s,
+                first_byte_s=place.first_byte_timeout_s,
+                between_bytes_s=place.between_bytes_timeout_s,
+                whole_s=place.whole_timeout_s,
+            ),
+            http=self.http,
+        )
+
+    def _open_ended(self, vendors: tuple[Provider, ...]) -> dict[str, Callable[[str], Model]]:
+        def maker(provider: Provider) -> Callable[[str], Model]:
+            def make(name: str) -> Model:
+                full = f"{provider.name}/{name}"
+                return Model(full, (self._remote(full, EndpointConfig(provider=provider.name, name=name)),))
+
+            return make
+
+        return {provider.name: maker(provider) for provider in vendors}
+
+    def problem(self) -> str | None:
+        """Why no model can answer at present, None if one can."""
+        problems = []
+        for model in self.gateway.directory.models.values():
+            for endpoint in model.endpoints:
+                problem = endpoint.problem()
+                if problem is None:
+                    return None
+                problems.append(f"{endpoint.id}: {problem}")
+        if self._vendors:
+            return None
+        return "; ".join(problems) or "no models are configured"
+
+    async def close(self) -> None:
+        """Let go of everything; requests must have ended."""
+        await self.files.close()
+        await self.engines.close()
+        await self.http.close()
+        self.log.close()
+        self._database.close()

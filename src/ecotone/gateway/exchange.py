@@ -1,0 +1,299 @@
+"""One request's life: decode, choose, attempt, answer, record."""
+
+import os
+import time
+from typing import Any, Literal
+
+from ecotone.gateway.health import Health
+from ecotone.gateway.keys import Principal
+from ecotone.gateway.models import Candidate, Directory
+from ecotone.gateway.request_log import RequestLog, RequestRow
+from ecotone.upstream.endpoints import Endpoint, Operation
+from ecotone.upstream.http import Response
+from ecotone.values.errors import (
+    EcotoneError,
+    EngineError,
+    MalformedRequest,
+    Unavailable,
+    UpstreamError,
+    UpstreamMalformed,
+    UpstreamRateLimited,
+)
+from ecotone.values.reply import Usage
+from ecotone.wire.fast_lane import StreamWatch, decode_generic, encode_generic, read_usage
+from ecotone.wire.openai_error import decode_error, encode_error_event
+from ecotone.wire.quirks import QUIRKS
+from ecotone.wire.retry_after import retry_after_s
+
+CLIENT_LEFT = 499
+"""Recorded as the status of an exchange whose client left before it was answered (nginx's number for it)."""
+
+_REPLY_MAX_BYTES = 256 * 1024 * 1024
+_ERROR_MAX_BYTES = 64 * 1024
+_CONTENT: dict[Operation, Literal["messages", "prompt", "input"]] = {
+    "chat": "messages",
+    "completions": "prompt",
+    "embeddings": "input",
+}
+
+
+class Gateway:
+    """What every exchange needs. `directory` is replaced as a whole when the config changes; an exchange keeps the
+    one it began with."""
+
+    def __init__(self, directory: Directory, log: RequestLog) -> None:
+        self.directory = directory
+        self.health = Health()
+        self.log = log
+
+
+class Exchange:
+    """One request from its arrival to its row in the log. Use: `open`, then the reply (`body`, or `next_bytes` until
+    it returns None), then `close`."""
+
+    def __init__(self, gateway: Gateway, operation: Operation, now_us: int) -> None:
+        """`now_us` is the time of arrival, Unix microseconds, UTC."""
+        self._gateway = gateway
+        self._operation: Operation = operation
+        self._started_at_us = now_us
+        self._started_s = time.perf_counter()
+        self.request_id = "req_" + os.urandom(12).hex()
+        self.principal: Principal | None = None
+        self.asked: str | None = None
+        self.streams = False
+        self.body: bytes | None = None
+        self.model: str | None = None
+        self._endpoint: Endpoint | None = None
+        self._response: Response | None = None
+        self._watch: StreamWatch | None = None
+        self._held = b""
+        self._attempts = 0
+        self._usage: Usage | None = None
+        self._error: EcotoneError | None = None
+        self._first_byte_us: int | None = None
+        self._finished = False
+        self._closed = False
+
+    # --- the request
+
+    async def open(self, principal: Principal, body: bytes) -> None:
+        """Find a model that answers. Afterwards `body` holds the whole reply, or `streams` is true and `next_bytes`
+        brings it. Nothing has reached the client yet, so that up to here another endpoint could still be tried.
+
+        Raises RequestError, UpstreamError or Unavailable.
+        """
+        self.principal = principal
+        request = decode_generic(body, _CONTENT[self._operation])
+        self.asked = request["model"]
+        candidates = self._gateway.directory.candidates(request["model"])
+        hide_usage = self._prepare_stream(request)
+        failures: list[EcotoneError] = []
+        for candidate in self._gateway.health.order(candidates, time.monotonic()):
+            self._attempts += 1
+            self._endpoint = candidate.endpoint
+            try:
+                await self._attempt(candidate, request, hide_usage)
+            except (UpstreamError, EngineError) as error:
+                self._drop_response()
+                self._mark(candidate.endpoint, error)
+                if not error.retryable_elsewhere:
+                    raise
+                failures.append(error)
+            else:
+                self.model = candidate.model
+                return
+        raise _all_failed(self.asked or "", failures)
+
+    def _prepare_stream(self, request: dict[str, Any]) -> bool:
+        """Ask the upstream for usage at the end of a stream. Returns whether to hide it from the client, who did not
+        ask."""
+        stream = request.get("stream")
+        if stream is not None and not isinstance(stream, bool):
+            raise MalformedRequest("`stream` must be true or false.", param="stream")
+        self.streams = bool(stream) and self._operation != "embeddings"
+        if not self.streams:
+            return False
+        options = request.get("stream_options")
+        if options is not None and not isinstance(options, dict):
+            raise MalformedRequest("`stream_options` must be an object.", param="stream_options")
+        asked_for = bool(options and options.get("include_usage"))
+        request["stream_options"] = {**(options or {}), "include_usage": True}
+        return not asked_for
+
+    async def _attempt(self, candidate: Candidate, request: dict[str, Any], hide_usage: bool) -> None:
+        endpoint = candidate.endpoint
+        response = await endpoint.open(self._operation, _encoded_for(endpoint, request))
+        self._response = response
+        if response.status != 200:
+            raise await _refusal(response, endpoint)
+        if self.streams:
+            await self._first_token(response, StreamWatch(hide_usage=hide_usage, endpoint=endpoint.id))
+            return
+        body = await _read_all(response, _REPLY_MAX_BYTES, endpoint.id)
+        self._usage = read_usage(body, endpoint=endpoint.id)
+        self.body = body
+        self._gateway.health.succeeded(endpoint.id)
+
+    async def _first_token(self, response: Response, watch: StreamWatch) -> None:
+        """Hold the stream back until its first token has come: until then it can still be tried elsewhere."""
+        held: list[bytes] = []
+        while not (watch.token_seen or watch.finished or watch.ended):
+            chunk = await response.read_chunk()
+            if chunk is None:
+                watch.close()
+                break
+            held.append(watch.feed(chunk))
+            if watch.error is not None and not watch.token_seen:
+                raise watch.error
+        self._watch = watch
+        self._held = b"".join(held)
+
+    def _mark(self, endpoint: Endpoint, error: UpstreamError | EngineError) -> None:
+        if isinstance(error, UpstreamError):
+            error.endpoint = endpoint.id
+        if error.retryable_elsewhere:
+            retry_after = error.retry_after_s if isinstance(error, UpstreamError) else None
+            self._gateway.health.failed(endpoint.id, error.message, time.monotonic(), retry_after)
+
+    # --- the reply
+
+    @property
+    def answering(self) -> bool:
+        """Has the client been sent the beginning of a reply?"""
+        return self._first_byte_us is not None
+
+    def first_byte_sent(self) -> None:
+        """Note that the client is being sent its first byte."""
+        self._first_byte_us = self._elapsed_us()
+
+    async def next_bytes(self) -> bytes | None:
+        """More of the stream: whole events, at least one; None at its end.
+
+        A stream that breaks ends with an error event in the client's wire and without `[DONE]`, so that no client
+        can take it for a finished one.
+        """
+        watch, response = self._watch, self._response
+        assert watch is not None and response is not None  # noqa: S101 - set when a stream opened
+        if self._held:
+            held, self._held = self._held, b""
+            return held
+        while not self._finished:
+            try:
+                if watch.error is not None:
+                    raise watch.error
+                if watch.ended:
+                    self._stream_complete(watch)
+                    return None
+                chunk = await response.read_chunk()
+                if chunk is None:
+                    watch.close()
+                    self._stream_complete(watch)
+                    return None
+                forward = watch.feed(chunk)
+            except EcotoneError as error:
+                self._finished = True
+                self._usage = watch.usage
+                self.failed(error)
+                if self._endpoint is not None and isinstance(error, UpstreamError):
+                    self._mark(self._endpoint, error)
+                return encode_error_event(error)
+            if forward:
+                return forward
+        return None
+
+    def _stream_complete(self, watch: StreamWatch) -> None:
+        self._finished = True
+        self._usage = watch.usage
+        if self._endpoint is not None:
+            self._gateway.health.succeeded(self._endpoint.id)
+
+    # --- the end
+
+    def failed(self, error: EcotoneError) -> None:
+        """Note what went wrong, for the log."""
+        self._error = error
+
+    def close(self, status: int) -> None:
+        """Let go of the upstream and write the row. `status` is what the client got, or CLIENT_LEFT."""
+        if self._closed:
+            return
+        self._closed = True
+        self._drop_response()
+        usage = self._usage or (self._watch.usage if self._watch is not None else None) or Usage()
+        self._gateway.log.add(
+            RequestRow(
+                self.request_id,
+                self._started_at_us,
+                self.principal.name if self.principal is not None else None,
+                self._operation,
+                self.asked,
+                self.model,
+                self._endpoint.id if self._endpoint is not None else None,
+                self._attempts,
+                self.streams,
+                status,
+                None if self._error is None else self._error.code or self._error.type,
+                usage.input_tokens,
+                usage.output_tokens,
+                usage.cached_input_tokens,
+                usage.reasoning_tokens,
+                self._first_byte_us,
+                self._elapsed_us(),
+            )
+        )
+
+    def _drop_response(self) -> None:
+        response, self._response = self._response, None
+        if response is not None:
+            response.close()
+
+    def _elapsed_us(self) -> int:
+        return int((time.perf_counter() - self._started_s) * 1_000_000)
+
+
+def _encoded_for(endpoint: Endpoint, request: dict[str, Any]) -> bytes:
+    """The request under the model's upstream name, with the endpoint's quirks obeyed. `request` keeps its meaning
+    for further attempts: its messages and other values are not shared with a quirk that changes them."""
+    request["model"] = endpoint.upstream_name
+    if not endpoint.quirks:
+        return encode_generic(request)
+    changed = {**request}
+    if "messages" in changed:
+        changed["messages"] = [{**message} if isinstance(message, dict) else message for message in changed["messages"]]
+    for quirk in endpoint.quirks:
+        QUIRKS[quirk](changed)
+    return encode_generic(changed)
+
+
+async def _read_all(response: Response, max_bytes: int, endpoint: str) -> bytes:
+    first = await response.read_chunk() or b""
+    pieces = [first]
+    total = len(first)
+    while (chunk := await response.read_chunk()) is not None:
+        pieces.append(chunk)
+        total += len(chunk)
+        if total > max_bytes:
+            raise UpstreamMalformed(f"The upstream's reply is over {max_bytes:,} bytes.", endpoint=endpoint)
+    return first if len(pieces) == 1 else b"".join(pieces)
+
+
+async def _refusal(response: Response, endpoint: Endpoint) -> EcotoneError:
+    """What an answer other than 200 means."""
+    pieces: list[bytes] = []
+    total = 0
+    while total < _ERROR_MAX_BYTES and (chunk := await response.read_chunk()) is not None:
+        pieces.append(chunk)
+        total += len(chunk)
+    headers = {name: value for name in ("retry-after-ms", "retry-after") if (value := response.header(name))}
+    wait_s = retry_after_s(headers, now=time.time())
+    return decode_error(response.status, b"".join(pieces), endpoint=endpoint.id, retry_after_s=wait_s)
+
+
+def _all_failed(asked: str, failures: list[EcotoneError]) -> EcotoneError:
+    """The one error that stands for all attempts: the only failure itself, or a summary."""
+    if len(failures) == 1:
+        return failures[0]
+    if failures and all(isinstance(failure, UpstreamRateLimited) for failure in failures):
+        return failures[-1]
+    told = "; ".join(f"{getattr(failure, 'endpoint', None) or 'engine'}: {failure.message}" for failure in failures)
+    return Unavailable(f"None of the {len(failures)} endpoints behind {asked!r} could answer. {told}")

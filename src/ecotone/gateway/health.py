@@ -1,0 +1,50 @@
+"""Which endpoints have failed lately, and are better tried last for a while."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from ecotone.gateway.models import Candidate
+
+_PAUSE_FIRST_S = 1.0
+_PAUSE_MAX_S = 60.0
+
+
+class _Mark(msgspec.Struct):
+    failures: int
+    until_s: float
+    reason: str
+
+
+class Health:
+    """Marks against endpoints. A failed one rests for a second, twice as long after each further failure up to a
+    minute, or as long as it asked for; one success clears it."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, _Mark] = {}
+
+    def failed(self, endpoint: str, reason: str, now_s: float, retry_after_s: float | None = None) -> None:
+        mark = self._marks.setdefault(endpoint, _Mark(0, 0.0, ""))
+        pause_s = min(_PAUSE_FIRST_S * 2.0 ** min(mark.failures, 10), _PAUSE_MAX_S)
+        mark.failures += 1
+        mark.until_s = now_s + max(pause_s, min(retry_after_s or 0.0, _PAUSE_MAX_S))
+        mark.reason = reason
+
+    def succeeded(self, endpoint: str) -> None:
+        if self._marks:
+            self._marks.pop(endpoint, None)
+
+    def order(self, candidates: Sequence[Candidate], now_s: float) -> Sequence[Candidate]:
+        """The same candidates; those that rest come last, in the order in which their rest ends."""
+        if not self._marks or len(candidates) == 1:
+            return candidates
+        return sorted(candidates, key=lambda candidate: self._rests_until(candidate.endpoint.id, now_s))
+
+    def _rests_until(self, endpoint: str, now_s: float) -> float:
+        mark = self._marks.get(endpoint)
+        return 0.0 if mark is None or mark.until_s <= now_s else mark.until_s
+
+    def reason(self, endpoint: str, now_s: float) -> str | None:
+        """Why this endpoint rests at present, None if it does not."""
+        mark = self._marks.get(endpoint)
+        return None if mark is None or mark.until_s <= now_s else mark.reason

@@ -1,0 +1,161 @@
+"""Endpoints: places where a model runs, each ready to take a request in its own wire."""
+
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+from ecotone.catalog.providers import Hosting, Provider, Weights, api_root
+from ecotone.upstream.engine import Task
+from ecotone.upstream.engines import EnginePool, Lease
+from ecotone.upstream.http import HttpClient, Response, Target
+from ecotone.upstream.timeouts import Timeouts
+from ecotone.values.errors import EngineError, UpstreamCredentials, UpstreamUnreachable
+
+Operation = Literal["chat", "completions", "embeddings"]
+
+PATHS: dict[Operation, str] = {"chat": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings"}
+_TASKS: dict[Operation, Task] = {"chat": "chat", "completions": "chat", "embeddings": "embedding"}
+
+_END_NOTICED_S = 0.5
+# A small machine may take minutes to read a long prompt, and the engine says nothing meanwhile.
+_TIMEOUTS = Timeouts(connect_s=5.0, first_byte_s=1800.0, between_bytes_s=300.0, whole_s=7200.0)
+
+
+class Endpoint(Protocol):
+    """`id` names it in logs and headers; `upstream_name` is what the model is called there; `quirks` are the names
+    of what must be changed in a request before it is sent there."""
+
+    id: str
+    upstream_name: str
+    provider: str
+    hosting: Hosting
+    weights: Weights | None
+    quirks: tuple[str, ...]
+
+    async def open(self, operation: Operation, body: bytes) -> Response:
+        """Send a request and return once status and headers are there. Raises UpstreamError or EngineError."""
+
+    def problem(self) -> str | None:
+        """Why nothing can be sent there at present, in words for the owner; None if nothing is known against it."""
+
+
+class RemoteEndpoint:
+    """A model behind somebody's API: a vendor's, or a server of the team's own."""
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        upstream_name: str,
+        provider: Provider,
+        base_url: str,
+        hosting: Hosting,
+        key: str | None,
+        key_env: str | None,
+        timeouts: Timeouts,
+        http: HttpClient,
+    ) -> None:
+        """`key` is the secret itself, None if the environment variable `key_env` is not set. A provider at the
+        address that its row gives needs its key; a server elsewhere may do without."""
+        self.id = f"{model}@{provider.name}"
+        self.upstream_name = upstream_name
+        self.provider = provider.name
+        self.hosting: Hosting = hosting
+        self.weights = provider.weights
+        self.quirks = provider.quirks
+        root = api_root(provider, base_url)
+        self.base_url = root
+        self._timeouts = timeouts
+        self._http = http
+        needs_key = provider.key_env is not None and provider.usual_port is None and base_url == provider.base_url
+        self._missing_key = key_env if key is None and (needs_key or key_env != provider.key_env) else None
+        headers = [("authorization", f"Bearer {key}")] if key else []
+        self._targets: dict[Operation, Target] = {
+            operation: http.target("POST", root + path, headers) for operation, path in PATHS.items()
+        }
+
+    async def open(self, operation: Operation, body: bytes) -> Response:
+        problem = self.problem()
+        if problem is not None:
+            raise UpstreamCredentials(f"{self.id} has no key: {problem}", endpoint=self.id)
+        return await self._http.send(self._targets[operation], body, self._timeouts)
+
+    def problem(self) -> str | None:
+        return None if self._missing_key is None else f"set {self._missing_key} in the gateway's environment"
+
+
+class EmbeddedEndpoint:
+    """A model inside Ecotone, in an engine that is started when somebody asks for it."""
+
+    provider = "llama.cpp"
+    hosting: Hosting = "embedded"
+    weights: Weights | None = "open"
+    quirks: tuple[str, ...] = ("max_tokens",)
+
+    def __init__(
+        self, *, model: str, engines: EnginePool, http: HttpClient, file_problem: Callable[[str], str | None]
+    ) -> None:
+        """`file_problem` says why the file of a model is not there yet, None if it is."""
+        self.id = f"{model}@embedded"
+        self.upstream_name = model
+        self._model = model
+        self._engines = engines
+        self._http = http
+        self._file_problem = file_problem
+        self._targets: dict[tuple[str, Operation], Target] = {}
+
+    async def open(self, operation: Operation, body: bytes) -> Response:
+        problem = self.problem()
+        if problem is not None:
+            raise EngineError(f"{self._model} cannot answer yet: {problem}")
+        task = _TASKS[operation]
+        lease = self._engines.try_acquire(self._model, task) or await self._engines.acquire(self._model, task)
+        try:
+            return await self._send(lease, operation, body)
+        except UpstreamUnreachable:
+            if not await lease.engine_ended(wait_s=_END_NOTICED_S):
+                raise
+        # The engine had died since its last answer: a new one takes the request.
+        lease = await self._engines.acquire(self._model, task)
+        return await self._send(lease, operation, body)
+
+    async def _send(self, lease: Lease, operation: Operation, body: bytes) -> Response:
+        try:
+            target = self._targets.get((lease.base_url, operation))
+            if target is None:
+                self._targets = {known: kept for known, kept in self._targets.items() if known[1] != operation}
+                headers = [("authorization", f"Bearer {lease.key}")]
+                target = self._http.target("POST", lease.base_url + PATHS[operation], headers)
+                self._targets[lease.base_url, operation] = target
+            return _Leased(await self._http.send(target, body, _TIMEOUTS), lease)
+        except BaseException:
+            lease.release()
+            raise
+
+    def problem(self) -> str | None:
+        return self._file_problem(self._model)
+
+
+class _Leased:
+    """A response that keeps its engine from being unloaded until it is read or closed."""
+
+    def __init__(self, response: Response, lease: Lease) -> None:
+        self._response = response
+        self._lease = lease
+        self.status = response.status
+
+    def header(self, name: str) -> str | None:
+        return self._response.header(name)
+
+    async def read_chunk(self) -> bytes | None:
+        try:
+            chunk = await self._response.read_chunk()
+        except BaseException:
+            self.close()
+            raise
+        if chunk is None:
+            self.close()
+        return chunk
+
+    def close(self) -> None:
+        self._response.close()
+        self._lease.release()

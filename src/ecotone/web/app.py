@@ -1,0 +1,297 @@
+"""The ASGI application: paths, the data plane's handlers, errors in the client's own wire format."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+import msgspec
+
+from ecotone.gateway.exchange import CLIENT_LEFT, Exchange, Gateway
+from ecotone.upstream.endpoints import Operation
+from ecotone.values.errors import (
+    BodyTooLarge,
+    EcotoneError,
+    MethodNotAllowed,
+    ModelNotFound,
+    NotFound,
+    Unavailable,
+    UpstreamError,
+)
+from ecotone.web.door import Door, Headers, read_headers
+from ecotone.wire.openai_error import encode_error
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+HeaderPairs = list[tuple[bytes, bytes]]
+
+_OPERATIONS: dict[str, Operation] = {
+    "/v1/chat/completions": "chat",
+    "/v1/completions": "completions",
+    "/v1/embeddings": "embeddings",
+}
+_log = logging.getLogger(__name__)
+
+_IN_FLIGHT_MAX = 4096
+_WATCH_AFTER_S = 0.2
+_JSON = (b"content-type", b"application/json")
+_STREAM: HeaderPairs = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class App:
+    """One gateway's web application. Behind it: `gateway` answers, `door` decides who is let in.
+
+    `model_problem` says why no model can answer at present, None if one can.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        door: Door,
+        *,
+        max_body_bytes: int,
+        model_problem: Callable[[], str | None],
+        started_at_s: int,
+    ) -> None:
+        self._gateway = gateway
+        self._door = door
+        self._max_body_bytes = max_body_bytes
+        self._model_problem = model_problem
+        self._started_at_s = started_at_s
+        self._in_flight = 0
+
+    def configure(self, door: Door, max_body_bytes: int) -> None:
+        """Change the rules for requests that come from now on."""
+        self._door = door
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise ValueError(f"Ecotone serves HTTP alone, not {scope['type']}")
+        path: str = scope["path"]
+        method: str = scope["method"]
+        operation = _OPERATIONS.get(path)
+        if operation is not None and method == "POST":
+            await self._serve(operation, scope, receive, send)
+        elif path in ("/healthz", "/readyz") and method in ("GET", "HEAD"):
+            await self._health(path, send)
+        else:
+            await self._other(method, path, scope, send)
+
+    # --- the data plane
+
+    async def _serve(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(self._gateway, operation, time.time_ns() // 1000)
+        departure = _Departure(receive)
+        origin: str | None = None
+        self._in_flight += 1
+        try:
+            headers = read_headers(scope["headers"])
+            origin = headers.origin
+            self._door.check_page(headers)
+            principal = self._door.principal(headers)
+            self._door.check_content_type(headers)
+            if self._in_flight > _IN_FLIGHT_MAX:
+                raise Unavailable(f"More than {_IN_FLIGHT_MAX} requests are being answered; try again in a moment.")
+            body = await self._read_body(headers, receive)
+            departure.watch()
+            await exchange.open(principal, body)
+            await self._reply(exchange, origin, send)
+            exchange.close(200)
+        except EcotoneError as error:
+            exchange.failed(error)
+            extra = [(b"x-ecotone-request-id", exchange.request_id.encode()), *self._cors(origin)]
+            await _send_error(send, error, extra)
+            exchange.close(error.status)
+        except asyncio.CancelledError:
+            if not departure.happened:
+                raise
+        except Exception:
+            # A fault of Ecotone's own. The one who reads the log gets the trace; the client gets the request's id.
+            _log.exception("request %s failed", exchange.request_id)
+            if exchange.answering:
+                raise
+            fault = EcotoneError(f"Ecotone failed at request {exchange.request_id}; its log says why.")
+            exchange.failed(fault)
+            await _send_error(send, fault, self._cors(origin))
+            exchange.close(fault.status)
+        finally:
+            departure.stop()
+            self._in_flight -= 1
+            exchange.close(CLIENT_LEFT)
+
+    async def _reply(self, exchange: Exchange, origin: str | None, send: Send) -> None:
+        headers = [
+            (b"x-ecotone-request-id", exchange.request_id.encode()),
+            (b"x-ecotone-model", (exchange.model or "").encode()),
+            *self._cors(origin),
+        ]
+        if exchange.body is not None:
+            length = (b"content-length", b"%d" % len(exchange.body))
+            exchange.first_byte_sent()
+            await send({"type": "http.response.start", "status": 200, "headers": [_JSON, length, *headers]})
+            await send({"type": "http.response.body", "body": exchange.body})
+            return
+        exchange.first_byte_sent()
+        await send({"type": "http.response.start", "status": 200, "headers": [*_STREAM, *headers]})
+        while (piece := await exchange.next_bytes()) is not None:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _read_body(self, headers: Headers, receive: Receive) -> bytes:
+        limit = self._max_body_bytes
+        if headers.content_length is not None and headers.content_length > limit:
+            raise _too_large(limit)
+        message = await receive()
+        body: bytes = message.get("body", b"")
+        if not message.get("more_body"):
+            if len(body) > limit:
+                raise _too_large(limit)
+            return body
+        pieces = [body]
+        size = len(body)
+        while message.get("more_body"):
+            message = await receive()
+            pieces.append(message.get("body", b""))
+            size += len(pieces[-1])
+            if size > limit:
+                raise _too_large(limit)
+        return b"".join(pieces)
+
+    # --- everything else
+
+    async def _health(self, path: str, send: Send) -> None:
+        problem = self._model_problem() if path == "/readyz" else None
+        if problem is None:
+            await _send_json(send, 200, {"status": "ok"})
+        else:
+            await _send_json(send, 503, {"status": "not ready", "reason": problem})
+
+    async def _other(self, method: str, path: str, scope: Scope, send: Send) -> None:
+        origin: str | None = None
+        try:
+            headers = read_headers(scope["headers"])
+            origin = headers.origin
+            self._door.check_page(headers)
+            if method == "OPTIONS" and self._door.allows_origin(origin):
+                await _preflight(send, self._cors(origin))
+                return
+            if method == "GET" and (path == "/v1/models" or path.startswith("/v1/models/")):
+                self._door.principal(headers)
+                await _send_json(
+                    send, 200, self._models(path.removeprefix("/v1/models").lstrip("/")), self._cors(origin)
+                )
+                return
+            raise _nothing_there(method, path)
+        except EcotoneError as error:
+            await _send_error(send, error, self._cors(origin))
+
+    def _models(self, name: str) -> dict[str, Any]:
+        """The list of models and routes as OpenAI's API has it, or the one of this name."""
+        directory = self._gateway.directory
+        owners = dict.fromkeys(directory.routes, "ecotone")
+        owners.update({name: model.endpoints[0].provider for name, model in directory.models.items()})
+        rows = [
+            {"id": known, "object": "model", "created": self._started_at_s, "owned_by": owner}
+            for known, owner in owners.items()
+        ]
+        if not name:
+            return {"object": "list", "data": rows}
+        for row in rows:
+            if row["id"] == name:
+                return row
+        raise ModelNotFound(f"There is no model or route {name!r} here; GET /v1/models lists them.", param="model")
+
+    def _cors(self, origin: str | None) -> HeaderPairs:
+        if not self._door.allows_origin(origin):
+            return []
+        return [
+            (b"access-control-allow-origin", (origin or "").encode()),
+            (b"access-control-expose-headers", b"x-ecotone-request-id, x-ecotone-model"),
+            (b"vary", b"origin"),
+        ]
+
+
+class _Departure:
+    """Notices that a client has left while it is still being answered, and cancels the handler.
+
+    The watching task is made only for answers that take a while: most are over before.
+    """
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._handler = asyncio.current_task()
+        self._timer: asyncio.TimerHandle | None = None
+        self._watcher: asyncio.Task[None] | None = None
+        self.happened = False
+
+    def watch(self) -> None:
+        """Begin, once the request's body has been read."""
+        self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._start)
+
+    def _start(self) -> None:
+        self._watcher = asyncio.get_running_loop().create_task(self._wait())
+
+    async def _wait(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.happened = True
+        if self._handler is not None:
+            self._handler.cancel()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"The body is over the limit of {limit // 1048576} MiB. Send less, or raise max_body_mb under [server] in"
+        " ecotone.toml."
+    )
+
+
+def _nothing_there(method: str, path: str) -> EcotoneError:
+    if path in _OPERATIONS:
+        return MethodNotAllowed(f"{path} takes POST, not {method}.")
+    if path in ("/v1/models", "/healthz", "/readyz"):
+        return MethodNotAllowed(f"{path} takes GET, not {method}.")
+    known = ", ".join((*_OPERATIONS, "/v1/models"))
+    return NotFound(f"There is nothing at {path}. The base URL for clients ends in /v1; there are {known}.")
+
+
+async def _send_json(send: Send, status: int, content: Any, extra: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    await _send_body(send, status, msgspec.json.encode(content), extra)
+
+
+async def _send_error(send: Send, error: EcotoneError, extra: Iterable[tuple[bytes, bytes]]) -> None:
+    headers = list(extra)
+    if isinstance(error, UpstreamError) and error.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
+    await _send_body(send, error.status, encode_error(error), headers)
+
+
+async def _send_body(send: Send, status: int, body: bytes, extra: Iterable[tuple[bytes, bytes]]) -> None:
+    headers = [_JSON, (b"content-length", b"%d" % len(body)), *extra]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _preflight(send: Send, cors: HeaderPairs) -> None:
+    headers = [
+        *cors,
+        (b"access-control-allow-methods", b"GET, POST"),
+        (b"access-control-allow-headers", b"authorization, content-type"),
+        (b"access-control-max-age", b"600"),
+    ]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})

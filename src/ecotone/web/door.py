@@ -1,0 +1,120 @@
+"""Who is let in, decided from a request's headers alone."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from ecotone.gateway.keys import KEY_PREFIX, LOCAL, Keyring, Principal
+from ecotone.values.errors import Forbidden, Unauthenticated, UnsupportedFeature, UnsupportedMediaType
+
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+class Headers(msgspec.Struct):
+    """The headers that the gateway looks at; None where the request has none."""
+
+    host: str | None = None
+    origin: str | None = None
+    content_type: str | None = None
+    content_length: int | None = None
+    key: str | None = None
+    fetch_site: str | None = None
+
+
+def read_headers(pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Pick out what the gateway looks at. Names come in lower case, as ASGI has them.
+
+    Raises UnsupportedFeature for an `x-ecotone-` header that this version cannot honour: a data class that nobody
+    enforces would be worse than none.
+    """
+    headers = Headers()
+    for name, value in pairs:
+        if name == b"host":
+            headers.host = value.decode("latin-1").lower()
+        elif name == b"content-type":
+            headers.content_type = value.decode("latin-1").lower()
+        elif name == b"content-length":
+            headers.content_length = int(value) if value.isdigit() else None
+        elif name == b"authorization":
+            scheme, _, key = value.decode("latin-1").partition(" ")
+            headers.key = key.strip() if scheme.lower() == "bearer" else None
+        elif name == b"origin":
+            headers.origin = value.decode("latin-1").lower()
+        elif name == b"sec-fetch-site":
+            headers.fetch_site = value.decode("latin-1").lower()
+        elif name.startswith(b"x-ecotone-"):
+            raise UnsupportedFeature(
+                f"This version of Ecotone cannot honour the header {name.decode('latin-1')!r}; leave it out."
+            )
+    return headers
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]
+
+
+class Door:
+    """The rules of one gateway process: which `Host` and `Origin` it answers to, and whether a key is needed."""
+
+    def __init__(
+        self, *, keyring: Keyring, loopback: bool, allowed_hosts: Sequence[str], cors_origins: Sequence[str]
+    ) -> None:
+        """`loopback`: it listens on loopback alone. Then callers without a key are `local`, unless the owner has
+        given the gateway other names: then somebody forwards to it, and a caller may come from anywhere."""
+        self._keyring = keyring
+        self.key_required = not loopback or bool(allowed_hosts)
+        self._hosts = _LOOPBACK_NAMES | {host.lower() for host in allowed_hosts}
+        self._any_host = not loopback and not allowed_hosts
+        self._origins = frozenset(origin.lower() for origin in cors_origins)
+
+    def check_page(self, headers: Headers) -> None:
+        """Refuse what a web page could send behind its visitor's back. Raises Forbidden."""
+        host = headers.host
+        if host is None or not (self._any_host or _without_port(host) in self._hosts):
+            raise Forbidden(
+                f"This gateway does not answer to the host name {host or ''!r}. Use http://127.0.0.1:PORT, or add the"
+                " name to allowed_hosts under [server] in ecotone.toml."
+            )
+        origin = headers.origin
+        if origin is None:
+            if headers.fetch_site in ("cross-site", "same-site"):
+                raise Forbidden("Web pages of other sites may not use this gateway.")
+        elif origin not in self._origins and origin.partition("://")[2] != host:
+            raise Forbidden(
+                f"Web pages of {origin!r} may not use this gateway. To allow them, add that origin to cors_origins"
+                " under [server] in ecotone.toml."
+            )
+
+    def allows_origin(self, origin: str | None) -> bool:
+        """May pages of this origin read answers (CORS)?"""
+        return origin is not None and origin in self._origins
+
+    def check_content_type(self, headers: Headers) -> None:
+        """Only JSON: a page cannot send that to another site without asking first. Raises UnsupportedMediaType."""
+        if headers.content_type is None or headers.content_type.partition(";")[0].strip() != "application/json":
+            raise UnsupportedMediaType(
+                f"The content type is {headers.content_type or 'missing'!r}; send the header"
+                " 'content-type: application/json'."
+            )
+
+    def principal(self, headers: Headers) -> Principal:
+        """Who calls. Raises Unauthenticated.
+
+        On loopback, clients that insist on sending some key may send anything that is not one of Ecotone's own.
+        """
+        key = headers.key
+        if key is None or (not self.key_required and not key.startswith(KEY_PREFIX)):
+            if self.key_required:
+                raise Unauthenticated(
+                    "A key is needed: send 'authorization: Bearer eco_...'. The owner makes one with"
+                    " `ecotone keys create NAME`."
+                )
+            return LOCAL
+        principal = self._keyring.principal(key)
+        if principal is None:
+            raise Unauthenticated(
+                "This key is unknown or revoked. The owner makes a new one with `ecotone keys create NAME`."
+            )
+        return principal
