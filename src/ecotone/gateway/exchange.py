@@ -57,7 +57,8 @@ class Exchange:
         self._operation: Operation = operation
         self._started_at_us = now_us
         self._started_s = time.perf_counter()
-        self.request_id = "req_" + os.urandom(12).hex()
+        # Ordered by time, so that the log's index grows at its end.
+        self.request_id = f"req_{now_us // 1000:012x}{os.urandom(8).hex()}"
         self.principal: Principal | None = None
         self.asked: str | None = None
         self.streams = False

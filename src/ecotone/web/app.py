@@ -106,10 +106,7 @@ class App:
             await self._reply(exchange, origin, send)
             exchange.close(200)
         except EcotoneError as error:
-            exchange.failed(error)
-            extra = [(b"x-ecotone-request-id", exchange.request_id.encode()), *self._cors(origin)]
-            await _send_error(send, error, extra)
-            exchange.close(error.status)
+            await self._send_failure(exchange, error, origin, send)
         except asyncio.CancelledError:
             if not departure.happened:
                 raise
@@ -119,9 +116,7 @@ class App:
             if exchange.answering:
                 raise
             fault = EcotoneError(f"Ecotone failed at request {exchange.request_id}; its log says why.")
-            exchange.failed(fault)
-            await _send_error(send, fault, self._cors(origin))
-            exchange.close(fault.status)
+            await self._send_failure(exchange, fault, origin, send)
         finally:
             departure.stop()
             self._in_flight -= 1
@@ -144,6 +139,11 @@ class App:
         while (piece := await exchange.next_bytes()) is not None:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+
+    async def _send_failure(self, exchange: Exchange, error: EcotoneError, origin: str | None, send: Send) -> None:
+        exchange.failed(error)
+        await _send_error(send, error, [(b"x-ecotone-request-id", exchange.request_id.encode()), *self._cors(origin)])
+        exchange.close(error.status)
 
     async def _read_body(self, headers: Headers, receive: Receive) -> bytes:
         limit = self._max_body_bytes
