@@ -101,7 +101,15 @@ class ToolResultPart(msgspec.Struct, frozen=True, tag="tool_result"):
     vendor: Vendor = {}
 
 
-ReplyPart = TextPart | ReasoningPart | RefusalPart | ToolCallPart | AudioPart | ImagePart
+class OpaquePart(msgspec.Struct, frozen=True, tag="opaque"):
+    """Content that only the wire it came in understands (a video, a vendor's citation): `data` as it was there."""
+
+    wire: str
+    data: Json
+    vendor: Vendor = {}
+
+
+ReplyPart = TextPart | ReasoningPart | RefusalPart | ToolCallPart | AudioPart | ImagePart | OpaquePart
 Part = ReplyPart | DocumentPart | ToolResultPart
 
 
@@ -133,7 +141,15 @@ class CustomTool(msgspec.Struct, frozen=True, tag="custom"):
     vendor: Vendor = {}
 
 
-Tool = FunctionTool | CustomTool
+class OpaqueTool(msgspec.Struct, frozen=True, tag="opaque"):
+    """A tool that only the wire it came in understands, such as a vendor's own web search: `data` as it was there."""
+
+    wire: str
+    data: Json
+    vendor: Vendor = {}
+
+
+Tool = FunctionTool | CustomTool | OpaqueTool
 
 
 class NamedTool(msgspec.Struct, frozen=True, tag="named"):

@@ -9,6 +9,7 @@ from ecotone.values.chat import (
     AudioPart,
     ImagePart,
     Json,
+    OpaquePart,
     ReasoningPart,
     RefusalPart,
     ReplyPart,
@@ -139,6 +140,16 @@ class ImageDelta(msgspec.Struct, frozen=True, tag="image"):
     vendor: Vendor = {}
 
 
+class OpaqueDelta(msgspec.Struct, frozen=True, tag="opaque"):
+    """A whole part that only the wire it came in understands."""
+
+    choice: int
+    part: int
+    wire: str
+    data: Json
+    vendor: Vendor = {}
+
+
 class LogprobsDelta(msgspec.Struct, frozen=True, tag="logprobs"):
     """Log probabilities of the tokens just sent; None for the list that this delta does not touch."""
 
@@ -163,21 +174,36 @@ class UsageReport(msgspec.Struct, frozen=True, tag="usage"):
 
 
 class End(msgspec.Struct, frozen=True, tag="end"):
-    """The stream is complete. A stream without it was cut."""
+    """The stream is complete. A stream without it was cut. `vendor` is what was said of the whole reply after Start."""
+
+    vendor: Vendor = {}
 
 
-PartDelta = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta | AudioDelta | ImageDelta
+PartDelta = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta | AudioDelta | ImageDelta | OpaqueDelta
 Event = Start | PartDelta | LogprobsDelta | Finish | UsageReport | End
 
 
-def merge_vendor(first: Vendor, second: Vendor) -> Vendor:
-    """Both metadata; for a key that both have under the same wire, the second's value."""
-    if not second:
-        return first
-    merged: dict[str, Json] = {wire: dict(data) for wire, data in first.items()}
-    for wire, data in second.items():
-        merged[wire] = merged.get(wire, {}) | data
+def merge_vendor(vendors: Iterable[Vendor]) -> Vendor:
+    """All of these metadata as one, in order: under one key lists are joined, objects merged, others replaced."""
+    merged: dict[str, Json] = {}
+    for vendor in vendors:
+        for wire, data in vendor.items():
+            merge_json(merged.setdefault(wire, {}), data)
     return merged
+
+
+def merge_json(target: Json, more: Json) -> None:
+    """Puts `more` into `target`, which must not share its lists and objects with anyone: what it takes is copied."""
+    for key, value in more.items():
+        present = target.get(key)
+        if isinstance(value, list):
+            target[key] = present if isinstance(present, list) else []
+            target[key].extend(value)
+        elif isinstance(value, dict):
+            target[key] = present if isinstance(present, dict) else {}
+            merge_json(target[key], value)
+        elif value is not None or key not in target:
+            target[key] = value
 
 
 class _OpenChoice:
@@ -189,6 +215,14 @@ class _OpenChoice:
         self.content: list[TokenLogprob] | None = None
         self.refusal: list[TokenLogprob] | None = None
         self.finish = Finish(choice=index, reason=None)
+
+    def add_logprobs(self, event: LogprobsDelta) -> None:
+        if event.content is not None:
+            self.content = self.content or []
+            self.content.extend(event.content)
+        if event.refusal is not None:
+            self.refusal = self.refusal or []
+            self.refusal.extend(event.refusal)
 
     def close(self) -> Choice:
         return Choice(
@@ -209,6 +243,7 @@ def fold(events: Iterable[Event]) -> Reply:
     decoder's business: what there is is folded.
     """
     start = Start()
+    end = End()
     usage: Usage | None = None
     choices: dict[int, _OpenChoice] = {}
     for event in events:
@@ -218,16 +253,13 @@ def fold(events: Iterable[Event]) -> Reply:
             case UsageReport():
                 usage = event.usage
             case End():
-                pass
+                end = event
             case LogprobsDelta() | Finish():
                 choice = choices.setdefault(event.choice, _OpenChoice(event.choice))
                 if isinstance(event, Finish):
                     choice.finish = event
                     continue
-                if event.content is not None:
-                    choice.content = [*(choice.content or ()), *event.content]
-                if event.refusal is not None:
-                    choice.refusal = [*(choice.refusal or ()), *event.refusal]
+                choice.add_logprobs(event)
             case _:
                 choice = choices.setdefault(event.choice, _OpenChoice(event.choice))
                 choice.parts.setdefault(event.part, []).append(event)
@@ -237,7 +269,7 @@ def fold(events: Iterable[Event]) -> Reply:
         model=start.model,
         created=start.created,
         usage=usage,
-        vendor=start.vendor,
+        vendor=merge_vendor((start.vendor, end.vendor)),
     )
 
 
@@ -252,9 +284,7 @@ def _appended(pieces: list[str | None]) -> str | None:
 
 def _join(deltas: list[PartDelta]) -> ReplyPart:
     """The part that its deltas make up."""
-    vendor: Vendor = {}
-    for delta in deltas:
-        vendor = merge_vendor(vendor, delta.vendor)
+    vendor = merge_vendor(delta.vendor for delta in deltas)
     kind = type(deltas[0])
     if any(type(delta) is not kind for delta in deltas):
         raise ValueError(f"part {deltas[0].part} of choice {deltas[0].choice} mixes kinds of content")
@@ -284,10 +314,12 @@ def _join(deltas: list[PartDelta]) -> ReplyPart:
             expires_at=_first(d.expires_at for d in sounds),
             vendor=vendor,
         )
-    images = [d for d in deltas if isinstance(d, ImageDelta)]
-    if len(images) > 1:
-        raise ValueError(f"part {deltas[0].part} of choice {deltas[0].choice} holds more than one image")
-    return ImagePart(source=images[0].source, detail=images[0].detail, vendor=vendor)
+    match deltas:
+        case [ImageDelta() as image]:
+            return ImagePart(source=image.source, detail=image.detail, vendor=vendor)
+        case [OpaqueDelta() as opaque]:
+            return OpaquePart(wire=opaque.wire, data=opaque.data, vendor=vendor)
+    raise ValueError(f"part {deltas[0].part} of choice {deltas[0].choice} comes in pieces but cannot")
 
 
 def _delta(choice: int, number: int, part: ReplyPart) -> PartDelta:
@@ -307,6 +339,8 @@ def _delta(choice: int, number: int, part: ReplyPart) -> PartDelta:
             )
         case ImagePart():
             return ImageDelta(choice, number, part.source, part.detail, part.vendor)
+        case OpaquePart():
+            return OpaqueDelta(choice, number, part.wire, part.data, part.vendor)
 
 
 def unfold(reply: Reply) -> Iterator[Event]:

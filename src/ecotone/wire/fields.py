@@ -1,0 +1,146 @@
+"""Reading decoded JSON objects field by field: what is understood is taken, what is left can be kept."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ecotone.values.chat import Json
+from ecotone.values.errors import EcotoneError
+
+Fault = Callable[[str, str], EcotoneError]
+"""The error for a message and the place it speaks of, such as `messages[1].content`."""
+
+
+class Fields:
+    """The fields of one JSON object, which it takes for its own.
+
+    Each method takes a field out; a null is as good as an absent field. A field of the wrong type raises `fault`,
+    which names the place. `rest` gives what was never taken, in the objects below too.
+    """
+
+    __slots__ = ("_children", "_name", "_parent", "_rest", "fault")
+
+    def __init__(self, value: Any, name: str, fault: Fault, parent: "Fields | None" = None) -> None:
+        self.fault = fault
+        self._name = name
+        self._parent = parent
+        if not isinstance(value, dict):
+            raise fault(f"`{self.place()}` must be an object.", self.place())
+        self._rest: Json = value
+        self._children: dict[str, Fields] | None = None
+
+    def place(self, name: str = "") -> str:
+        """Where the field `name` of this object is, seen from the body; without it, where this object is."""
+        steps = [self._name] if not name else [self._name, name]
+        above = self._parent
+        while above is not None:
+            steps.insert(0, above._name)
+            above = above._parent
+        return ".".join(step for step in steps if step)
+
+    def wrong(self, name: str, expected: str) -> EcotoneError:
+        """The error for a field that is not what it must be."""
+        place = self.place(name)
+        return self.fault(f"`{place}` must be {expected}.", place)
+
+    def take(self, name: str) -> Any:
+        """The field as it is, None where there is none."""
+        return self._rest.pop(name, None)
+
+    def look(self, name: str) -> Any:
+        """The field as it is, left in its place."""
+        return self._rest.get(name)
+
+    def text(self, name: str) -> str | None:
+        value = self._rest.pop(name, None)
+        if value is not None and not isinstance(value, str):
+            raise self.wrong(name, "a string")
+        return value
+
+    def need_text(self, name: str) -> str:
+        value = self.text(name)
+        if value is None:
+            raise self.wrong(name, "a string; it is missing")
+        return value
+
+    def flag(self, name: str) -> bool | None:
+        value = self._rest.pop(name, None)
+        if value is not None and not isinstance(value, bool):
+            raise self.wrong(name, "true or false")
+        return value
+
+    def integer(self, name: str) -> int | None:
+        """A whole number, also where it is written 1.0 as some clients do."""
+        value = self._rest.pop(name, None)
+        if isinstance(value, float) and value.is_integer():
+            return int(value)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+            raise self.wrong(name, "a whole number")
+        return value
+
+    def number(self, name: str) -> float | None:
+        value = self._rest.pop(name, None)
+        if value is not None and (not isinstance(value, int | float) or isinstance(value, bool)):
+            raise self.wrong(name, "a number")
+        return value
+
+    def json(self, name: str) -> Json | None:
+        """An object that is not looked into."""
+        value = self._rest.pop(name, None)
+        if value is not None and not isinstance(value, dict):
+            raise self.wrong(name, "an object")
+        return value
+
+    def items(self, name: str) -> list[Any] | None:
+        value = self._rest.pop(name, None)
+        if value is not None and not isinstance(value, list):
+            raise self.wrong(name, "a list")
+        return value
+
+    def child(self, name: str) -> "Fields | None":
+        """The object in this field; what it leaves counts among what this one leaves."""
+        value = self._rest.pop(name, None)
+        if value is None:
+            return None
+        child = Fields(value, name, self.fault, self)
+        if self._children is None:
+            self._children = {}
+        self._children[name] = child
+        return child
+
+    def need_child(self, name: str) -> "Fields":
+        child = self.child(name)
+        if child is None:
+            raise self.wrong(name, "an object; it is missing")
+        return child
+
+    def apart(self, name: str) -> "Fields | None":
+        """The object in this field; what it leaves is its own."""
+        value = self._rest.pop(name, None)
+        return None if value is None else Fields(value, name, self.fault, self)
+
+    def each(self, name: str) -> Iterator["Fields"]:
+        """The objects in the list in this field, none where there is none; what they leave is theirs."""
+        for number, item in enumerate(self.items(name) or ()):
+            yield self.element(name, number, item)
+
+    def element(self, name: str, number: int, item: Any) -> "Fields":
+        """An object that was element `number` of the list `name`."""
+        return Fields(item, f"{name}[{number}]", self.fault, self)
+
+    def rest(self) -> Json:
+        """What was never taken."""
+        for name, child in (self._children or {}).items():
+            left = child.rest()
+            if left:
+                self._rest[name] = left
+        return self._rest
+
+
+def add_rest(target: Json, rest: Json) -> None:
+    """Puts what `rest` gave back beside what is known; where both speak of one field, what is known stays."""
+    for name, value in rest.items():
+        present = target.get(name)
+        if isinstance(present, dict) and isinstance(value, dict):
+            add_rest(present, value)
+        elif name not in target:
+            target[name] = value
