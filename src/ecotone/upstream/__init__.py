@@ -1,0 +1,1 @@
+"""Where models run: credentials, the HTTP client, the embedded engine, the model store."""
