@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import os
+import signal
 import socket
 import time
 from pathlib import Path
@@ -151,6 +152,9 @@ class _Service:
             ),
             ready,
         )
+        # The server takes these signals over while it runs, and raises them again when it is done: to nobody.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
         background = asyncio.create_task(self._look_after(runtime, app, ready))
         try:
             await server.serve(sockets=[self._listener])

@@ -20,9 +20,8 @@ from ecotone.values.errors import (
     UpstreamRateLimited,
 )
 from ecotone.values.reply import Usage
-from ecotone.wire.fast_lane import StreamWatch, decode_generic, encode_generic, read_usage
+from ecotone.wire.fast_lane import StreamWatch, decode_generic, read_usage
 from ecotone.wire.openai_error import decode_error, encode_error_event
-from ecotone.wire.quirks import QUIRKS
 from ecotone.wire.retry_after import retry_after_s
 
 CLIENT_LEFT = 499
@@ -123,7 +122,7 @@ class Exchange:
 
     async def _attempt(self, candidate: Candidate, request: dict[str, Any], hide_usage: bool) -> None:
         endpoint = candidate.endpoint
-        response = await endpoint.open(self._operation, _encoded_for(endpoint, request))
+        response = await endpoint.open(self._operation, request)
         self._response = response
         if response.status != 200:
             raise await _refusal(response, endpoint)
@@ -250,20 +249,6 @@ class Exchange:
 
     def _elapsed_us(self) -> int:
         return int((time.perf_counter() - self._started_s) * 1_000_000)
-
-
-def _encoded_for(endpoint: Endpoint, request: dict[str, Any]) -> bytes:
-    """The request under the model's upstream name, with the endpoint's quirks obeyed. `request` keeps its meaning
-    for further attempts: its messages and other values are not shared with a quirk that changes them."""
-    request["model"] = endpoint.upstream_name
-    if not endpoint.quirks:
-        return encode_generic(request)
-    changed = {**request}
-    if "messages" in changed:
-        changed["messages"] = [{**message} if isinstance(message, dict) else message for message in changed["messages"]]
-    for quirk in endpoint.quirks:
-        QUIRKS[quirk](changed)
-    return encode_generic(changed)
 
 
 async def _read_all(response: Response, max_bytes: int, endpoint: str) -> bytes:

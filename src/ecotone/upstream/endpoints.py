@@ -1,7 +1,7 @@
 """Endpoints: places where a model runs, each ready to take a request in its own wire."""
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from ecotone.catalog.providers import Hosting, Provider, Weights, api_root
 from ecotone.upstream.engine import Task
@@ -9,30 +9,42 @@ from ecotone.upstream.engines import EnginePool, Lease
 from ecotone.upstream.http import HttpClient, Response, Target
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import EngineError, UpstreamCredentials, UpstreamUnreachable
+from ecotone.wire.fast_lane import encode_generic
+from ecotone.wire.quirks import QUIRKS
 
+Request = dict[str, Any]
 Operation = Literal["chat", "completions", "embeddings"]
 
 PATHS: dict[Operation, str] = {"chat": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings"}
 _TASKS: dict[Operation, Task] = {"chat": "chat", "completions": "chat", "embeddings": "embedding"}
 
+_ENGINE_QUIRKS = ("max_tokens",)
 _END_NOTICED_S = 0.5
 # A small machine may take minutes to read a long prompt, and the engine says nothing meanwhile.
 _TIMEOUTS = Timeouts(connect_s=5.0, first_byte_s=1800.0, between_bytes_s=300.0, whole_s=7200.0)
 
 
+def _encoded(request: Request, upstream_name: str, quirks: tuple[str, ...]) -> bytes:
+    """The request as an endpoint wants it."""
+    changed = {**request, "model": upstream_name}
+    if quirks and "messages" in changed:
+        changed["messages"] = [{**said} if isinstance(said, dict) else said for said in changed["messages"]]
+    for quirk in quirks:
+        QUIRKS[quirk](changed)
+    return encode_generic(changed)
+
+
 class Endpoint(Protocol):
-    """`id` names it in logs and headers; `upstream_name` is what the model is called there; `quirks` are the names
-    of what must be changed in a request before it is sent there."""
+    """`id` names it in logs; `weights` is None where it is not known whether they are open."""
 
     id: str
-    upstream_name: str
     provider: str
     hosting: Hosting
     weights: Weights | None
-    quirks: tuple[str, ...]
 
-    async def open(self, operation: Operation, body: bytes) -> Response:
-        """Send a request and return once status and headers are there. Raises UpstreamError or EngineError."""
+    async def open(self, operation: Operation, request: Request) -> Response:
+        """Send a generically decoded request, under the model's name there, and return once status and headers are
+        there. `request` is left as it is. Raises UpstreamError or EngineError."""
 
     def problem(self) -> str | None:
         """Why nothing can be sent there at present, in words for the owner; None if nothing is known against it."""
@@ -57,11 +69,11 @@ class RemoteEndpoint:
         """`key` is the secret itself, None if the environment variable `key_env` is not set. A provider at the
         address that its row gives needs its key; a server elsewhere may do without."""
         self.id = f"{model}@{provider.name}"
-        self.upstream_name = upstream_name
+        self._upstream_name = upstream_name
         self.provider = provider.name
         self.hosting: Hosting = hosting
         self.weights = provider.weights
-        self.quirks = provider.quirks
+        self._quirks = provider.quirks
         root = api_root(provider, base_url)
         self.base_url = root
         self._timeouts = timeouts
@@ -73,10 +85,11 @@ class RemoteEndpoint:
             operation: http.target("POST", root + path, headers) for operation, path in PATHS.items()
         }
 
-    async def open(self, operation: Operation, body: bytes) -> Response:
+    async def open(self, operation: Operation, request: Request) -> Response:
         problem = self.problem()
         if problem is not None:
             raise UpstreamCredentials(f"{self.id} has no key: {problem}", endpoint=self.id)
+        body = _encoded(request, self._upstream_name, self._quirks)
         return await self._http.send(self._targets[operation], body, self._timeouts)
 
     def problem(self) -> str | None:
@@ -89,25 +102,24 @@ class EmbeddedEndpoint:
     provider = "llama.cpp"
     hosting: Hosting = "embedded"
     weights: Weights | None = "open"
-    quirks: tuple[str, ...] = ("max_tokens",)
 
     def __init__(
         self, *, model: str, engines: EnginePool, http: HttpClient, file_problem: Callable[[str], str | None]
     ) -> None:
         """`file_problem` says why the file of a model is not there yet, None if it is."""
         self.id = f"{model}@embedded"
-        self.upstream_name = model
         self._model = model
         self._engines = engines
         self._http = http
         self._file_problem = file_problem
         self._targets: dict[tuple[str, Operation], Target] = {}
 
-    async def open(self, operation: Operation, body: bytes) -> Response:
+    async def open(self, operation: Operation, request: Request) -> Response:
         problem = self.problem()
         if problem is not None:
             raise EngineError(f"{self._model} cannot answer yet: {problem}")
         task = _TASKS[operation]
+        body = _encoded(request, self._model, _ENGINE_QUIRKS)
         lease = self._engines.try_acquire(self._model, task) or await self._engines.acquire(self._model, task)
         try:
             return await self._send(lease, operation, body)

@@ -6,6 +6,7 @@ Parsing is httptools'. TLS, HTTP/2 and proxies are not here: `ecotone.upstream.h
 """
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -20,6 +21,7 @@ _HEAD_MAX_BYTES = 64 * 1024
 _IDLE_MAX_S = 50.0
 _IDLE_MAX_CONNECTIONS = 256
 _TICK_S = 0.05
+_KEEP_ALIVE_TIMEOUT = re.compile(r"timeout=(\d{1,6})")
 
 
 class _Connection(asyncio.Protocol):
@@ -28,7 +30,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, pool: "Pool") -> None:
         self._pool = pool
         self._transport: asyncio.Transport | None = None
-        self.idle_since = 0.0
+        self.idle_until_s = 0.0
         self.exchange: Exchange | None = None
         self.used = False
 
@@ -229,9 +231,14 @@ class Exchange:
         connection = self._detach()
         if connection is not None:
             if keep and connection.open:
-                self._pool.release(connection)
+                self._pool.release(connection, self._idle_s())
             else:
                 connection.close()
+
+    def _idle_s(self) -> float:
+        """How long the connection may be kept: less than the server's own patience, if it states one."""
+        stated = _KEEP_ALIVE_TIMEOUT.search(self.header("keep-alive") or "")
+        return min(_IDLE_MAX_S, int(stated[1]) - 1.0) if stated else _IDLE_MAX_S
 
     def _fail(self, error: UpstreamError) -> None:
         if self._error is None:
@@ -288,8 +295,9 @@ class Pool:
         idle = self._idle.get(address)
         while idle:
             connection = idle.pop()
-            if connection.open:
+            if connection.open and connection.idle_until_s > self.loop.time():
                 return connection
+            connection.close()
         return None
 
     async def _connect(self, address: tuple[str, int], timeouts: Timeouts) -> _Connection:
@@ -305,12 +313,12 @@ class Pool:
         self._address[connection] = address
         return connection
 
-    def release(self, connection: _Connection) -> None:
+    def release(self, connection: _Connection, idle_s: float) -> None:
         idle = self._idle.setdefault(self._address[connection], [])
         if self._closed or len(idle) >= _IDLE_MAX_CONNECTIONS:
             connection.close()
             return
-        connection.idle_since = self.loop.time()
+        connection.idle_until_s = self.loop.time() + idle_s
         idle.append(connection)
 
     def forget(self, connection: _Connection) -> None:
@@ -329,7 +337,7 @@ class Pool:
         for exchange in tuple(self.active):
             exchange.check_deadline(now)
         for connection in tuple(self._idle_connections()):
-            if now - connection.idle_since > _IDLE_MAX_S:
+            if now > connection.idle_until_s:
                 connection.close()
         if self.active or any(self._idle.values()):
             self._ensure_ticking()
