@@ -85,7 +85,9 @@ def _not_json(body: bytes, fault: str) -> str:
         return f"The body is not valid JSON: half a surrogate pair at {_place(body, half.start())}."
     if found:
         reason = fault.removeprefix("JSON is malformed: ").replace(found.group(), "").strip()
-        return f"The body is not valid JSON: {reason} at {_place(body, int(found.group(1)))}."
+        # msgspec counts one further for these than for all else.
+        offset = int(found.group(1)) - (reason == "trailing characters")
+        return f"The body is not valid JSON: {reason} at {_place(body, offset)}."
     return f"The body is not valid JSON: it ends too early, at {_place(body, len(body))}."
 
 
@@ -254,7 +256,8 @@ class StreamWatch:
                 if data == _DONE:
                     self.ended = True
                     self.events += 1
-                    return _without(events[: number + 1], dropped)
+                    late = any(events[number + 1 :])
+                    return _without(events[: number + 1], dropped) if late or dropped else whole
             if not data:
                 continue
             self.events += 1

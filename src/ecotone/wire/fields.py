@@ -56,6 +56,14 @@ class Fields:
             raise self.wrong(name, "a string")
         return value
 
+    def only_text(self, name: str) -> str | None:
+        """The field `name` if it is a string and no other field is left; None, and nothing taken, otherwise."""
+        value = self._rest.get(name)
+        if len(self._rest) != 1 or not isinstance(value, str):
+            return None
+        del self._rest[name]
+        return value
+
     def need_text(self, name: str) -> str:
         value = self.text(name)
         if value is None:

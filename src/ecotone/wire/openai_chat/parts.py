@@ -246,9 +246,9 @@ def decode_reasoning(message: Fields) -> ReasoningPart | None:
     found = {name: message.text(name) for name in REASONING_FIELDS if message.look(name) is not None}
     details = message.items("reasoning_details")
     texts = [text for text in found.values() if text]
-    signature, told, plain = _read_details(details)
     if not texts and not details:
         return None
+    signature, told, plain = _read_details(details)
     text = texts[0] if texts else told
     rest: Json = {}
     if details and not (plain and told == text):

@@ -124,12 +124,15 @@ class EventDecoder:
         chunk.take("obfuscation")
         choices = list(chunk.each("choices"))
         usage = chunk.apart("usage")
-        start = Start(chunk.text("id") or None, chunk.text("model") or None, take_time(chunk))
-        # What every chunk repeats has been said with Start.
-        news = {name: value for name, value in chunk.rest().items() if value is not None}
-        merge_json(self._rest, {name: value for name, value in news.items() if self._said.get(name) != value})
-        if choices or start.id is not None:
-            self._start(events, start)
+        if self._started:
+            for repeated in ("id", "model", "created"):
+                chunk.take(repeated)
+            self._gather(chunk.rest())
+        else:
+            start = Start(chunk.text("id") or None, chunk.text("model") or None, take_time(chunk))
+            self._gather(chunk.rest())
+            if choices or start.id is not None:
+                self._start(events, start)
         finishes: list[Event] = []
         for number, fields in enumerate(choices):
             index = fields.integer("index")
@@ -143,6 +146,12 @@ class EventDecoder:
         events += finishes
         if usage is not None:
             events.append(UsageReport(decode_usage(usage, NAME)))
+
+    def _gather(self, rest: Json) -> None:
+        """Keeps what is news in a chunk's unknown fields. What every chunk repeats has been said with Start."""
+        news = {name: value for name, value in rest.items() if value is not None and self._said.get(name) != value}
+        if news:
+            merge_json(self._rest, news)
 
     def _start(self, events: list[Event], start: Start) -> None:
         if not self._started:
@@ -197,10 +206,19 @@ class _ChoiceDecoder:
 
     def _told(self) -> Finish:
         self._rest_is_told = True
-        return msgspec.structs.replace(self._finish, vendor=make_vendor(self._rest))
+        # What has been handed out does not change when more comes.
+        so_far: Json = {}
+        merge_json(so_far, self._rest)
+        return msgspec.structs.replace(self._finish, vendor=make_vendor(so_far))
 
     def _read_delta(self, delta: Fields, events: list[Event]) -> None:
         delta.take("role")
+        text = delta.only_text("content")
+        if text is not None:
+            # Nearly every delta is this, and the rest of this function takes most of the time of a stream.
+            if text:
+                events.append(TextDelta(self._index, self._part("text"), text))
+            return
         reasoning = decode_reasoning(delta)
         if reasoning is not None:
             events.append(self._reasoning(reasoning))

@@ -1,0 +1,369 @@
+"""Faults and losses on the Chat Completions wire."""
+
+import json
+from typing import Any
+
+import pytest
+
+from ecotone.values.chat import (
+    AudioPart,
+    ChatRequest,
+    CustomTool,
+    DocumentPart,
+    FileReference,
+    ImagePart,
+    JsonObjectFormat,
+    Message,
+    OpaquePart,
+    OpaqueTool,
+    Part,
+    Reasoning,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from ecotone.values.errors import (
+    EcotoneError,
+    MalformedRequest,
+    UnsupportedFeature,
+    UpstreamCut,
+    UpstreamFailed,
+    UpstreamMalformed,
+    UpstreamRateLimited,
+)
+from ecotone.values.reply import Choice, Finish, FinishReason, Reply, Start, TextDelta, ToolCallDelta, Usage
+from ecotone.wire.losses import Loss
+from ecotone.wire.openai_chat import EventDecoder, decode_reply, decode_request, encode_reply, encode_request
+
+HELLO = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+
+
+def body(*messages: Any, **fields: Any) -> bytes:
+    return json.dumps(HELLO | ({"messages": list(messages)} if messages else {}) | fields).encode()
+
+
+@pytest.mark.parametrize(
+    ("request_body", "param"),
+    [
+        (body(model=5), "model"),
+        (body(messages={}), "messages"),
+        (body("Hi"), "messages[0]"),
+        (body({"content": "Hi"}), "messages[0].role"),
+        (body({"role": "robot", "content": "Hi"}), "messages[0].role"),
+        (body({"role": "user"}), "messages[0].content"),
+        (body({"role": "user", "content": "a"}, {"role": "user", "content": 5}), "messages[1].content"),
+        (body({"role": "user", "content": [5]}), "messages[0].content[0]"),
+        (body({"role": "user", "content": [{"text": "a"}]}), "messages[0].content[0].type"),
+        (body({"role": "user", "content": [{"type": "text"}]}), "messages[0].content[0].text"),
+        (
+            body({"role": "user", "content": [{"type": "image_url", "image_url": {}}]}),
+            "messages[0].content[0].image_url.url",
+        ),
+        (body({"role": "user", "content": [{"type": "file", "file": {}}]}), "messages[0].content[0].file.file_data"),
+        (body({"role": "tool", "content": "a"}), "messages[0].tool_call_id"),
+        (
+            body({"role": "tool", "tool_call_id": "c", "content": [{"type": "refusal", "refusal": "n"}]}),
+            "messages[0].content[0]",
+        ),
+        (
+            body({"role": "assistant", "tool_calls": [{"type": "function", "function": {"arguments": "{}"}}]}),
+            "messages[0].tool_calls[0].function.name",
+        ),
+        (body({"role": "assistant", "tool_calls": [{"type": "magic"}]}), "messages[0].tool_calls[0].type"),
+        (body(tools=[{"function": {}}]), "tools[0].type"),
+        (body(tools=[{"type": "function", "function": {"name": "f", "strict": "yes"}}]), "tools[0].function.strict"),
+        (body(tool_choice="maybe"), "tool_choice"),
+        (body(tool_choice={"type": "function"}), "tool_choice.function"),
+        (body(tool_choice={"type": "allowed_tools", "allowed_tools": {}}), "tool_choice.allowed_tools.mode"),
+        (
+            body(tool_choice={"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [{"type": "x"}]}}),
+            "tool_choice.allowed_tools.tools[0].type",
+        ),
+        (body(function_call=5), "function_call"),
+        (body(response_format="json"), "response_format"),
+        (body(response_format={"type": "json_schema", "json_schema": {}}), "response_format.json_schema.name"),
+        (body(temperature="hot"), "temperature"),
+        (body(max_tokens=1.5), "max_tokens"),
+        (body(n=True), "n"),
+        (body(stop=[1]), "stop"),
+        (body(logit_bias={"5": "x"}), "logit_bias.5"),
+        (body(metadata={"a": 1}), "metadata.a"),
+        (body(stream="yes"), "stream"),
+        (body(stream_options={"include_usage": 1}), "stream_options.include_usage"),
+    ],
+)
+def test_a_wrong_type_names_its_field(request_body: bytes, param: str) -> None:
+    with pytest.raises(MalformedRequest) as raised:
+        decode_request(request_body)
+    assert raised.value.param == param
+    assert f"`{param}`" in raised.value.message
+
+
+def test_what_is_unknown_is_kept_for_this_wire_alone() -> None:
+    fields = {
+        "messages": [{"role": "user", "content": [{"type": "video_url", "video_url": {"url": "https://example.org"}}]}],
+        "tools": [{"type": "web_search", "limit": 3}],
+        "tool_choice": {"type": "web_search"},
+        "response_format": {"type": "grammar", "grammar": "root ::= x"},
+    }
+    request = decode_request(body(**fields))
+    assert request.messages[0].parts == (OpaquePart("openai-chat", fields["messages"][0]["content"][0]),)  # type: ignore[index]
+    assert request.tools == (OpaqueTool("openai-chat", {"type": "web_search", "limit": 3}),)
+    assert (request.tool_choice, request.output) == (None, None)
+    assert json.loads(encode_request(request).body) == HELLO | fields
+
+
+def test_an_extended_format_keeps_its_extension() -> None:
+    # llama-server takes a schema with json_object.
+    said = {"type": "json_object", "schema": {"type": "object"}}
+    request = decode_request(body(response_format=said))
+    assert request.output == JsonObjectFormat()
+    assert json.loads(encode_request(request).body)["response_format"] == said
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"max_tokens": 5}, {"max_tokens": 5}),
+        ({"max_completion_tokens": 5}, {"max_completion_tokens": 5}),
+        ({"max_tokens": 5, "max_completion_tokens": 6}, {"max_tokens": 5, "max_completion_tokens": 6}),
+        ({"stop": "a"}, {"stop": ["a"]}),
+        ({"stop": None, "temperature": None, "tools": None}, {}),
+        ({"reasoning": {"effort": "low", "exclude": True}}, {"reasoning": {"effort": "low", "exclude": True}}),
+        ({"n": 1.0}, {"n": 1}),
+        ({"stream": False}, {}),
+    ],
+)
+def test_how_a_setting_was_said_is_kept(fields: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert json.loads(encode_request(decode_request(body(**fields))).body) == HELLO | expected
+
+
+def assistant(*parts: Part) -> ChatRequest:
+    return ChatRequest("m", (Message("assistant", parts),))
+
+
+@pytest.mark.parametrize(
+    ("request_", "losses"),
+    [
+        (
+            ChatRequest("m", (Message("user", (TextPart("a", {"anthropic": {"cache_control": {}}}),)),)),
+            (Loss("messages[0]", "fields that only the wire anthropic knows"),),
+        ),
+        (
+            ChatRequest("m", (Message("user", (TextPart("a"),)),), reasoning=Reasoning(budget_tokens=9)),
+            (Loss("reasoning.budget_tokens", "this wire takes an effort in words, not a number of tokens"),),
+        ),
+        (
+            assistant(ToolCallPart("c", "f", ""), TextPart("a")),
+            (Loss("messages[0].parts[1]", "its place after a tool call; calls go last"),),
+        ),
+        (
+            assistant(ReasoningPart("a"), ReasoningPart("b")),
+            (Loss("messages[0]", "the borders between pieces of reasoning; they are sent as one"),),
+        ),
+        (
+            ChatRequest("m", (Message("tool", (ToolResultPart("c", (TextPart("a"),), True),)),)),
+            (Loss("messages[0]", "that the tool failed; only its words are sent"),),
+        ),
+    ],
+)
+def test_losses_are_declared(request_: ChatRequest, losses: tuple[Loss, ...]) -> None:
+    assert encode_request(request_).losses == losses
+
+
+def test_results_among_other_parts_become_messages_of_their_own() -> None:
+    parts = (
+        ToolResultPart("c1", (TextPart("one"),)),
+        ToolResultPart("c2", (TextPart("two"),)),
+        TextPart("Go on."),
+    )
+    encoded = encode_request(ChatRequest("m", (Message("user", parts),)))
+    assert encoded.losses == ()
+    assert json.loads(encoded.body)["messages"] == [
+        {"role": "tool", "tool_call_id": "c1", "content": "one"},
+        {"role": "tool", "tool_call_id": "c2", "content": "two"},
+        {"role": "user", "content": "Go on."},
+    ]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ChatRequest("m", (Message("user", (OpaquePart("anthropic", {"type": "x"}),)),)),
+        ChatRequest("m", (Message("user", (ImagePart(FileReference("f")),)),)),
+        ChatRequest("m", (Message("user", (AudioPart(id="a"),)),)),
+        ChatRequest("m", (Message("user", (ToolCallPart("c", "f", ""),)),)),
+        ChatRequest("m", (Message("tool", (TextPart("a"),)),)),
+        assistant(ToolResultPart("c", ())),
+        ChatRequest("m", (Message("user", (TextPart("a"),)),), tools=(OpaqueTool("anthropic", {}),)),
+    ],
+)
+def test_what_cannot_be_said_is_refused(request_: ChatRequest) -> None:
+    with pytest.raises(UnsupportedFeature):
+        encode_request(request_)
+
+
+def test_a_signature_travels_in_reasoning_details() -> None:
+    encoded = json.loads(encode_request(assistant(ReasoningPart("Hm", "c2ln"))).body)
+    assert encoded["messages"][0] == {
+        "role": "assistant",
+        "content": None,
+        "reasoning_content": "Hm",
+        "reasoning_details": [{"type": "reasoning.text", "text": "Hm", "signature": "c2ln"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("reason", "raw", "word"),
+    [
+        ("stop", "end_turn", "stop"),
+        ("stop", "eos_token", "stop"),
+        ("tool_calls", "function_call", "function_call"),
+        ("refusal", "refusal", "content_filter"),
+        ("pause", "pause_turn", "length"),
+        ("unknown", "insufficient_system_resource", "insufficient_system_resource"),
+        ("unknown", None, "unknown"),
+        (None, None, None),
+    ],
+)
+def test_finish_reasons_in_this_wires_words(reason: FinishReason | None, raw: str | None, word: str | None) -> None:
+    reply = Reply((Choice(0, (), reason, raw),))
+    assert json.loads(encode_reply(reply))["choices"][0]["finish_reason"] == word
+
+
+def test_an_unknown_finish_reason_is_kept() -> None:
+    reply = decode_reply(b'{"choices":[{"message":{"content":"a"},"finish_reason":"abort"}]}')
+    assert (reply.choices[0].finish, reply.choices[0].raw_finish) == ("unknown", "abort")
+
+
+@pytest.mark.parametrize("usage", [Usage(), Usage(input_tokens=3), Usage(output_tokens=3)])
+def test_usage_is_never_invented(usage: Usage) -> None:
+    assert "usage" not in json.loads(encode_reply(Reply((), usage=usage)))
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (b"", UpstreamMalformed),
+        (b"<html>", UpstreamMalformed),
+        (b"[]", UpstreamMalformed),
+        (b"{}", UpstreamMalformed),
+        (b'{"choices":[{}]}', UpstreamMalformed),
+        (b'{"choices":[{"message":{"content":5}}]}', UpstreamMalformed),
+        (b'{"choices":[{"message":{},"logprobs":{"content":[{"token":"a"}]}}]}', UpstreamMalformed),
+        (b'{"choices":[],"usage":{"prompt_tokens":-1}}', UpstreamMalformed),
+        (b'{"error":{"code":429,"message":"m"}}', UpstreamRateLimited),
+    ],
+)
+def test_a_reply_that_is_none(reply: bytes, kind: type[EcotoneError]) -> None:
+    with pytest.raises(kind):
+        decode_reply(reply)
+
+
+def chunk(**choice: Any) -> bytes:
+    return b"data: " + json.dumps({"id": "c", "choices": [{"index": 0} | choice]}).encode() + b"\n\n"
+
+
+HI = chunk(delta={"content": "Hi"})
+STARTED = [Start("c"), TextDelta(0, 0, "Hi")]
+
+
+def test_a_fault_comes_after_what_preceded_it() -> None:
+    decoder = EventDecoder(endpoint="gpu1")
+    assert decoder.feed(HI + b'data: {"error":{"message":"m","code":502}}\n\n' + HI) == STARTED
+    assert type(decoder.error) is UpstreamFailed
+    for ask in (lambda: decoder.feed(b""), decoder.close):
+        with pytest.raises(UpstreamFailed) as raised:
+            ask()
+        assert raised.value.endpoint == "gpu1"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"{", b"5", b'{"choices":5}', b'{"choices":[{"delta":5}]}', b'{"choices":[{"delta":{"content":5}}]}'],
+)
+def test_a_chunk_that_cannot_be_read_is_a_fault(data: bytes) -> None:
+    decoder = EventDecoder(endpoint="gpu1")
+    with pytest.raises(UpstreamMalformed) as raised:
+        decoder.feed(b"data: " + data + b"\n\n")
+    assert raised.value.endpoint == "gpu1"
+
+
+def test_a_chunk_over_the_bound_is_a_fault() -> None:
+    decoder = EventDecoder(event_bytes_max=100)
+    assert decoder.feed(HI) == STARTED
+    with pytest.raises(UpstreamMalformed, match="100 bytes"):
+        decoder.feed(b"data: " + b"x" * 200)
+
+
+def test_choices_without_number_are_a_fault() -> None:
+    many = {"choices": [{"index": number, "delta": {}} for number in range(1025)]}
+    with pytest.raises(UpstreamMalformed, match="1024 choices"):
+        EventDecoder().feed(b"data: " + json.dumps(many).encode() + b"\n\n")
+
+
+@pytest.mark.parametrize("cut", [b"", HI, HI + chunk(delta={}, finish_reason="stop"), HI + b"data: [DON"])
+def test_a_stream_without_its_end_is_cut(cut: bytes) -> None:
+    decoder = EventDecoder()
+    decoder.feed(cut)
+    with pytest.raises(UpstreamCut):
+        decoder.close()
+
+
+def test_calls_under_one_index_are_told_apart_by_their_ids() -> None:
+    def call(identity: str | None, name: str | None, arguments: str) -> dict[str, Any]:
+        return {"index": 0, "id": identity, "function": {"name": name, "arguments": arguments}}
+
+    decoder = EventDecoder()
+    events = decoder.feed(
+        chunk(delta={"tool_calls": [call("a", "f", "{"), call("a", None, "}"), call("b", "f", "1")]})
+        + chunk(delta={"tool_calls": [call("b", "f", "2"), call("", "", "3")]})
+    )
+    assert events[1:] == [
+        ToolCallDelta(0, 0, "a", "f", "{", "function"),
+        ToolCallDelta(0, 0, arguments="}"),
+        ToolCallDelta(0, 1, "b", "f", "1", "function"),
+        ToolCallDelta(0, 1, arguments="2"),
+        ToolCallDelta(0, 1, arguments="3"),
+    ]
+
+
+def test_what_comes_after_the_finish_is_not_lost() -> None:
+    decoder = EventDecoder()
+    events = decoder.feed(
+        chunk(delta={"content": "Hi"}, seen=[1])
+        + chunk(delta={}, finish_reason="stop")
+        + chunk(delta={}, seen=[2])
+        + b"data: [DONE]\n\n"
+    )
+    assert [event.vendor for event in events if isinstance(event, Finish)] == [
+        {"openai-chat": {"seen": [1]}},
+        {"openai-chat": {"seen": [1, 2]}},
+    ]
+
+
+def test_a_deprecated_call_streams_as_a_tool_call() -> None:
+    events = EventDecoder().feed(
+        chunk(delta={"function_call": {"name": "f", "arguments": ""}})
+        + chunk(delta={"function_call": {"arguments": "{}"}})
+    )
+    legacy = {"openai-chat.form": {"at": "function_call"}}
+    assert events[1:] == [
+        ToolCallDelta(0, 0, "call_0_f", "f", "", "function", legacy),
+        ToolCallDelta(0, 0, arguments="{}", vendor=legacy),
+    ]
+
+
+def test_custom_tools_without_format_are_sent_bare() -> None:
+    request = ChatRequest("m", (Message("user", (TextPart("a"),)),), tools=(CustomTool("c", "d"),))
+    assert json.loads(encode_request(request).body)["tools"] == [
+        {"type": "custom", "custom": {"name": "c", "description": "d"}}
+    ]
+
+
+def test_a_document_at_an_address_is_sent_as_open_routers_take_it() -> None:
+    said = {"type": "file", "file": {"filename": "a.pdf", "file_data": "https://example.org/a.pdf"}}
+    request = decode_request(body({"role": "user", "content": [said, {"type": "text", "text": "?"}]}))
+    assert isinstance(request.messages[0].parts[0], DocumentPart)
+    assert json.loads(encode_request(request).body)["messages"][0]["content"][0] == said
