@@ -32,9 +32,28 @@ from ecotone.values.errors import (
     UpstreamMalformed,
     UpstreamRateLimited,
 )
-from ecotone.values.reply import Choice, Finish, FinishReason, Reply, Start, TextDelta, ToolCallDelta, Usage
+from ecotone.values.reply import (
+    Choice,
+    End,
+    Finish,
+    FinishReason,
+    OpaqueDelta,
+    Reply,
+    Start,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+    fold,
+)
 from ecotone.wire.losses import Loss
-from ecotone.wire.openai_chat import EventDecoder, decode_reply, decode_request, encode_reply, encode_request
+from ecotone.wire.openai_chat import (
+    EventDecoder,
+    EventEncoder,
+    decode_reply,
+    decode_request,
+    encode_reply,
+    encode_request,
+)
 
 HELLO = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 
@@ -47,6 +66,7 @@ def body(*messages: Any, **fields: Any) -> bytes:
     ("request_body", "param"),
     [
         (body(model=5), "model"),
+        (body(model=""), "model"),
         (body(messages={}), "messages"),
         (body("Hi"), "messages[0]"),
         (body({"content": "Hi"}), "messages[0].role"),
@@ -101,14 +121,15 @@ def test_a_wrong_type_names_its_field(request_body: bytes, param: str) -> None:
 
 
 def test_what_is_unknown_is_kept_for_this_wire_alone() -> None:
+    video = {"type": "video_url", "video_url": {"url": "https://example.org"}}
     fields = {
-        "messages": [{"role": "user", "content": [{"type": "video_url", "video_url": {"url": "https://example.org"}}]}],
+        "messages": [{"role": "user", "content": [video]}],
         "tools": [{"type": "web_search", "limit": 3}],
         "tool_choice": {"type": "web_search"},
         "response_format": {"type": "grammar", "grammar": "root ::= x"},
     }
     request = decode_request(body(**fields))
-    assert request.messages[0].parts == (OpaquePart("openai-chat", fields["messages"][0]["content"][0]),)  # type: ignore[index]
+    assert request.messages[0].parts == (OpaquePart("openai-chat", video),)
     assert request.tools == (OpaqueTool("openai-chat", {"type": "web_search", "limit": 3}),)
     assert (request.tool_choice, request.output) == (None, None)
     assert json.loads(encode_request(request).body) == HELLO | fields
@@ -133,6 +154,10 @@ def test_an_extended_format_keeps_its_extension() -> None:
         ({"reasoning": {"effort": "low", "exclude": True}}, {"reasoning": {"effort": "low", "exclude": True}}),
         ({"n": 1.0}, {"n": 1}),
         ({"stream": False}, {}),
+        ({"reasoning": {"enabled": True}}, {"reasoning": {"enabled": True}}),
+        ({"function_call": "auto"}, {"function_call": "auto"}),
+        ({"function_call": "none"}, {"function_call": "none"}),
+        ({"tool_choice": "none"}, {"tool_choice": "none"}),
     ],
 )
 def test_how_a_setting_was_said_is_kept(fields: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -157,6 +182,10 @@ def assistant(*parts: Part) -> ChatRequest:
         (
             assistant(ToolCallPart("c", "f", ""), TextPart("a")),
             (Loss("messages[0].parts[1]", "its place after a tool call; calls go last"),),
+        ),
+        (
+            ChatRequest("m", (Message("user", (TextPart("a"), ToolResultPart("c", (TextPart("b"),)))),)),
+            (Loss("messages[0]", "the order of tool results and other parts; results go first"),),
         ),
         (
             assistant(ReasoningPart("a"), ReasoningPart("b")),
@@ -252,6 +281,11 @@ def test_usage_is_never_invented(usage: Usage) -> None:
         (b'{"choices":[{}]}', UpstreamMalformed),
         (b'{"choices":[{"message":{"content":5}}]}', UpstreamMalformed),
         (b'{"choices":[{"message":{},"logprobs":{"content":[{"token":"a"}]}}]}', UpstreamMalformed),
+        (
+            b'{"choices":[{"message":{},"logprobs":{"content":[{"token":"a","logprob":0,"bytes":["x"]}]}}]}',
+            UpstreamMalformed,
+        ),
+        (b'{"choices":[{"message":{"content":[{"type":"file","file":{"file_id":"f"}}]}}]}', UpstreamMalformed),
         (b'{"choices":[],"usage":{"prompt_tokens":-1}}', UpstreamMalformed),
         (b'{"error":{"code":429,"message":"m"}}', UpstreamRateLimited),
     ],
@@ -367,3 +401,120 @@ def test_a_document_at_an_address_is_sent_as_open_routers_take_it() -> None:
     request = decode_request(body({"role": "user", "content": [said, {"type": "text", "text": "?"}]}))
     assert isinstance(request.messages[0].parts[0], DocumentPart)
     assert json.loads(encode_request(request).body)["messages"][0]["content"][0] == said
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "user", "content": [{"type": "image_url", "image_url": "https://example.org/i.png"}]},
+        {"role": "user", "content": []},
+        {"role": "user", "content": ""},
+        {"role": "assistant", "content": ""},
+        {"role": "assistant", "content": [{"type": "text", "text": "a"}]},
+        {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}, {"type": "text", "text": "a"}]},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}], "signature": "c2ln", "closed": True},
+                {"type": "thinking", "thinking": [{"type": "reference", "reference_ids": [1]}]},
+                {"type": "text", "text": "a"},
+            ],
+        },
+        {"role": "assistant", "content": "a", "reasoning": "Hm", "prefix": True},
+        {"role": "assistant", "content": "a", "reasoning_content": "Hm", "reasoning": "Hm"},
+        {
+            "role": "assistant",
+            "content": "a",
+            "reasoning_details": [{"type": "reasoning.encrypted", "data": "eA==", "id": "r1"}],
+        },
+        {"role": "tool", "tool_call_id": "c", "content": "a", "name": "f"},
+    ],
+)
+def test_a_message_keeps_its_form(message: dict[str, Any]) -> None:
+    assert json.loads(encode_request(decode_request(body(message))).body)["messages"] == [message]
+
+
+def test_arguments_sent_as_an_object_become_their_text() -> None:
+    call = {"id": "c", "function": {"name": "f", "arguments": {"a": [1]}}}
+    message = {"role": "assistant", "content": None, "tool_calls": [call]}
+    reply = decode_reply(json.dumps({"choices": [{"message": message}]}).encode())
+    assert reply.choices[0].parts == (ToolCallPart("c", "f", '{"a":[1]}'),)
+
+
+def test_a_deprecated_call_in_a_reply_goes_out_as_it_came() -> None:
+    message = {"role": "assistant", "content": None, "refusal": None, "function_call": {"name": "f", "arguments": "{}"}}
+    reply = decode_reply(json.dumps({"choices": [{"message": message, "finish_reason": "function_call"}]}).encode())
+    assert reply.choices[0].finish == "tool_calls"
+    choice = json.loads(encode_reply(reply))["choices"][0]
+    assert (choice["message"], choice["finish_reason"]) == (message, "function_call")
+
+
+def test_parts_of_other_wires_are_left_out_of_a_reply() -> None:
+    reply = Reply((Choice(0, (OpaquePart("anthropic", {"type": "x"}), TextPart("a")), "stop"),))
+    assert json.loads(encode_reply(reply))["choices"][0]["message"]["content"] == "a"
+    encoder = EventEncoder(include_usage=False)
+    assert encoder.encode(OpaqueDelta(0, 0, "anthropic", {"type": "x"})) == b""
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}]},
+        {"content": [{"type": "text", "text": "a", "citations": [1]}]},
+        {"content": [{"type": "refusal", "refusal": "No."}]},
+        {"content": [{"type": "reference", "reference_ids": [1]}]},
+        {"images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}, "index": 0}]},
+        {"audio": {"id": "a", "data": "UklGRg=="}},
+        {"refusal": "No."},
+        {"reasoning": "Hm"},
+        {"function_call": {"name": "f", "arguments": ""}},
+        {"tool_calls": [{"index": 0, "id": "c", "type": "custom", "custom": {"name": "f", "input": "x"}}]},
+    ],
+)
+def test_a_delta_keeps_its_form(delta: dict[str, Any]) -> None:
+    encoder = EventEncoder(include_usage=False)
+    events = EventDecoder().feed(chunk(delta=delta))
+    sent = b"".join(encoder.encode(event) for event in events)
+    assert json.loads(sent.removeprefix(b"data: "))["choices"][0]["delta"] == {"role": "assistant"} | delta
+
+
+def test_unknown_fields_of_a_choice_and_its_deltas_come_with_its_finish() -> None:
+    events = EventDecoder().feed(
+        chunk(delta={"content": "a", "annotations": [1], "nothing": None}, token_ids=[5])
+        + chunk(delta={"content": "b", "annotations": [2]}, token_ids=[6], matched_stop=None)
+        + chunk(delta={}, finish_reason="stop", matched_stop=7)
+    )
+    kept = {"message": {"annotations": [1, 2]}, "token_ids": [5, 6], "matched_stop": 7}
+    assert events[-1] == Finish(0, "stop", "stop", {"openai-chat": kept})
+    encoder = EventEncoder(include_usage=False)
+    sent = json.loads(encoder.encode(events[-1]).removeprefix(b"data: "))["choices"][0]
+    assert sent == {
+        "index": 0,
+        "delta": {"role": "assistant", "annotations": [1, 2]},
+        "logprobs": None,
+        "finish_reason": "stop",
+        "token_ids": [5, 6],
+        "matched_stop": 7,
+    }
+
+
+def test_calls_without_an_index_are_continued_by_id_or_in_turn() -> None:
+    def call(identity: str | None, name: str | None, arguments: str) -> dict[str, Any]:
+        return {"id": identity, "function": {"name": name, "arguments": arguments}}
+
+    calls = [call("a", "f", "1"), call("b", "g", "2"), call("a", None, "3"), call(None, None, "4")]
+    events = EventDecoder().feed(chunk(delta={"tool_calls": calls}))
+    assert events[1:] == [
+        ToolCallDelta(0, 0, "a", "f", "1", "function"),
+        ToolCallDelta(0, 1, "b", "g", "2", "function"),
+        ToolCallDelta(0, 0, arguments="3"),
+        ToolCallDelta(0, 1, arguments="4"),
+    ]
+
+
+def test_a_choice_without_a_finish_stays_unfinished() -> None:
+    decoder = EventDecoder()
+    events = decoder.feed(HI + b"data: [DONE]\n\n")
+    decoder.close()
+    assert events == [*STARTED, End()]
+    assert fold(events).choices[0].finish is None

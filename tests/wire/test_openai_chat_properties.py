@@ -27,6 +27,10 @@ from ecotone.wire.openai_chat import (
 _REQUEST: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(completion_create_params.CompletionCreateParams)
 
 
+# Each example is a whole conversation; these are enough to find what a hundred found.
+few = settings(max_examples=50)
+
+
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     """The data in pieces, cut at these places."""
     borders = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
@@ -51,6 +55,7 @@ def without_nulls(vendor: Vendor) -> Vendor:
 
 
 @given(some.requests)
+@few
 def test_a_request_survives_its_wire(request: ChatRequest) -> None:
     encoded = encode_request(request)
     assert encoded.losses == ()
@@ -58,11 +63,13 @@ def test_a_request_survives_its_wire(request: ChatRequest) -> None:
 
 
 @given(some.replies())
+@few
 def test_a_reply_survives_its_wire(reply: Reply) -> None:
     assert decode_reply(encode_reply(reply)) == reply
 
 
 @given(some.replies())
+@few
 def test_a_stream_survives_its_wire(reply: Reply) -> None:
     folded = fold(decoded([streamed(reply)]))
     expected = msgspec.structs.replace(
@@ -74,6 +81,7 @@ def test_a_stream_survives_its_wire(reply: Reply) -> None:
 
 
 @given(some.replies(), st.lists(st.integers(0, 2**20), max_size=8), st.sampled_from([b"\n", b"\r\n", b"\r"]))
+@few
 def test_any_split_of_the_bytes_gives_the_same_events(reply: Reply, places: list[int], line_end: bytes) -> None:
     data = streamed(reply)
     noisy = b"\xef\xbb\xbf: hello\n\nretry: 5\n\nevent: message\nid: 7\n" + data
@@ -98,11 +106,13 @@ def validate(model: type[pydantic.BaseModel], encoded: bytes) -> None:
 
 
 @given(some.replies())
+@few
 def test_the_official_sdk_accepts_every_reply(reply: Reply) -> None:
     validate(ChatCompletion, encode_reply(reply))
 
 
 @given(some.replies())
+@few
 def test_the_official_sdk_accepts_every_chunk(reply: Reply) -> None:
     data = streamed(reply).decode()
     assert data.endswith("data: [DONE]\n\n")
@@ -113,6 +123,7 @@ def test_the_official_sdk_accepts_every_chunk(reply: Reply) -> None:
 
 
 @given(some.requests)
+@few
 def test_the_official_sdk_has_a_type_for_every_request(request: ChatRequest) -> None:
     plain = msgspec.structs.replace(
         request,

@@ -121,9 +121,9 @@ def _decode_choice(fields: Fields, number: int) -> Choice:
     )
 
 
-def take_content(message: Fields) -> list[ReplyPart]:
+def take_content(message: Fields) -> list[TextPart | ReasoningPart | RefusalPart | ImagePart | OpaquePart]:
     """The content of a reply's message or delta: text, or a list with reasoning among it. Empty text is none."""
-    parts: list[ReplyPart] = []
+    parts: list[TextPart | ReasoningPart | RefusalPart | ImagePart | OpaquePart] = []
     for number, part in enumerate(decode_content(message)):
         if isinstance(part, TextPart) and not part.text and not part.vendor:
             continue

@@ -230,6 +230,8 @@ class _ChoiceDecoder:
                     events.append(self._reasoning(part))
                 case RefusalPart():
                     events.append(RefusalDelta(self._index, self._part("refusal"), part.text, part.vendor))
+                case ImagePart():
+                    events.append(self._image(part))
                 case OpaquePart():
                     events.append(OpaqueDelta(self._index, self._part(None), part.wire, part.data))
         refusal = delta.text("refusal")
@@ -238,9 +240,7 @@ class _ChoiceDecoder:
         audio = delta.child("audio")
         if audio is not None:
             events.append(self._audio(audio))
-        for fields in delta.each("images"):
-            image = decode_image(fields)
-            events.append(ImageDelta(self._index, self._part(None), image.source, image.detail, image.vendor))
+        events += [self._image(decode_image(fields)) for fields in delta.each("images")]
         for fields in delta.each("tool_calls"):
             events += self._tool_call(fields)
         legacy = delta.child("function_call")
@@ -259,6 +259,9 @@ class _ChoiceDecoder:
 
     def _reasoning(self, part: ReasoningPart) -> ReasoningDelta:
         return ReasoningDelta(self._index, self._part("reasoning"), part.text, part.signature, part.vendor)
+
+    def _image(self, image: ImagePart) -> ImageDelta:
+        return ImageDelta(self._index, self._part(None), image.source, image.detail, image.vendor)
 
     def _audio(self, audio: Fields) -> AudioDelta:
         return AudioDelta(
