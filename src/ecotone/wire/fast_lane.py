@@ -230,7 +230,7 @@ class StreamWatch:
         """Call this when the upstream's bytes are at their end.
 
         Raises `error` if there was one, and UpstreamCut when there was no `[DONE]`. Every server known to have left
-        it out has been corrected (TGI 2.2, llama-box, mistral.rs, ik_llama.cpp), and without it nobody can tell
+        it out has been corrected (TGI, llama-box, mistral.rs, ik_llama.cpp), and without it nobody can tell
         whether a usage chunk or another choice was still to come.
         """
         if self.error is not None:

@@ -4,7 +4,7 @@ The official body is `{"error": {"message", "type", "param", "code"}}`
 (https://platform.openai.com/docs/guides/error-codes). Servers that speak the wire answer in other shapes too, and all
 of these are read:
 
-- vLLM before 0.9: `{"object": "error", "message": ..., "type": ..., "param": ..., "code": 400}`
+- older vLLM: `{"object": "error", "message": ..., "type": ..., "param": ..., "code": 400}`
 - llama-server: `{"error": {"code": 400, "message": ..., "type": "exceed_context_size_error", "n_prompt_tokens": ...,
   "n_ctx": ...}}` (llama.cpp, tools/server/README.md)
 - Ollama and TGI: `{"error": "text"}`, TGI with an `error_type` beside it

@@ -87,7 +87,7 @@ class EventDecoder:
         """Call this when the upstream's bytes are at their end.
 
         Raises a fault that has not been raised yet, and UpstreamCut when there was no `[DONE]`: every server known to
-        have left it out has been corrected (TGI 2.2, llama-box, mistral.rs, ik_llama.cpp), and without it nobody can
+        have left it out has been corrected (TGI, llama-box, mistral.rs, ik_llama.cpp), and without it nobody can
         tell whether a usage chunk or another choice was still to come.
         """
         if self.error is not None:
