@@ -1,0 +1,1 @@
+"""Measures Ecotone beside a direct call, LiteLLM and Portkey: same core, same upstream, same run."""
