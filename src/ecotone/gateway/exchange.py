@@ -1,6 +1,6 @@
 """One request's life: decode, choose, attempt, answer, record."""
 
-import os
+import random
 import time
 from typing import Any, Literal
 
@@ -57,7 +57,7 @@ class Exchange:
         self._started_at_us = now_us
         self._started_s = time.perf_counter()
         # Ordered by time, so that the log's index grows at its end.
-        self.request_id = f"req_{now_us // 1000:012x}{os.urandom(8).hex()}"
+        self.request_id = f"req_{now_us // 1000:012x}{random.getrandbits(64):016x}"
         self.principal: Principal | None = None
         self.asked: str | None = None
         self.streams = False

@@ -7,7 +7,6 @@ Parsing is httptools'. TLS, HTTP/2 and proxies are not here: `ecotone.upstream.h
 
 import asyncio
 import re
-from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import cast
 
@@ -21,15 +20,19 @@ _HEAD_MAX_BYTES = 64 * 1024
 _IDLE_MAX_S = 50.0
 _IDLE_MAX_CONNECTIONS = 256
 _TICK_S = 0.05
-_KEEP_ALIVE_TIMEOUT = re.compile(r"timeout=(\d{1,6})")
+_KEEP_ALIVE_TIMEOUT = re.compile(rb"timeout=(\d{1,6})")
 
 
 class _Connection(asyncio.Protocol):
-    """One TCP connection, carrying one exchange at a time."""
+    """One TCP connection, carrying one exchange at a time. Parser callbacks have the names that httptools asks for."""
 
-    def __init__(self, pool: "Pool") -> None:
+    __slots__ = ("_parser", "_pool", "_transport", "address", "exchange", "idle_until_s", "used")
+
+    def __init__(self, pool: "Pool", address: tuple[str, int]) -> None:
         self._pool = pool
+        self.address = address
         self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
         self.idle_until_s = 0.0
         self.exchange: Exchange | None = None
         self.used = False
@@ -45,16 +48,42 @@ class _Connection(asyncio.Protocol):
             self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
-        if self.exchange is None:
+        exchange = self.exchange
+        if exchange is None:
             self.close()  # bytes nobody asked for: the next answer could not be trusted
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            exchange.fail(UpstreamMalformed(f"the answer is not HTTP/1.1: {error}"))
         else:
-            self.exchange.feed(data)
+            exchange.received(len(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._pool.forget(self)
         if self.exchange is not None:
             self.exchange.lost()
+
+    def on_message_begin(self) -> None:
+        if self.exchange is not None:
+            self.exchange.message_begins()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.exchange is not None:
+            self.exchange.header_came(name.lower(), value)
+
+    def on_headers_complete(self) -> None:
+        if self.exchange is not None:
+            self.exchange.headers_complete(self._parser.get_status_code())
+
+    def on_body(self, body: bytes) -> None:
+        if self.exchange is not None:
+            self.exchange.body_came(body)
+
+    def on_message_complete(self) -> None:
+        if self.exchange is not None:
+            self.exchange.message_complete(keep=bool(self._parser.should_keep_alive()))
 
     def pause(self) -> None:
         if self._transport is not None:
@@ -74,116 +103,132 @@ class _Connection(asyncio.Protocol):
 
 
 class Exchange:
-    """One request and its answer, as it arrives. Parser callbacks have the names that httptools asks for."""
+    """One request and its answer, as it arrives. `head` is resolved when status and headers are there."""
+
+    __slots__ = (
+        "_buffered",
+        "_chunks",
+        "_close_delimited",
+        "_complete",
+        "_connection",
+        "_deadline",
+        "_error",
+        "_head_bytes",
+        "_headers",
+        "_idle_s",
+        "_keep",
+        "_paused",
+        "_pool",
+        "_surplus",
+        "_timeouts",
+        "_wake",
+        "_whole_deadline",
+        "head",
+        "status",
+    )
 
     def __init__(self, pool: "Pool", connection: _Connection, timeouts: Timeouts) -> None:
         self._pool = pool
         self._connection: _Connection | None = connection
         self._timeouts = timeouts
-        self._parser = httptools.HttpResponseParser(self)
-        self._head: asyncio.Future[None] = pool.loop.create_future()
+        self.head: asyncio.Future[None] = pool.loop.create_future()
         self._wake: asyncio.Future[None] | None = None
-        self._chunks: deque[bytes] = deque()
+        self._chunks: list[bytes] = []
         self._buffered = 0
         self._paused = False
         self._head_bytes = 0
-        self._headers: list[tuple[str, str]] = []
+        self._headers: list[tuple[bytes, bytes]] = []
         self._close_delimited = True
         self._complete = False
         self._surplus = False
         self._keep = False
+        self._idle_s = _IDLE_MAX_S
         self._error: UpstreamError | None = None
         self.status = 0
         now = pool.loop.time()
         self._whole_deadline = now + timeouts.whole_s
         self._deadline = now + timeouts.first_byte_s
-        self._phase = "the first byte"
 
-    # --- what httptools calls
+    # --- what the connection calls
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._surplus:
-            return
-        key = name.decode("latin-1").lower()
-        if key in ("content-length", "transfer-encoding"):
-            self._close_delimited = False
-        self._headers.append((key, value.decode("latin-1")))
-
-    def on_headers_complete(self) -> None:
-        if self._surplus:
-            return
-        self.status = self._parser.get_status_code()
-        if self.status < 200:
-            self._headers.clear()
-            self._close_delimited = True
-        elif not self._head.done():
-            self._head.set_result(None)
-
-    def on_message_begin(self) -> None:
+    def message_begins(self) -> None:
         if self._complete:
             self._surplus = True  # a second answer to one request: the connection cannot be trusted any more
 
-    def on_body(self, body: bytes) -> None:
+    def header_came(self, name: bytes, value: bytes) -> None:
+        """`name` is in lower case."""
+        if self._surplus:
+            return
+        if name in (b"content-length", b"transfer-encoding"):
+            self._close_delimited = False
+        elif name == b"keep-alive" and (stated := _KEEP_ALIVE_TIMEOUT.search(value)):
+            self._idle_s = min(_IDLE_MAX_S, int(stated[1]) - 1.0)  # less than the server's own patience
+        self._headers.append((name, value))
+
+    def headers_complete(self, status: int) -> None:
+        if self._surplus:
+            return
+        self.status = status
+        if status < 200:
+            self._headers.clear()
+            self._close_delimited = True
+        elif not self.head.done():
+            self.head.set_result(None)
+
+    def body_came(self, body: bytes) -> None:
         if not self._surplus:
             self._chunks.append(body)
             self._buffered += len(body)
 
-    def on_message_complete(self) -> None:
+    def message_complete(self, *, keep: bool) -> None:
         if self.status >= 200:
             self._complete = True
-            self._keep = bool(self._parser.should_keep_alive()) and not self._close_delimited  # known only here
+            self._keep = keep and not self._close_delimited
 
-    # --- what the connection calls
-
-    def feed(self, data: bytes) -> None:
-        if not self._head.done():
-            self._head_bytes += len(data)
-            if self._head_bytes > _HEAD_MAX_BYTES + _BUFFER_MAX_BYTES:
-                self._fail(UpstreamMalformed("the answer's headers are too large"))
-                return
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            self._fail(UpstreamMalformed(f"the answer is not HTTP/1.1: {error}"))
-            return
+    def received(self, size: int) -> None:
+        """So many bytes have just been parsed."""
         if self._complete:
             self._finish(keep=self._keep and not self._surplus)
         else:
+            if not self.head.done():
+                self._head_bytes += size
+                if self._head_bytes > _HEAD_MAX_BYTES + _BUFFER_MAX_BYTES:
+                    self.fail(UpstreamMalformed("the answer's headers are too large"))
+                    return
             self._deadline = self._pool.loop.time() + self._timeouts.between_bytes_s
-            self._phase = "the next bytes"
             if self._buffered > _BUFFER_MAX_BYTES and not self._paused and self._connection is not None:
                 self._paused = True
                 self._connection.pause()
-        self._notify()
+        if self._wake is not None:
+            self._notify()
 
     def lost(self) -> None:
         """The connection is gone."""
         if self._complete:
             return
-        if self._head.done() and self._close_delimited and self._error is None:
+        if self.head.done() and self._close_delimited and self._error is None:
             self._complete = True
             self._finish(keep=False)
             self._notify()
-        elif not self._head.done():
-            self._fail(UpstreamUnreachable("the server closed the connection without an answer"))
+        elif not self.head.done():
+            self.fail(UpstreamUnreachable("the server closed the connection without an answer"))
         else:
-            self._fail(UpstreamCut("the server closed the connection in the middle of its answer"))
+            self.fail(UpstreamCut("the server closed the connection in the middle of its answer"))
 
     def check_deadline(self, now: float) -> None:
         if now >= self._whole_deadline:
-            self._fail(UpstreamTimeout(f"no complete answer within {self._timeouts.whole_s:g} s"))
+            self.fail(UpstreamTimeout(f"no complete answer within {self._timeouts.whole_s:g} s"))
         elif now >= self._deadline and not self._paused:
-            limit = self._timeouts.between_bytes_s if self._head.done() else self._timeouts.first_byte_s
-            self._fail(UpstreamTimeout(f"waited {limit:g} s for {self._phase}"))
+            if self.head.done() or self._head_bytes:
+                self.fail(UpstreamTimeout(f"waited {self._timeouts.between_bytes_s:g} s for the next bytes"))
+            else:
+                self.fail(UpstreamTimeout(f"waited {self._timeouts.first_byte_s:g} s for the first byte"))
 
     # --- what the caller of the client uses
 
-    async def head(self) -> None:
-        """Wait for status and headers."""
-        await self._head
-
     def header(self, name: str) -> str | None:
-        return next((value for key, value in self._headers if key == name), None)
+        wanted = name.encode("latin-1")
+        return next((value.decode("latin-1") for key, value in self._headers if key == wanted), None)
 
     @property
     def answered(self) -> bool:
@@ -231,21 +276,16 @@ class Exchange:
         connection = self._detach()
         if connection is not None:
             if keep and connection.open:
-                self._pool.release(connection, self._idle_s())
+                self._pool.release(connection, self._idle_s)
             else:
                 connection.close()
 
-    def _idle_s(self) -> float:
-        """How long the connection may be kept: less than the server's own patience, if it states one."""
-        stated = _KEEP_ALIVE_TIMEOUT.search(self.header("keep-alive") or "")
-        return min(_IDLE_MAX_S, int(stated[1]) - 1.0) if stated else _IDLE_MAX_S
-
-    def _fail(self, error: UpstreamError) -> None:
+    def fail(self, error: UpstreamError) -> None:
         if self._error is None:
             self._error = error
         self._finish(keep=False)
-        if not self._head.done():
-            self._head.set_exception(self._error)
+        if not self.head.done():
+            self.head.set_exception(self._error)
         self._notify()
 
     def _notify(self) -> None:
@@ -261,7 +301,7 @@ class Pool:
         self.loop = loop
         self.active: set[Exchange] = set()
         self._idle: dict[tuple[str, int], list[_Connection]] = {}
-        self._address: dict[_Connection, tuple[str, int]] = {}
+        self._connections: set[_Connection] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -278,10 +318,11 @@ class Pool:
             reused, connection.used = connection.used, True
             exchange = Exchange(self, connection, timeouts)
             self.active.add(exchange)
-            self._ensure_ticking()
+            if self._timer is None:
+                self._start_ticking()
             connection.begin(exchange, request)
             try:
-                await exchange.head()
+                await exchange.head
             except UpstreamUnreachable:
                 if reused and not exchange.answered:
                     continue
@@ -304,17 +345,17 @@ class Pool:
         host, port = address
         try:
             async with asyncio.timeout(timeouts.connect_s):
-                _, connection = await self.loop.create_connection(lambda: _Connection(self), host, port)
+                _, connection = await self.loop.create_connection(lambda: _Connection(self, address), host, port)
         except TimeoutError:
             raise UpstreamTimeout(f"no connection to {host}:{port} within {timeouts.connect_s:g} s") from None
         except OSError as error:
             reason = error.strerror or str(error)
             raise UpstreamUnreachable(f"cannot connect to {host}:{port}: {reason}") from None
-        self._address[connection] = address
+        self._connections.add(connection)
         return connection
 
     def release(self, connection: _Connection, idle_s: float) -> None:
-        idle = self._idle.setdefault(self._address[connection], [])
+        idle = self._idle.setdefault(connection.address, [])
         if self._closed or len(idle) >= _IDLE_MAX_CONNECTIONS:
             connection.close()
             return
@@ -322,13 +363,13 @@ class Pool:
         idle.append(connection)
 
     def forget(self, connection: _Connection) -> None:
-        address = self._address.pop(connection, None)
-        idle = self._idle.get(address, []) if address else []
+        self._connections.discard(connection)
+        idle = self._idle.get(connection.address, [])
         if connection in idle:
             idle.remove(connection)
 
-    def _ensure_ticking(self) -> None:
-        if self._timer is None and not self._closed:
+    def _start_ticking(self) -> None:
+        if not self._closed:
             self._timer = self.loop.call_later(_TICK_S, self._tick)
 
     def _tick(self) -> None:
@@ -340,7 +381,7 @@ class Pool:
             if now > connection.idle_until_s:
                 connection.close()
         if self.active or any(self._idle.values()):
-            self._ensure_ticking()
+            self._start_ticking()
 
     def _idle_connections(self) -> Iterator[_Connection]:
         for connections in self._idle.values():
@@ -350,7 +391,7 @@ class Pool:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        for connection in (*self._idle_connections(), *self._address):
+        for connection in tuple(self._connections):
             connection.close()
 
 
