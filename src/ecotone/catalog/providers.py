@@ -6,6 +6,7 @@ model runs (`hosting`) is for the owner to declare.
 """
 
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -47,6 +48,7 @@ _ROWS = (
         base_url="https://api.x.ai/v1",
         key_env="XAI_API_KEY",
         weights="closed",
+        quirks=("developer_as_system",),
     ),
     Provider(
         "mistral",
@@ -55,7 +57,8 @@ _ROWS = (
         base_url="https://api.mistral.ai",
         api_path="/v1",
         key_env="MISTRAL_API_KEY",
-        quirks=("max_tokens", "no_stream_options", "developer_as_system"),
+        # Any field that it does not know is refused: https://github.com/mistralai/platform-docs-public/issues/7
+        quirks=("max_tokens", "no_stream_options", "developer_as_system", "random_seed"),
     ),
     Provider(
         "deepseek",
@@ -77,11 +80,12 @@ _ROWS = (
     Provider(
         "together",
         "Together AI",
-        "https://docs.together.ai/docs/openai-api-compatibility",
-        base_url="https://api.together.xyz/v1",
+        "https://docs.together.ai/docs/inference/openai-compatibility",
+        base_url="https://api.together.ai",
+        api_path="/v1",
         key_env="TOGETHER_API_KEY",
         weights="open",
-        quirks=("max_tokens",),
+        quirks=("max_tokens", "developer_as_system"),
     ),
     Provider(
         "fireworks",
@@ -90,7 +94,7 @@ _ROWS = (
         base_url="https://api.fireworks.ai/inference/v1",
         key_env="FIREWORKS_API_KEY",
         weights="open",
-        quirks=("max_tokens",),
+        quirks=("developer_as_system",),
     ),
     Provider(
         "openrouter",
@@ -106,7 +110,7 @@ _ROWS = (
         base_url="https://router.huggingface.co/v1",
         key_env="HF_TOKEN",
         weights="open",
-        quirks=("max_tokens",),
+        quirks=("max_tokens", "developer_as_system"),
     ),
     Provider(
         "vllm",
@@ -142,7 +146,7 @@ _ROWS = (
         base_url="http://127.0.0.1:11434/v1",
         usual_port=11434,
         weights="open",
-        quirks=("max_tokens",),
+        quirks=("max_tokens", "developer_as_system"),
     ),
     Provider(
         "lmstudio",
@@ -151,7 +155,7 @@ _ROWS = (
         base_url="http://127.0.0.1:1234/v1",
         usual_port=1234,
         weights="open",
-        quirks=("max_tokens",),
+        quirks=("max_tokens", "developer_as_system"),
     ),
     Provider(
         "tgi",
@@ -160,7 +164,7 @@ _ROWS = (
         base_url="http://127.0.0.1:3000/v1",
         usual_port=3000,
         weights="open",
-        quirks=("max_tokens",),
+        quirks=("max_tokens", "developer_as_system"),
     ),
     Provider(
         "openai-compatible",
@@ -179,8 +183,7 @@ def api_root(provider: Provider, base_url: str) -> str:
     """
     root = base_url.rstrip("/")
     steps = provider.api_path.strip("/").split("/") if provider.api_path else []
-    for present in range(len(steps), -1, -1):
-        head = "/" + "/".join(steps[:present]) if present else ""
-        if root.endswith(head):
+    for present in range(len(steps), 0, -1):
+        if urlsplit(root).path.endswith("/" + "/".join(steps[:present])):
             return "/".join([root, *steps[present:]])
-    return root
+    return "/".join([root, *steps])

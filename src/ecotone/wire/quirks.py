@@ -28,8 +28,16 @@ def _developer_as_system(body: Body) -> None:
             message["role"] = "system"
 
 
+def _random_seed(body: Body) -> None:
+    """The server calls `seed` `random_seed`, and refuses fields that it does not know."""
+    if "seed" in body:
+        seed = body.pop("seed")
+        body.setdefault("random_seed", seed)
+
+
 QUIRKS: dict[str, Callable[[Body], None]] = {
     "max_tokens": _max_tokens,
     "no_stream_options": _no_stream_options,
     "developer_as_system": _developer_as_system,
+    "random_seed": _random_seed,
 }
