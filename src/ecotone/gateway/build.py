@@ -166,7 +166,7 @@ class Runtime:
             logs_dir=home.logs,
             idle_unload_s=float(config.engine.idle_unload_s) if config.engine.idle_unload_s else None,
         )
-        self.log = RequestLog(home.database)
+        self.log = RequestLog(lambda: Database(home.database))
         self.gateway = Gateway(Directory((), ()), self.log)
 
     def apply(self, config: Config, vendors: tuple[Provider, ...] = ()) -> None:

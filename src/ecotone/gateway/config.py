@@ -134,8 +134,11 @@ class _Reader:
             path = _toml_path(where, data)
             unknown = _UNKNOWN.match(reason)
             if unknown:
+                place = f" in [{_place(path)}]" if path else ""
                 path = (*path, unknown[1])
-                reason = f"unknown key {unknown[1]!r}{_suggestion(unknown[1], _known_keys(path))}"
+                raise self.error(
+                    path, f"unknown key {unknown[1]!r}{place}{_suggestion(unknown[1], _known_keys(path))}"
+                ) from None
             raise self.error(path, f"{reason} in {_place(path)}" if path else reason) from None
 
 
@@ -288,7 +291,9 @@ def _check_endpoint(path: TomlPath, endpoint: EndpointConfig, reader: _Reader) -
         raise reader.error(path, f"provider {provider.name!r} needs a base_url, like http://gpu1:8000/v1")
     if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", base_url):
         raise reader.error(
-            (*path, "base_url"), f"{base_url!r} is not an http:// or https:// address (keys belong into key_env)"
+            (*path, "base_url"),
+            "base_url must be an http:// or https:// address like http://gpu1:8000/v1, without user, password or query"
+            " (a key belongs into the environment variable that key_env names)",
         )
     for key in ("connect_timeout_s", "first_byte_timeout_s", "between_bytes_timeout_s", "whole_timeout_s"):
         if not 0 < getattr(endpoint, key) <= 86_400:

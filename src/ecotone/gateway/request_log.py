@@ -2,9 +2,8 @@
 
 import threading
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import closing
 
 import msgspec
 
@@ -76,9 +75,10 @@ class RequestLog:
     find the queue full are counted in `lost`.
     """
 
-    def __init__(self, path: Path, *, queue_max: int = _QUEUE_MAX_ROWS) -> None:
+    def __init__(self, open_database: Callable[[], Database], *, queue_max: int = _QUEUE_MAX_ROWS) -> None:
+        """`open_database` is called once, in the writing thread."""
         self._queue_max = queue_max
-        self._path = path
+        self._open_database = open_database
         self._rows: deque[RequestRow] = deque()
         self._stop = threading.Event()
         self.trouble: str | None = None
@@ -97,16 +97,8 @@ class RequestLog:
         self._stop.set()
         self._thread.join()
 
-    @contextmanager
-    def _database(self) -> Iterator[Database]:
-        database = Database(self._path)
-        try:
-            yield database
-        finally:
-            database.close()
-
     def _write(self) -> None:
-        with self._database() as database:
+        with closing(self._open_database()) as database:
             while True:
                 last = self._stop.wait(_FLUSH_INTERVAL_S if self.trouble is None else _RETRY_INTERVAL_S)
                 self._flush(database)

@@ -1,0 +1,118 @@
+"""What ecotone.toml may say, and what is said about one that cannot be honoured."""
+
+from pathlib import Path
+
+import pytest
+
+from ecotone.gateway.config import Config, parse_config, read_config
+from ecotone.gateway.toml_lines import key_lines, line_of
+from ecotone.values.errors import ConfigError
+
+FILE = Path("/etc/ecotone/ecotone.toml")
+
+FULL = """
+[server]
+port = 8080
+allowed_hosts = ["ai.example.com"]
+
+[engine]
+memory_mb = 4096
+
+[models.local]
+engine = "llama.cpp"
+source = "file:models/a.gguf"
+context = 4096
+
+[models.frontier]
+provider = "openai"
+name = "gpt-5.5"
+
+[models.llama]
+[[models.llama.endpoints]]
+provider = "vllm"
+base_url = "http://gpu1:8000/v1"
+hosting = "self-hosted"
+[[models.llama.endpoints]]
+provider = "groq"
+
+[routes.assistant]
+models = ["frontier", "llama", "local"]
+"""
+
+
+def test_a_full_config() -> None:
+    config = parse_config(FULL, FILE)
+    assert config.server.port == 8080
+    assert config.server.host == "127.0.0.1"
+    assert config.models["llama"].endpoints[0].hosting == "self-hosted"
+    assert config.models["llama"].endpoints[1].provider == "groq"
+    assert config.routes["assistant"].models == ("frontier", "llama", "local")
+
+
+def test_nothing_is_a_config() -> None:
+    assert parse_config("", FILE) == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ("[server]\nprot = 1\n", 2, "unknown key 'prot' in [server]; did you mean 'port'?"),
+        ("[server]\n\nport = 'x'\n", 3, "Expected `int`, got `str` in server.port"),
+        ("[server]\nport = 70000\n", 2, "not between 0 and 65535"),
+        ("[sever]\nport = 1\n", 1, "unknown key 'sever'; did you mean 'server'?"),
+        ("[models.a]\nprovider = 'opnai'\n", 2, "unknown provider 'opnai'; did you mean 'openai'?"),
+        ("[models.a]\nprovider = 'openai'\nkay_env = 'X'\n", 3, "did you mean 'key_env'?"),
+        ("[models.a]\nname = 'x'\n", 1, "does not say where it runs"),
+        ("[models.a]\nprovider = 'openai'\nengine = 'llama.cpp'\n", 1, "says both engine and provider"),
+        ("[models.a]\nengine = 'llama.cpp'\n", 1, "needs a source"),
+        ("[models.a]\nengine = 'llama.cpp'\nsource = 'ftp://x'\n", 3, "source"),
+        ("[models.a]\nengine = 'llama.cpp'\nsource='file:/x'\nsha256='ab'\n", 4, "64 hexadecimal"),
+        ("[models.a]\nengine = 'llama.cpp'\nsource='file:/x'\nbase_url='http://x'\n", 4, "means nothing"),
+        ("[models.a]\nengine = 'vllm'\n", 2, "Invalid enum value 'vllm'"),
+        ("[models.a]\nprovider = 'openai'\ncontext = 5\n", 3, "means nothing for a model with provider"),
+        ("[models.a]\nprovider = 'openai-compatible'\n", 1, "needs a base_url"),
+        ("[models.a]\nprovider = 'openai'\nbase_url = 'gpu1:8000'\n", 3, "must be an http:// or https:// address"),
+        ("[models.a]\nprovider = 'openai'\nbase_url = 'https://u:secret@x/v1'\n", 3, "without user, password"),
+        ("[models.a]\nprovider = 'openai'\nwire = 'anthropic'\n", 3, "Invalid enum value 'anthropic'"),
+        ("[models.a]\nprovider = 'openai'\nwhole_timeout_s = 0\n", 3, "above 0"),
+        ("[models.'a b']\nprovider = 'openai'\n", 1, "not a usable name"),
+        ("[models.a]\n[[models.a.endpoints]]\nprovider='openai'\n[[models.a.endpoints]]\nnam='x'\n", 5, "'name'"),
+        (
+            "[models.a]\n[[models.a.endpoints]]\nprovider='openai'\n[[models.a.endpoints]]\nname='x'\n",
+            4,
+            "needs a prov",
+        ),
+        ("[models.a]\nprovider='openai'\n[routes.r]\nmodels=['a', 'b']\n", 4, "unknown model 'b'"),
+        ("[models.a]\nprovider='openai'\n[routes.r]\nmodels=['a', 'a']\n", 4, "twice"),
+        ("[models.a]\nprovider='openai'\n[routes.r]\nmodels=[]\n", 4, "has no models"),
+        ("[models.a]\nprovider='openai'\n[routes.a]\nmodels=['a']\n", 3, "already a model's name"),
+        ("[models.a]\nprovider='openai'\n[routes.r]\nmodels=['a']\nstrategy='cheapest'\n", 5, "Invalid enum value"),
+        ("[[rules]]\ndeny = 'x'\n", 1, "unknown key 'rules'"),
+        ("[server]\ncors_origins = ['*']\n", 2, "not an origin"),
+        ("[server]\nport = \n", 2, "not TOML: Invalid value"),
+        ("a = 1\na = 2\n", 2, "not TOML: Cannot overwrite a value"),
+    ],
+)
+def test_what_cannot_be_honoured_is_refused_with_its_place(text: str, line: int, reason: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        parse_config(text, FILE)
+    assert raised.value.message.startswith(f"{FILE}:{line}: "), raised.value.message
+    assert reason in raised.value.message
+    assert "secret" not in raised.value.message
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        read_config(tmp_path / "none.toml")
+
+
+def test_lines_of_keys() -> None:
+    text = '# a comment with [brackets]\n[a."b.c"]\nx = 1  # y = 2\n\n'
+    text += "[[list]]\nk = 1\n[[list]]\nk = 2\n[list.sub]\nz.w = 3\n"
+    lines = key_lines(text)
+    assert line_of(lines, ("a", "b.c", "x")) == 3
+    assert line_of(lines, ("list", 0, "k")) == 6
+    assert line_of(lines, ("list", 1, "k")) == 8
+    assert line_of(lines, ("list", 1, "sub", "z", "w")) == 10
+    assert line_of(lines, ("a", "b.c", "unknown", "deeper")) == 2
+    assert line_of(lines, ("nowhere",)) is None
