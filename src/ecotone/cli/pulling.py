@@ -16,8 +16,13 @@ from ecotone.upstream.store import ModelStore, StoredModel
 from ecotone.values.errors import StoreError
 
 
-def pull_with_bar(store: ModelStore, source: Source, sha256: str | None) -> StoredModel:
-    """Fetch a model, showing how far it is. Ctrl-C leaves what has come for the next time."""
+def pull_with_bar(store: ModelStore, source: Source, sha256: str | None, *, licence: str | None = None) -> StoredModel:
+    """Fetch a model, showing how far it is: a bar on a terminal, elsewhere a line for each phase.
+
+    Ctrl-C leaves what has come for the next time.
+    """
+    if not err.is_terminal:
+        return store.pull(source, sha256=sha256, licence=licence, progress=_Lines().tell)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -36,7 +41,20 @@ def pull_with_bar(store: ModelStore, source: Source, sha256: str | None) -> Stor
                 total=progress.total,
             )
 
-        return store.pull(source, sha256=sha256, progress=tell)
+        return store.pull(source, sha256=sha256, licence=licence, progress=tell)
+
+
+class _Lines:
+    """Progress for a log: says what begins, not how far it is."""
+
+    def __init__(self) -> None:
+        self._last = ("", "")
+
+    def tell(self, progress: PullProgress) -> None:
+        step = (progress.phase, progress.what)
+        if step != self._last:
+            self._last = step
+            say(f"{progress.phase} {progress.what}" + (f" ({in_bytes(progress.total)})" if progress.total else ""))
 
 
 def pull_missing(config: Config, home: Home, folder: Path, memory_bytes: int, *, only_model: bool) -> None:

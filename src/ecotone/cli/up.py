@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import uvicorn
 from ecotone.catalog.providers import Provider
 from ecotone.cli.output import say
 from ecotone.cli.pulling import pull_missing
+from ecotone.cli.running import RunningNote, withdraw_note, write_note
 from ecotone.gateway.build import Runtime, load_config, with_found
 from ecotone.gateway.config import Config, ServerConfig
 from ecotone.gateway.discovery import found_keys, found_servers
@@ -31,8 +33,12 @@ _KEEP_ALIVE_S = 75
 _BACKLOG = 2048
 
 
-def run(*, host: str | None, port: int | None, config_file: Path | None) -> None:
-    """Serve until SIGTERM or SIGINT."""
+def run(*, host: str | None, port: int | None, config_file: Path | None, for_call: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    `for_call`: for the one command that started it, on loopback. It is quiet, no other command finds it, and it ends
+    when its standard input does, so that it cannot outlive its starter.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     home = find_home(os.environ)
     file = find_config(config_file, home, Path.cwd())
@@ -41,12 +47,15 @@ def run(*, host: str | None, port: int | None, config_file: Path | None) -> None
     server = msgspec.structs.replace(
         server, host=server.host if host is None else host, port=server.port if port is None else port
     )
+    if for_call:
+        server = msgspec.structs.replace(server, host="127.0.0.1", port=0, allowed_hosts=())
     listener = _listen(server.host, server.port)
-    say(f"config: {file}" if file else "no config: serving the embedded model and what is found on this machine")
+    if not for_call:
+        say(f"config: {file}" if file else "no config: serving the embedded model and what is found on this machine")
     folder = file.parent if file else Path.cwd()
     pull_missing(config, home, folder, usable_memory_bytes(), only_model=file is None)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_Service(home, file, config, server, listener).serve())
+        runner.run(_Service(home, file, config, server, listener, for_call=for_call).serve())
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
@@ -86,13 +95,21 @@ class _Service:
     """One run of the gateway."""
 
     def __init__(
-        self, home: Home, file: Path | None, config: Config, server: ServerConfig, listener: socket.socket
+        self,
+        home: Home,
+        file: Path | None,
+        config: Config,
+        server: ServerConfig,
+        listener: socket.socket,
+        *,
+        for_call: bool,
     ) -> None:
         self._home = home
         self._file = file
         self._config = config
         self._server = server
         self._listener = listener
+        self._for_call = for_call
         host, port = listener.getsockname()[:2]
         self._loopback = is_loopback(host)
         shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared with, not bound to
@@ -120,9 +137,9 @@ class _Service:
             servers = await found_servers(runtime.http)
             vendors = found_keys(os.environ)
             config = with_found(config, servers)
-            for server in servers:
+            for server in () if self._for_call else servers:
                 say(f"found {server.provider.title} with {len(server.models)} models: {server.provider.name}/NAME")
-            for vendor in vendors:
+            for vendor in () if self._for_call else vendors:
                 say(f"found {vendor.key_env}: any model of {vendor.title} answers as {vendor.name}/NAME")
         runtime.apply(config, vendors)
 
@@ -155,19 +172,25 @@ class _Service:
         # The server takes these signals over while it runs, and raises them again when it is done: to nobody.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
+        if self._for_call:
+            # The starter holds the other end and writes nothing: standard input is readable when the starter is gone.
+            asyncio.get_running_loop().add_reader(sys.stdin, setattr, server, "should_exit", True)
         background = asyncio.create_task(self._look_after(runtime, app, ready))
         try:
             await server.serve(sockets=[self._listener])
         finally:
             background.cancel()
             await asyncio.gather(background, return_exceptions=True)
-            self._home.running.unlink(missing_ok=True)
+            if not self._for_call:
+                withdraw_note(self._home)
 
     async def _look_after(self, runtime: Runtime, app: App, ready: asyncio.Event) -> None:
         """Announce the gateway, then follow changes of config and keys."""
         watch = FileWatch(self._file) if self._file else None
         await ready.wait()
         self._announce(runtime)
+        if self._for_call:
+            return
         # What lives now lives to the end: collecting it again and again costs latency.
         gc.collect()
         gc.freeze()
@@ -185,8 +208,10 @@ class _Service:
                 say(f"the request log cannot be written, rows wait in memory: {runtime.log.trouble}")
 
     def _announce(self, runtime: Runtime) -> None:
-        note = {"url": self.url, "pid": os.getpid()}
-        self._home.running.write_bytes(msgspec.json.encode(note))
+        if self._for_call:
+            print(f"ready {self.url}", flush=True)  # noqa: T201 - for the command that started this one
+            return
+        write_note(self._home, RunningNote(self.url, os.getpid(), str(self._file) if self._file else None))
         app_needs_key = not self._loopback or bool(self._server.allowed_hosts)
         if app_needs_key and not len(runtime.keyring):
             say("every caller needs a key and there is none yet; make one: ecotone keys create NAME")

@@ -1,0 +1,202 @@
+"""The gateway as its OpenAI clients see it. `ask` and `chat` are such clients."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from ecotone.upstream.http import HttpClient, Response, Target
+from ecotone.upstream.timeouts import Timeouts
+from ecotone.values.chat import ChatRequest
+from ecotone.values.errors import RequestError, SetupError, UpstreamError, UpstreamRejected, UpstreamUnreachable
+from ecotone.values.reply import (
+    AudioDelta,
+    Event,
+    Finish,
+    FinishReason,
+    ImageDelta,
+    OpaqueDelta,
+    PartDelta,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+    UsageReport,
+)
+from ecotone.wire.openai_chat import EventDecoder, encode_request
+from ecotone.wire.openai_error import read_error
+
+DEFAULT_ROUTE = "assistant"
+
+# The gateway has its own limits for models that are slow; these only end what nobody will.
+_TIMEOUTS = Timeouts(connect_s=5.0, first_byte_s=3600.0, between_bytes_s=900.0, whole_s=14_400.0)
+_QUICK = Timeouts(connect_s=2.0, first_byte_s=5.0, between_bytes_s=5.0, whole_s=10.0)
+_BODY_MAX_BYTES = 4 * 1024 * 1024
+
+
+class ListedModel(msgspec.Struct, frozen=True):
+    """A name that can be asked for; routes are `owned_by` Ecotone itself."""
+
+    id: str
+    owned_by: str = ""
+
+
+class _Listing(msgspec.Struct, frozen=True):
+    data: list[ListedModel] = []
+
+
+class Answer:
+    """An answer while it arrives: one that is interrupted keeps what has come.
+
+    `model` is the one that answers, behind whatever route was asked. Times are seconds from the request;
+    `first_token_s` is None while nothing has come. `wordless` counts pieces of content that are no text.
+    """
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self.request_id: str | None = None
+        self.finish: FinishReason | None = None
+        self.usage: Usage | None = None
+        self.first_token_s: float | None = None
+        self.total_s: float | None = None
+        self.wordless = 0
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._refusal: list[str] = []
+
+    def add(self, event: Event) -> None:
+        match event:
+            case TextDelta():
+                self._text.append(event.text)
+            case ReasoningDelta():
+                self._reasoning.append(event.text)
+            case RefusalDelta():
+                self._refusal.append(event.text)
+            case Finish():
+                self.finish = event.reason
+            case UsageReport():
+                self.usage = event.usage
+            case ToolCallDelta() | AudioDelta() | ImageDelta() | OpaqueDelta():
+                self.wordless += 1
+
+    @property
+    def text(self) -> str:
+        return "".join(self._text)
+
+    @property
+    def reasoning(self) -> str:
+        return "".join(self._reasoning)
+
+    @property
+    def refusal(self) -> str:
+        return "".join(self._refusal)
+
+
+class GatewayClient:
+    """Talks to the gateway at `url`, showing it `key` if there is one."""
+
+    def __init__(self, http: HttpClient, url: str, key: str | None) -> None:
+        self.url = url
+        self._http = http
+        self._headers = [("authorization", f"Bearer {key}")] if key else []
+        self._chat = http.target("POST", f"{url}/v1/chat/completions", self._headers)
+        self._models = http.target("GET", f"{url}/v1/models", self._headers)
+
+    async def models(self) -> tuple[ListedModel, ...]:
+        """What can be asked for, routes first. Raises UpstreamError in words for the user."""
+        response = await self._send(self._models, b"", _QUICK)
+        try:
+            body = await _read(response)
+        finally:
+            response.close()
+        try:
+            return tuple(msgspec.json.decode(body, type=_Listing).data)
+        except msgspec.DecodeError:
+            raise SetupError(f"what answers at {self.url} is no gateway: it has no list of models") from None
+
+    async def default_model(self) -> str:
+        """Whom to ask if the user does not say: route `assistant`, else the first route, else the first model."""
+        listed = await self.models()
+        routes = [row.id for row in listed if row.owned_by == "ecotone"]
+        names = [row.id for row in listed]
+        if DEFAULT_ROUTE in names:
+            return DEFAULT_ROUTE
+        if not names:
+            raise SetupError("the gateway has no models yet; add one to ecotone.toml (see `ecotone models`)")
+        return (routes or names)[0]
+
+    async def ask(self, request: ChatRequest, answer: Answer, show: Callable[[Event], None]) -> None:
+        """Stream a reply into `answer`, passing each event to `show` as it comes. Raises EcotoneError."""
+        body = encode_request(msgspec.structs.replace(request, stream=True, include_usage=True)).body
+        begun_s = time.perf_counter()
+        response = await self._send(self._chat, body, _TIMEOUTS)
+        try:
+            answer.request_id = response.header("x-ecotone-request-id")
+            answer.model = response.header("x-ecotone-model") or answer.model
+            decoder = EventDecoder()
+            while not decoder.ended and (chunk := await response.read_chunk()) is not None:
+                for event in decoder.feed(chunk):
+                    answer.add(event)
+                    if answer.first_token_s is None and isinstance(event, PartDelta):
+                        answer.first_token_s = time.perf_counter() - begun_s
+                    show(event)
+            decoder.close()
+        except (UpstreamError, RequestError) as error:
+            raise _in_its_words(error) from None
+        finally:
+            answer.total_s = time.perf_counter() - begun_s
+            response.close()
+            # An interrupted event loop stops at once; this turn of it lets the connection be closed first, which is
+            # what tells the gateway to stop the model.
+            await asyncio.sleep(0)
+
+    async def _send(self, target: Target, body: bytes, timeouts: Timeouts) -> Response:
+        try:
+            response = await self._http.send(target, body, timeouts)
+        except UpstreamError as error:
+            raise UpstreamUnreachable(
+                f"no gateway answers at {self.url}: {error.message}. Start one with `ecotone up`; ECOTONE_URL says"
+                " where it is, if it is elsewhere"
+            ) from None
+        if response.status == 200:
+            return response
+        try:
+            raise _refused(response.status, await _read(response))
+        finally:
+            response.close()
+
+
+async def is_healthy(http: HttpClient, url: str) -> bool:
+    """Does a gateway serve at this address?"""
+    try:
+        response = await http.send(http.target("GET", f"{url}/healthz"), timeouts=_QUICK)
+    except UpstreamError:
+        return False
+    response.close()
+    return response.status == 200
+
+
+async def _read(response: Response) -> bytes:
+    body = b""
+    while len(body) < _BODY_MAX_BYTES and (chunk := await response.read_chunk()) is not None:
+        body += chunk
+    return body
+
+
+def _refused(status: int, body: bytes) -> UpstreamRejected:
+    """The gateway's refusal in its own words, on one line."""
+    message = " ".join((read_error(body).message or f"the gateway answered with HTTP {status} and no reason").split())
+    if status == 401:
+        message += " Put the key into the environment variable ECOTONE_KEY."
+    return UpstreamRejected(message, upstream_status=status, raw=body)
+
+
+def _in_its_words(error: UpstreamError | RequestError) -> UpstreamRejected:
+    """An error that came inside a stream: what the gateway said of it, where it said something."""
+    raw = error.raw if isinstance(error, UpstreamError) else None
+    said = read_error(raw).message if raw else None
+    if said is not None:
+        return UpstreamRejected(" ".join(said.split()), upstream_status=error.status, raw=raw)
+    return UpstreamRejected(f"the answer broke off: {error.message}", upstream_status=error.status)

@@ -1,0 +1,153 @@
+"""What a config offers: every model and route with the facts that `models`, `config` and `doctor` show."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from ecotone.catalog.providers import PROVIDERS, Hosting, Provider, Weights
+from ecotone.catalog.suggestions import DEFAULT_MODEL, SUGGESTIONS
+from ecotone.cli.output import in_bytes
+from ecotone.gateway.build import http_client, load_config, with_found
+from ecotone.gateway.config import Config, EndpointConfig, ModelConfig
+from ecotone.gateway.discovery import FoundServer, found_keys, found_servers
+from ecotone.gateway.paths import Home, find_config, find_home
+from ecotone.upstream.gguf import read_gguf
+from ecotone.upstream.sources import LocalSource, Source, parse_source
+from ecotone.upstream.store import ModelStore, StoredModel
+from ecotone.values.errors import StoreError
+
+
+class Installation(msgspec.Struct, frozen=True):
+    """The config in force and where it comes from. Without a file it is what `ecotone up` finds by itself:
+    `servers` on this machine and `vendors` whose keys are in the environment."""
+
+    home: Home
+    file: Path | None
+    config: Config
+    servers: tuple[FoundServer, ...] = ()
+    vendors: tuple[Provider, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Where relative `file:` sources start."""
+        return self.file.parent if self.file else Path.cwd()
+
+
+class Place(msgspec.Struct, frozen=True):
+    """One place where a model runs. `problem` is why it cannot answer from there, None if nothing is known."""
+
+    hosting: Hosting
+    provider: str
+    address: str | None
+    problem: str | None
+
+
+class Item(msgspec.Struct, frozen=True):
+    """A model. What is unknown is None. `state` is for people: what stands between it and an answer, if anything."""
+
+    name: str
+    places: tuple[Place, ...]
+    weights: Weights | None
+    source: str | None
+    path: Path | None
+    size_bytes: int | None
+    context: int | None
+    state: str
+    usable: bool
+
+
+def find_installation(config_file: Path | None, *, look_around: bool) -> Installation:
+    """Read the config; where there is none, look for servers on this machine's usual ports if `look_around`.
+
+    Raises ConfigError.
+    """
+    home = find_home(os.environ)
+    file = find_config(config_file, home, Path.cwd())
+    config = load_config(file)
+    if file is not None or not look_around:
+        return Installation(home, file, config)
+    servers = asyncio.run(_servers())
+    return Installation(home, None, with_found(config, servers), servers, found_keys(os.environ))
+
+
+async def _servers() -> tuple[FoundServer, ...]:
+    http = http_client(os.environ)
+    try:
+        return await found_servers(http)
+    finally:
+        await http.close()
+
+
+def items(here: Installation, store: ModelStore, environment: Mapping[str, str]) -> list[Item]:
+    """All models of the config, in its order."""
+    return [
+        _embedded(name, model, here.folder, store) if model.engine else _remote(name, model, environment)
+        for name, model in here.config.models.items()
+    ]
+
+
+def missing_key(place: EndpointConfig, environment: Mapping[str, str]) -> str | None:
+    """The environment variable that this place needs and that is not set, None if nothing is missing.
+
+    A provider at its own address needs its key, and so does a place whose owner named a variable; a server elsewhere
+    may do without.
+    """
+    provider = PROVIDERS[place.provider or ""]
+    named = place.key_env or provider.key_env
+    if named is None or environment.get(named):
+        return None
+    own_address = place.base_url in (None, provider.base_url)
+    needed = place.key_env not in (None, provider.key_env) or (own_address and provider.usual_port is None)
+    return named if needed else None
+
+
+def _remote(name: str, model: ModelConfig, environment: Mapping[str, str]) -> Item:
+    places = tuple(_place(place, environment) for place in model.endpoints or (model,))
+    usable = any(place.problem is None for place in places)
+    first = PROVIDERS[places[0].provider]
+    state = "ready" if usable else next(place.problem for place in places if place.problem is not None)
+    return Item(name, places, first.weights, None, None, None, None, state, usable)
+
+
+def _place(place: EndpointConfig, environment: Mapping[str, str]) -> Place:
+    provider = PROVIDERS[place.provider or ""]
+    missing = missing_key(place, environment)
+    problem = None if missing is None else f"no key: set {missing}"
+    return Place(place.hosting or "vendor", provider.name, place.base_url or provider.base_url, problem)
+
+
+def _embedded(name: str, model: ModelConfig, folder: Path, store: ModelStore) -> Item:
+    text = model.source or ""
+    source = parse_source(text, folder)
+    place = Place("embedded", model.engine or "", None, None)
+    stored = store.find(source, sha256=model.sha256)
+    if stored is None:
+        state = _absence(source, store)
+        return Item(name, (place,), "open", text, None, _known_size(text), model.context, state, False)
+    context, problem = _looked_into(stored, name)
+    state = "pulled" if problem is None else problem
+    context = model.context or context
+    return Item(name, (place,), "open", text, stored.path, stored.size, context, state, problem is None)
+
+
+def _absence(source: Source, store: ModelStore) -> str:
+    if isinstance(source, LocalSource):
+        there = source.path.is_file()
+        return "not checked yet: `ecotone pull` takes its sha256" if there else f"there is no file {source.path}"
+    partial = next((part for part in store.partials() if part.source == source.text), None)
+    return "not pulled" if partial is None else f"half pulled ({in_bytes(partial.size)})"
+
+
+def _looked_into(stored: StoredModel, name: str) -> tuple[int | None, str | None]:
+    """The context that the model was made for, and what is wrong with its file."""
+    try:
+        return read_gguf(stored.path, model=name).context_length, None
+    except StoreError as error:
+        return None, f"damaged: {error.message}"
+
+
+def _known_size(source: str) -> int | None:
+    return next((row.size for row in (DEFAULT_MODEL, *SUGGESTIONS) if row.source == source), None)
