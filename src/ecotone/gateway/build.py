@@ -231,10 +231,13 @@ class Runtime:
 
     def problem(self) -> str | None:
         """Why no model can answer at present, None if one can."""
+        broken = {engine.name: engine.last_error for engine in self.engines.states() if engine.state == "failed"}
         problems = []
         for model in self.gateway.directory.models.values():
             for endpoint in model.endpoints:
                 problem = endpoint.problem()
+                if problem is None and endpoint.hosting == "embedded":
+                    problem = broken.get(model.name)
                 if problem is None:
                     return None
                 problems.append(f"{endpoint.id}: {problem}")

@@ -1,0 +1,185 @@
+"""Starting: without a config, without a network, beyond loopback, with what is broken."""
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from ecotone.catalog.providers import PROVIDERS
+from tests.running import RunningGateway, gateway
+
+QUESTION: Any = [{"role": "user", "content": "What is an ecotone?"}]
+NO_NETWORK = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), "http://127.0.0.1:9")
+
+
+@pytest.fixture
+def furnished(tmp_path: Path, smollm2_path: Path) -> Path:
+    """A folder whose `home` has the default model already, as after a first run."""
+    shutil.copytree(smollm2_path.parent, tmp_path / "home" / "models" / smollm2_path.parent.name, copy_function=os.link)
+    return tmp_path
+
+
+@asynccontextmanager
+async def local_server(port: int, models: list[str]) -> AsyncIterator[list[str]]:
+    """A server like Ollama or LM Studio: it lists models and answers chats. Yields the paths asked for."""
+    asked: list[str] = []
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        length = next((int(x[15:]) for x in head.lower().split("\r\n") if x.startswith("content-length:")), 0)
+        sent = await reader.readexactly(length)
+        asked.append(head.split(" ")[1])
+        answer: dict[str, Any] = {"object": "list", "data": [{"id": name, "object": "model"} for name in models]}
+        if sent:
+            message = {"role": "assistant", "content": f"I am {json.loads(sent)['model']}."}
+            answer = {
+                "id": "x",
+                "object": "chat.completion",
+                "created": 1,
+                "model": "x",
+                "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+            }
+        body = json.dumps(answer).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s" % (len(body), body))
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", port)
+    try:
+        yield asked
+    finally:
+        server.close()
+
+
+def free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+async def test_without_config_and_network_it_serves_what_it_has(furnished: Path) -> None:
+    async with gateway(furnished, environment=NO_NETWORK) as gate, gate.client() as client:
+        assert [model.id async for model in client.models.list()] == ["assistant", "smollm2-135m-instruct"]
+        raw = await client.chat.completions.with_raw_response.create(model="assistant", messages=QUESTION, max_tokens=3)
+        assert raw.headers["x-ecotone-model"] == "smollm2-135m-instruct"
+        note = json.loads((gate.home / "gateway.json").read_bytes())
+        assert (note["url"], note["pid"]) == (gate.url, gate.process.pid)
+
+
+async def test_without_config_it_offers_what_it_finds(furnished: Path) -> None:
+    port = PROVIDERS["lmstudio"].usual_port or 0
+    if not free(port):
+        pytest.skip(f"something else listens on port {port} of this machine")
+    async with local_server(port, ["llama-3.2-1b", "qwen/qwen3-4b"]) as asked:
+        environment = {**NO_NETWORK, "XAI_API_KEY": "xai-secret"}
+        async with gateway(furnished, environment=environment) as gate, gate.client() as client:
+            assert "found LM Studio with 2 models" in "\n".join(gate.log)
+            assert "found XAI_API_KEY: any model of xAI answers as xai/NAME" in "\n".join(gate.log)
+            listed = [model.id async for model in client.models.list()]
+            assert listed[2:] == ["lmstudio/llama-3.2-1b", "lmstudio/qwen/qwen3-4b"]
+            reply = await client.chat.completions.create(model="lmstudio/qwen/qwen3-4b", messages=QUESTION)
+            assert reply.choices[0].message.content == "I am qwen/qwen3-4b."
+            with pytest.raises(openai.InternalServerError, match="cannot connect"):
+                await client.chat.completions.create(model="xai/grok-4", messages=QUESTION)
+            assert "xai-secret" not in "\n".join(gate.log)
+    assert asked == ["/v1/models", "/v1/chat/completions"]
+
+
+async def test_a_first_run_without_a_network_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError) as raised:
+        async with gateway(tmp_path, environment={**NO_NETWORK, "UV_DEFAULT_INDEX": "https://127.0.0.1:9/simple"}):
+            pass
+    told = str(raised.value)
+    assert "first run: fetching smollm2-135m-instruct (98.4 MB, Apache-2.0)" in told
+    assert "file:" in told
+    assert "Traceback" not in told
+
+
+async def _status(gate: RunningGateway, address: str, **headers: str) -> int:
+    async with httpx.AsyncClient() as client:
+        reply = await client.get(f"{address}/v1/models", headers=headers)
+        return reply.status_code
+
+
+async def test_beyond_loopback_every_caller_needs_a_key(tmp_path: Path) -> None:
+    async with gateway(tmp_path, "", "--host", "0.0.0.0") as gate:
+        assert "every caller needs a key" in "\n".join(gate.log)
+        assert await _status(gate, gate.url) == 401
+        assert await _status(gate, gate.url, authorization="Bearer sk-anything") == 401
+
+        async def keys(*arguments: str) -> dict[str, Any]:
+            process = await asyncio.create_subprocess_exec(
+                *("python", "-m", "ecotone", "keys", *arguments, "--json"),
+                env={**os.environ, "ECOTONE_HOME": str(gate.home)},
+                stdout=asyncio.subprocess.PIPE,
+            )
+            out, _ = await process.communicate()
+            made: dict[str, Any] = json.loads(out)
+            return made
+
+        key = (await keys("create", "laptop"))["key"]
+
+        async def becomes(status: int) -> None:
+            async with asyncio.timeout(5):
+                while await _status(gate, gate.url, authorization=f"Bearer {key}", host="ai.example") != status:
+                    await asyncio.sleep(0.05)
+
+        await becomes(200)
+        await keys("revoke", "laptop")
+        await becomes(401)
+
+
+async def test_behind_another_name_every_caller_needs_a_key(tmp_path: Path) -> None:
+    async with gateway(tmp_path, '[server]\nallowed_hosts = ["ai.example"]\n') as gate:
+        assert await _status(gate, gate.url, host="ai.example") == 401
+        assert await _status(gate, gate.url, host="other.example") == 403
+
+
+async def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(AssertionError, match=f"port {port}: Address already in use; is another gateway running"):
+            async with gateway(tmp_path, "", "--port", str(port)):
+                pass
+
+
+async def test_a_config_with_a_typo_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=r"ecotone\.toml:2: unknown key 'modles' in \[routes\.a\]; did you mean"):
+        async with gateway(tmp_path, '[routes.a]\nmodles = ["x"]\n'):
+            pass
+
+
+@pytest.mark.parametrize("damage", ["cut", "other"])
+async def test_a_corrupt_model_file_is_explained(tmp_path: Path, smollm2_path: Path, damage: str) -> None:
+    file = tmp_path / "broken.gguf"
+    content = smollm2_path.read_bytes()
+    file.write_bytes(content[: len(content) // 2] if damage == "cut" else b"<html>not found</html>")
+    config = f'[models.broken]\nengine = "llama.cpp"\nsource = "file:{file}"\n'
+    async with gateway(tmp_path, config) as gate, gate.client() as client:
+        with pytest.raises(openai.InternalServerError) as raised:
+            await client.chat.completions.create(model="broken", messages=QUESTION)
+        assert raised.value.status_code in (500, 503)
+        assert "broken.gguf" in raised.value.message
+        assert (await client.models.list()).data[0].id == "broken", "and the gateway still serves"
+        async with httpx.AsyncClient() as http:
+            ready = await http.get(f"{gate.url}/readyz")
+        assert (ready.status_code, "broken" in ready.text) == (503, True)
+
+
+async def test_a_gateway_without_models_is_alive_but_not_ready(tmp_path: Path) -> None:
+    async with gateway(tmp_path, "") as gate, httpx.AsyncClient() as client:
+        assert (await client.get(f"{gate.url}/healthz")).status_code == 200
+        ready = await client.get(f"{gate.url}/readyz")
+        assert ready.status_code == 503
+        assert "no models" in ready.json()["reason"]
