@@ -99,7 +99,7 @@ def measured(options: argparse.Namespace, place: Place) -> dict[str, Any]:
         report["commands"] = {system.name: system.process.command for system in systems if system.process}
     if not options.only or EMBEDDED in options.only:
         try:
-            raw = embedded(place, options.gguf, 2 if options.quick else 7, 32 if options.quick else 128, say)
+            raw = embedded(place, options.gguf, 2 if options.quick else 9, 32 if options.quick else 96, say)
             report["embedded"], report["embedded_raw"] = embedded_ratios(raw), raw
         except Missing as reason:
             missing[EMBEDDED] = str(reason)
