@@ -250,6 +250,17 @@ async def test_an_error_of_the_request_is_not_tried_elsewhere(house: House) -> N
     assert not house.second.requests
 
 
+async def test_a_prompt_too_long_for_one_model_may_fit_the_next(house: House) -> None:
+    too_long = Failure(400, message="This model's maximum context length is 8 tokens.", code="context_length_exceeded")
+    house.first.script(too_long, too_long, Reply(text="well again"))
+    house.second.script(Reply(text="it fits here"), too_long)
+    assert await ask(house) == "it fits here"
+    with pytest.raises(openai.BadRequestError) as raised:
+        await ask(house)
+    assert raised.value.code == "context_length_exceeded"
+    assert await ask(house) == "well again", "it was not held against the endpoint"
+
+
 async def test_the_vendors_words_about_its_key_stay_here(house: House) -> None:
     house.first.script(Failure(401, message="Incorrect API key provided: sk-vendor-secret."))
     with pytest.raises(openai.InternalServerError) as raised:

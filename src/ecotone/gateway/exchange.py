@@ -12,8 +12,8 @@ from ecotone.upstream.endpoints import Endpoint, Operation
 from ecotone.upstream.http import Response
 from ecotone.values.errors import (
     EcotoneError,
-    EngineError,
     MalformedRequest,
+    RequestError,
     Unavailable,
     UpstreamError,
     UpstreamMalformed,
@@ -93,7 +93,7 @@ class Exchange:
             self._endpoint = candidate.endpoint
             try:
                 await self._attempt(candidate, request, hide_usage)
-            except (UpstreamError, EngineError) as error:
+            except EcotoneError as error:
                 self._drop_response()
                 self._mark(candidate.endpoint, error)
                 if not error.retryable_elsewhere:
@@ -148,12 +148,13 @@ class Exchange:
         self._watch = watch
         self._held = b"".join(held)
 
-    def _mark(self, endpoint: Endpoint, error: UpstreamError | EngineError) -> None:
+    def _mark(self, endpoint: Endpoint, error: EcotoneError) -> None:
+        """Hold a failure of its own against the endpoint; what is wrong with the request is not."""
         if isinstance(error, UpstreamError):
             error.endpoint = endpoint.id
-        if error.retryable_elsewhere:
+        if error.retryable_elsewhere and not isinstance(error, RequestError):
             retry_after = error.retry_after_s if isinstance(error, UpstreamError) else None
-            self._gateway.health.failed(endpoint.id, error.message, time.monotonic(), retry_after)
+            self._gateway.health.failed(endpoint.id, retry_after, time.monotonic())
 
     # --- the reply
 
@@ -276,9 +277,12 @@ async def _refusal(response: Response, endpoint: Endpoint) -> EcotoneError:
 
 
 def _all_failed(asked: str, failures: list[EcotoneError]) -> EcotoneError:
-    """The one error that stands for all attempts: the only failure itself, or a summary."""
+    """The one error that stands for all attempts: the only failure itself, what the client can mend, or a summary."""
     if len(failures) == 1:
         return failures[0]
+    mendable = [failure for failure in failures if isinstance(failure, RequestError)]
+    if mendable:
+        return mendable[-1]
     if failures and all(isinstance(failure, UpstreamRateLimited) for failure in failures):
         return failures[-1]
     told = "; ".join(f"{getattr(failure, 'endpoint', None) or 'engine'}: {failure.message}" for failure in failures)

@@ -13,7 +13,6 @@ _PAUSE_MAX_S = 60.0
 class _Mark(msgspec.Struct):
     failures: int
     until_s: float
-    reason: str
 
 
 class Health:
@@ -23,12 +22,11 @@ class Health:
     def __init__(self) -> None:
         self._marks: dict[str, _Mark] = {}
 
-    def failed(self, endpoint: str, reason: str, now_s: float, retry_after_s: float | None = None) -> None:
-        mark = self._marks.setdefault(endpoint, _Mark(0, 0.0, ""))
+    def failed(self, endpoint: str, retry_after_s: float | None, now_s: float) -> None:
+        mark = self._marks.setdefault(endpoint, _Mark(0, 0.0))
         pause_s = min(_PAUSE_FIRST_S * 2.0 ** min(mark.failures, 10), _PAUSE_MAX_S)
         mark.failures += 1
         mark.until_s = now_s + max(pause_s, min(retry_after_s or 0.0, _PAUSE_MAX_S))
-        mark.reason = reason
 
     def succeeded(self, endpoint: str) -> None:
         if self._marks:
@@ -43,8 +41,3 @@ class Health:
     def _rests_until(self, endpoint: str, now_s: float) -> float:
         mark = self._marks.get(endpoint)
         return 0.0 if mark is None or mark.until_s <= now_s else mark.until_s
-
-    def reason(self, endpoint: str, now_s: float) -> str | None:
-        """Why this endpoint rests at present, None if it does not."""
-        mark = self._marks.get(endpoint)
-        return None if mark is None or mark.until_s <= now_s else mark.reason

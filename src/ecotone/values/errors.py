@@ -1,10 +1,10 @@
 """Everything that can go wrong, as one tree.
 
     EcotoneError
-    ├── RequestError                the caller's request is at fault; no other model would help
+    ├── RequestError                the caller's request is at fault
     │   ├── MalformedRequest        400  not JSON, wrong types, missing fields
-    │   ├── UnsupportedFeature      400  understood, but this model or wire cannot do it
-    │   ├── ContextExceeded         400  more tokens than the model's context holds
+    │   ├── UnsupportedFeature      400  this model or wire cannot do it; another may
+    │   ├── ContextExceeded         400  more tokens than this model's context holds; another's may
     │   ├── Unauthenticated         401
     │   ├── Forbidden               403  a foreign Host or Origin, or no right to this route
     │   ├── NotFound                404  no such model, route or path
@@ -65,12 +65,14 @@ class UnsupportedFeature(RequestError):
     """A feature that the target model or wire cannot express and that may not be dropped silently."""
 
     code = "unsupported_feature"
+    retryable_elsewhere = True
 
 
 class ContextExceeded(RequestError):
     """The prompt has more tokens than the model's context holds."""
 
     code = "context_length_exceeded"
+    retryable_elsewhere = True
 
 
 class Unauthenticated(RequestError):

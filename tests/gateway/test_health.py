@@ -1,0 +1,51 @@
+"""Endpoints that failed are tried last for a while."""
+
+from typing import cast
+
+from ecotone.gateway.health import Health
+from ecotone.gateway.models import Candidate
+from ecotone.upstream.endpoints import Endpoint
+
+
+class Place:
+    def __init__(self, name: str) -> None:
+        self.id = name
+
+
+ALL = tuple(Candidate(name, cast("Endpoint", Place(name))) for name in "abc")
+
+
+def order(health: Health, now_s: float) -> str:
+    return "".join(candidate.model for candidate in health.order(ALL, now_s))
+
+
+def test_a_failed_endpoint_rests_longer_each_time_until_it_succeeds() -> None:
+    health = Health()
+    assert order(health, 0.0) == "abc"
+    health.failed("a", None, 0.0)
+    assert order(health, 0.9) == "bca"
+    assert order(health, 1.1) == "abc"
+    health.failed("a", None, 2.0)
+    assert order(health, 3.9) == "bca"
+    assert order(health, 4.1) == "abc"
+    health.succeeded("a")
+    health.failed("a", None, 10.0)
+    assert order(health, 11.1) == "abc"
+
+
+def test_who_rests_is_tried_in_the_order_in_which_rests_end() -> None:
+    health = Health()
+    health.failed("a", 30.0, 0.0)
+    health.failed("b", None, 0.0)
+    health.failed("c", 10.0, 0.0)
+    assert order(health, 0.5) == "bca"
+    assert order(health, 20.0) == "bca"
+    assert order(health, 31.0) == "abc"
+
+
+def test_a_rest_is_never_longer_than_a_minute() -> None:
+    health = Health()
+    for _ in range(50):
+        health.failed("a", 86_400.0, 0.0)
+    assert order(health, 59.0) == "bca"
+    assert order(health, 61.0) == "abc"
