@@ -17,7 +17,6 @@ from ecotone.values.reply import (
     FinishReason,
     ImageDelta,
     OpaqueDelta,
-    PartDelta,
     ReasoningDelta,
     RefusalDelta,
     TextDelta,
@@ -82,6 +81,11 @@ class Answer:
                 self.wordless += 1
 
     @property
+    def has_begun(self) -> bool:
+        """Has any word of it come?"""
+        return bool(self.wordless) or any(map(any, (self._text, self._reasoning, self._refusal)))
+
+    @property
     def text(self) -> str:
         return "".join(self._text)
 
@@ -139,7 +143,7 @@ class GatewayClient:
             while not decoder.ended and (chunk := await response.read_chunk()) is not None:
                 for event in decoder.feed(chunk):
                     answer.add(event)
-                    if answer.first_token_s is None and isinstance(event, PartDelta):
+                    if answer.first_token_s is None and answer.has_begun:
                         answer.first_token_s = time.perf_counter() - begun_s
                     show(event)
             decoder.close()

@@ -22,7 +22,7 @@ def _table(data: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
     for key, value in data.items():
         name = ".".join(map(_key, (*path, key)))
         if _is_table(value):
-            if any(not _is_table(inner) for inner in value.values()):
+            if not value or any(not _is_table(inner) for inner in value.values()):
                 yield f"\n[{name}]"
             yield from _table(value, (*path, key))
         elif _is_tables(value):
