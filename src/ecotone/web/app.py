@@ -36,7 +36,7 @@ _OPERATIONS: dict[str, Operation] = {
 _log = logging.getLogger(__name__)
 
 _IN_FLIGHT_MAX = 4096
-_WATCH_AFTER_S = 0.2
+_TICK_S = 0.1
 _JSON = (b"content-type", b"application/json")
 _STREAM: HeaderPairs = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -66,6 +66,7 @@ class App:
         self._model_problem = model_problem
         self._started_at_s = started_at_s
         self._in_flight = 0
+        self._departures = _Departures()
 
     def configure(self, door: Door, max_body_bytes: int) -> None:
         """Change the rules for requests that come from now on."""
@@ -90,7 +91,7 @@ class App:
     async def _serve(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(self._gateway, operation, time.time_ns() // 1000)
         departure = _Departure(receive)
-        origin: str | None = None
+        origin = ""
         self._in_flight += 1
         try:
             headers = read_headers(scope["headers"])
@@ -101,7 +102,7 @@ class App:
             if self._in_flight > _IN_FLIGHT_MAX:
                 raise Unavailable(f"More than {_IN_FLIGHT_MAX} requests are being answered; try again in a moment.")
             body = await self._read_body(headers, receive)
-            departure.watch()
+            self._departures.watch(departure)
             await exchange.open(principal, body)
             await self._reply(exchange, origin, send)
             exchange.close(200)
@@ -118,11 +119,12 @@ class App:
             fault = EcotoneError(f"Ecotone failed at request {exchange.request_id}; its log says why.")
             await self._send_failure(exchange, fault, origin, send)
         finally:
+            self._departures.forget(departure)
             departure.stop()
             self._in_flight -= 1
             exchange.close(CLIENT_LEFT)
 
-    async def _reply(self, exchange: Exchange, origin: str | None, send: Send) -> None:
+    async def _reply(self, exchange: Exchange, origin: str, send: Send) -> None:
         headers = [
             (b"x-ecotone-request-id", exchange.request_id.encode()),
             (b"x-ecotone-model", (exchange.model or "").encode()),
@@ -140,7 +142,7 @@ class App:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
-    async def _send_failure(self, exchange: Exchange, error: EcotoneError, origin: str | None, send: Send) -> None:
+    async def _send_failure(self, exchange: Exchange, error: EcotoneError, origin: str, send: Send) -> None:
         exchange.failed(error)
         await _send_error(send, error, [(b"x-ecotone-request-id", exchange.request_id.encode()), *self._cors(origin)])
         exchange.close(error.status)
@@ -175,7 +177,7 @@ class App:
             await _send_json(send, 503, {"status": "not ready", "reason": problem})
 
     async def _other(self, method: str, path: str, scope: Scope, send: Send) -> None:
-        origin: str | None = None
+        origin = ""
         try:
             headers = read_headers(scope["headers"])
             origin = headers.origin
@@ -209,35 +211,59 @@ class App:
                 return row
         raise ModelNotFound(f"There is no model or route {name!r} here; GET /v1/models lists them.", param="model")
 
-    def _cors(self, origin: str | None) -> HeaderPairs:
+    def _cors(self, origin: str) -> HeaderPairs:
         if not self._door.allows_origin(origin):
             return []
         return [
-            (b"access-control-allow-origin", (origin or "").encode()),
+            (b"access-control-allow-origin", origin.encode("latin-1")),
             (b"access-control-expose-headers", b"x-ecotone-request-id, x-ecotone-model"),
             (b"vary", b"origin"),
         ]
 
 
-class _Departure:
-    """Notices that a client has left while it is still being answered, and cancels the handler.
+class _Departures:
+    """Notices clients that leave while they are still being answered, and cancels their handlers.
 
-    The watching task is made only for answers that take a while: most are over before.
+    A watching task is made only for answers that take a while: most are over before the next tick sees them.
     """
+
+    def __init__(self) -> None:
+        self._watched: dict[_Departure, None] = {}
+        self._ticking = False
+
+    def watch(self, departure: "_Departure") -> None:
+        self._watched[departure] = None
+        if not self._ticking:
+            self._ticking = True
+            asyncio.get_running_loop().call_later(_TICK_S, self._tick)
+
+    def forget(self, departure: "_Departure") -> None:
+        self._watched.pop(departure, None)
+
+    def _tick(self) -> None:
+        for departure in self._watched:
+            departure.tick()
+        self._ticking = bool(self._watched)
+        if self._ticking:
+            asyncio.get_running_loop().call_later(_TICK_S, self._tick)
+
+
+class _Departure:
+    """One client. `happened`: it has left before its answer was complete. Watched from the second tick on."""
+
+    __slots__ = ("_handler", "_receive", "_ticks", "_watcher", "happened")
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._handler = asyncio.current_task()
-        self._timer: asyncio.TimerHandle | None = None
         self._watcher: asyncio.Task[None] | None = None
+        self._ticks = 0
         self.happened = False
 
-    def watch(self) -> None:
-        """Begin, once the request's body has been read."""
-        self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._start)
-
-    def _start(self) -> None:
-        self._watcher = asyncio.get_running_loop().create_task(self._wait())
+    def tick(self) -> None:
+        self._ticks += 1
+        if self._ticks == 2:
+            self._watcher = asyncio.get_running_loop().create_task(self._wait())
 
     async def _wait(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -247,8 +273,6 @@ class _Departure:
             self._handler.cancel()
 
     def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
 

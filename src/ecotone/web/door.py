@@ -7,46 +7,48 @@ import msgspec
 from ecotone.gateway.keys import KEY_PREFIX, LOCAL, Keyring, Principal
 from ecotone.values.errors import Forbidden, Unauthenticated, UnsupportedFeature, UnsupportedMediaType
 
+_NOT_YET = (b"x-ecotone-class", b"x-ecotone-conversation")
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 class Headers(msgspec.Struct):
-    """The headers that the gateway looks at; None where the request has none."""
+    """The headers that the gateway looks at, in lower case but for the key; empty, or None, where there is none."""
 
-    host: str | None = None
-    origin: str | None = None
-    content_type: str | None = None
-    content_length: int | None = None
-    key: str | None = None
-    fetch_site: str | None = None
+    host: str
+    origin: str
+    content_type: str
+    content_length: int | None
+    key: str | None
+    fetch_site: str
 
 
 def read_headers(pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
     """Pick out what the gateway looks at. Names come in lower case, as ASGI has them.
 
-    Raises UnsupportedFeature for an `x-ecotone-` header that this version cannot honour: a data class that nobody
-    enforces would be worse than none.
+    Raises UnsupportedFeature for a header that this version cannot honour: a data class that nobody enforces would be
+    worse than none.
     """
-    headers = Headers()
-    for name, value in pairs:
-        if name == b"host":
-            headers.host = value.decode("latin-1").lower()
-        elif name == b"content-type":
-            headers.content_type = value.decode("latin-1").lower()
-        elif name == b"content-length":
-            headers.content_length = int(value) if value.isdigit() else None
-        elif name == b"authorization":
-            scheme, _, key = value.decode("latin-1").partition(" ")
-            headers.key = key.strip() if scheme.lower() == "bearer" else None
-        elif name == b"origin":
-            headers.origin = value.decode("latin-1").lower()
-        elif name == b"sec-fetch-site":
-            headers.fetch_site = value.decode("latin-1").lower()
-        elif name.startswith(b"x-ecotone-"):
+    sent = dict(pairs)
+    for name in _NOT_YET:
+        if name in sent:
             raise UnsupportedFeature(
-                f"This version of Ecotone cannot honour the header {name.decode('latin-1')!r}; leave it out."
+                f"This version of Ecotone cannot honour the header {name.decode()!r}; leave it out."
             )
-    return headers
+    scheme, _, key = _text(sent, b"authorization").partition(" ")
+    length = _text(sent, b"content-length")
+    return Headers(
+        host=_text(sent, b"host").lower(),
+        origin=_text(sent, b"origin").lower(),
+        content_type=_text(sent, b"content-type").lower(),
+        content_length=int(length) if length.isascii() and length.isdigit() else None,
+        key=key.strip() if scheme.lower() == "bearer" else None,
+        fetch_site=_text(sent, b"sec-fetch-site"),
+    )
+
+
+def _text(headers: dict[bytes, bytes], name: bytes) -> str:
+    value = headers.get(name)
+    return "" if value is None else value.decode("latin-1")
 
 
 def _without_port(host: str) -> str:
@@ -72,13 +74,13 @@ class Door:
     def check_page(self, headers: Headers) -> None:
         """Refuse what a web page could send behind its visitor's back. Raises Forbidden."""
         host = headers.host
-        if host is None or not (self._any_host or _without_port(host) in self._hosts):
+        if not host or not (self._any_host or _without_port(host) in self._hosts):
             raise Forbidden(
-                f"This gateway does not answer to the host name {host or ''!r}. Use http://127.0.0.1:PORT, or add the"
+                f"This gateway does not answer to the host name {host!r}. Use http://127.0.0.1:PORT, or add the"
                 " name to allowed_hosts under [server] in ecotone.toml."
             )
         origin = headers.origin
-        if origin is None:
+        if not origin:
             if headers.fetch_site in ("cross-site", "same-site"):
                 raise Forbidden("Web pages of other sites may not use this gateway.")
         elif origin not in self._origins and origin.partition("://")[2] != host:
@@ -87,16 +89,16 @@ class Door:
                 " under [server] in ecotone.toml."
             )
 
-    def allows_origin(self, origin: str | None) -> bool:
+    def allows_origin(self, origin: str) -> bool:
         """May pages of this origin read answers (CORS)?"""
-        return origin is not None and origin in self._origins
+        return origin in self._origins
 
     def check_content_type(self, headers: Headers) -> None:
         """Only JSON: a page cannot send that to another site without asking first. Raises UnsupportedMediaType."""
-        if headers.content_type is None or headers.content_type.partition(";")[0].strip() != "application/json":
+        kind = headers.content_type
+        if kind != "application/json" and kind.partition(";")[0].strip() != "application/json":
             raise UnsupportedMediaType(
-                f"The content type is {headers.content_type or 'missing'!r}; send the header"
-                " 'content-type: application/json'."
+                f"The content type is {kind or 'missing'!r}; send the header 'content-type: application/json'."
             )
 
     def principal(self, headers: Headers) -> Principal:
