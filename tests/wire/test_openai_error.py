@@ -10,6 +10,7 @@ from ecotone.values.errors import (
     EcotoneError,
     MalformedRequest,
     ModelNotFound,
+    UnsupportedFeature,
     UpstreamCredentials,
     UpstreamError,
     UpstreamFailed,
@@ -122,6 +123,54 @@ def test_a_prompt_over_the_context_is_told_as_such(body: bytes, message: str) ->
             "code": "context_length_exceeded",
         }
     }
+
+
+@pytest.mark.parametrize(
+    ("message", "kind", "param", "told"),
+    [
+        (
+            "input (601 tokens) is too large to process. increase the physical batch size (current batch size: 512)",
+            ContextExceeded,
+            "input",
+            "The input has 601 tokens; the model takes at most 512 at once. Shorten it.",
+        ),
+        (
+            "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+            UnsupportedFeature,
+            "messages",
+            "The model takes no image input. Ask for one that does.",
+        ),
+        (
+            "audio input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+            UnsupportedFeature,
+            "messages",
+            "The model takes no audio input. Ask for one that does.",
+        ),
+        (
+            "Failed to parse tools: Missing tool type: 5; tools = [\n  5\n]",
+            MalformedRequest,
+            "tools",
+            "`tools` cannot be read: Missing tool type: 5.",
+        ),
+        (
+            "Failed to parse messages: Missing 'role' in message: {}",
+            MalformedRequest,
+            "messages",
+            "`messages` cannot be read: Missing 'role' in message: {}.",
+        ),
+    ],
+)
+def test_faults_of_the_request_that_llama_cpp_takes_for_its_own(
+    message: str, kind: type[EcotoneError], param: str, told: str
+) -> None:
+    body = json.dumps({"error": {"code": 500, "message": message, "type": "server_error"}}).encode()
+    for error in (decode_error(500, body, endpoint="gpu1"), decode_error_object(json.loads(body), endpoint="gpu1")):
+        assert type(error) is kind
+        assert json.loads(encode_error(error)) == {
+            "error": {"message": told, "type": "invalid_request_error", "param": param, "code": kind.code}
+        }
+    assert type(decode_error(502, body)) is UpstreamFailed
+    assert type(decode_error(400, body)) is UpstreamRejected
 
 
 @pytest.mark.parametrize("status", [401, 403])

@@ -8,8 +8,9 @@ from ecotone.upstream.engine import Task
 from ecotone.upstream.engines import EnginePool, Lease
 from ecotone.upstream.http import HttpClient, Response, Target
 from ecotone.upstream.timeouts import Timeouts
-from ecotone.values.errors import EngineError, UpstreamCredentials, UpstreamUnreachable
+from ecotone.values.errors import EngineError, UpstreamCredentials, UpstreamMalformed, UpstreamUnreachable
 from ecotone.wire.fast_lane import encode_generic
+from ecotone.wire.forced_tools import CallStream, check_output_format, force_tools, read_call
 from ecotone.wire.quirks import QUIRKS
 
 Request = dict[str, Any]
@@ -20,6 +21,7 @@ _TASKS: dict[Operation, Task] = {"chat": "chat", "completions": "chat", "embeddi
 
 _ENGINE_QUIRKS = ("max_tokens",)
 _END_NOTICED_S = 0.5
+_FORCED_REPLY_BYTES_MAX = 64 * 1024 * 1024
 # A small machine may take minutes to read a long prompt, and the engine says nothing meanwhile.
 _TIMEOUTS = Timeouts(connect_s=5.0, first_byte_s=1800.0, between_bytes_s=300.0, whole_s=7200.0)
 
@@ -118,8 +120,16 @@ class EmbeddedEndpoint:
         problem = self.problem()
         if problem is not None:
             raise EngineError(f"{self._model} cannot answer yet: {problem}")
-        task = _TASKS[operation]
+        forced = False
+        if operation == "chat":
+            check_output_format(request)
+            request, forced = force_tools(request)
         body = _encoded(request, self._model, _ENGINE_QUIRKS)
+        response = await self._answer(operation, body)
+        return _ForcedReply(response, bool(request.get("stream"))) if forced and response.status == 200 else response
+
+    async def _answer(self, operation: Operation, body: bytes) -> Response:
+        task = _TASKS[operation]
         lease = self._engines.try_acquire(self._model, task) or await self._engines.acquire(self._model, task)
         try:
             return await self._send(lease, operation, body)
@@ -171,3 +181,40 @@ class _Leased:
     def close(self) -> None:
         self._response.close()
         self._lease.release()
+
+
+class _ForcedReply:
+    """The answer to a request that forces a tool call, given on as the tool call that it is."""
+
+    def __init__(self, response: Response, streams: bool) -> None:
+        self._response = response
+        self._stream = CallStream() if streams else None
+        self.status = response.status
+
+    def header(self, name: str) -> str | None:
+        return None if name == "content-length" else self._response.header(name)
+
+    async def read_chunk(self) -> bytes | None:
+        try:
+            return await self._whole() if self._stream is None else await self._next_events(self._stream)
+        except BaseException:
+            self.close()
+            raise
+
+    async def _next_events(self, stream: CallStream) -> bytes | None:
+        while (chunk := await self._response.read_chunk()) is not None:
+            events = stream.feed(chunk)
+            if events:
+                return events
+        return None
+
+    async def _whole(self) -> bytes | None:
+        body = bytearray()
+        while (chunk := await self._response.read_chunk()) is not None:
+            body += chunk
+            if len(body) > _FORCED_REPLY_BYTES_MAX:
+                raise UpstreamMalformed(f"The engine's reply is over {_FORCED_REPLY_BYTES_MAX:,} bytes.")
+        return read_call(bytes(body)) if body else None
+
+    def close(self) -> None:
+        self._response.close()

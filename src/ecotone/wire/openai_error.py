@@ -22,7 +22,9 @@ import msgspec
 from ecotone.values.errors import (
     ContextExceeded,
     EcotoneError,
+    MalformedRequest,
     RequestError,
+    UnsupportedFeature,
     UpstreamCredentials,
     UpstreamError,
     UpstreamFailed,
@@ -38,6 +40,10 @@ _CONTEXT_CODES = frozenset({"context_length_exceeded", "exceed_context_size_erro
 _CONTEXT_TEXT = re.compile(
     r"maximum context length|context[ _](length|window|size)|(prompt|input) is too long|`inputs` tokens \+", re.I
 )
+# llama.cpp's server (tools/server, common/chat.cpp) answers these with status 500, though another try cannot help.
+_OVER_BATCH = re.compile(r"input \((\d+) tokens\) is too large to process.*batch size: (\d+)", re.S)
+_NO_MEDIA = re.compile(r"(image|audio|video) input is not supported")
+_UNREADABLE = re.compile(r"Failed to parse (tools|messages): (.*?)(?:; (?:tools|messages) = .*)?$", re.S)
 # A proxy gave up waiting: https://developers.cloudflare.com/support/troubleshooting/http-status-codes/ for 522 and 524.
 _TIMEOUT_STATUSES = frozenset({408, 504, 522, 524})
 _RETRYABLE_REFUSALS = frozenset({409, 425})
@@ -120,6 +126,9 @@ def decode_error(
             raw=body,
             retry_after_s=retry_after_s,
         )
+    fault = _requests_own_fault(said.message or "") if status == 500 else None
+    if fault is not None:
+        return fault
     if status >= 500 or status in _RETRYABLE_REFUSALS:
         return UpstreamFailed(
             f"{where} failed (HTTP {status}). Try again, or ask for another model.",
@@ -178,6 +187,18 @@ def _refusal(status: int, said: ErrorBody, endpoint: str | None, body: bytes) ->
         error_code=said.code,
         param=said.param,
     )
+
+
+def _requests_own_fault(message: str) -> RequestError | None:
+    """The request's fault that llama.cpp's server told as its own, None if it is none of those."""
+    if found := _OVER_BATCH.search(message):
+        text = f"The input has {int(found[1]):,} tokens; the model takes at most {int(found[2]):,} at once. Shorten it."
+        return ContextExceeded(text, param="input")
+    if found := _NO_MEDIA.match(message):
+        return UnsupportedFeature(f"The model takes no {found[1]} input. Ask for one that does.", param="messages")
+    if found := _UNREADABLE.match(message):
+        return MalformedRequest(f"`{found[1]}` cannot be read: {found[2]}.", param=found[1])
+    return None
 
 
 def _where(endpoint: str | None) -> str:
