@@ -28,6 +28,13 @@ from ecotone.values.errors import EcotoneError, SetupError
 from ecotone.web.app import App
 from ecotone.web.door import Door
 
+_ONLY_AT_START = (
+    ("server", "host"),
+    ("server", "port"),
+    ("server", "drain_s"),
+    ("engine", "memory_mb"),
+    ("engine", "idle_unload_s"),
+)
 _WATCH_INTERVAL_S = 0.5
 _KEEP_ALIVE_S = 75
 _BACKLOG = 2048
@@ -197,16 +204,29 @@ class _Service:
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)
         warming = asyncio.create_task(_warm(runtime))
+        try:
+            await self._follow_changes(runtime, app, watch)
+        finally:
+            warming.cancel()
+
+    async def _follow_changes(self, runtime: Runtime, app: App, watch: FileWatch | None) -> None:
+        told: set[str] = set()
         while True:
             await asyncio.sleep(_WATCH_INTERVAL_S)
+            troubles: set[str] = set()
             try:
                 runtime.keyring.refresh()
-                if watch is not None and watch.changed():
-                    self._reload(runtime, app)
             except EcotoneError as error:
-                say(f"kept as it was: {error.message}")
-            if warming.done() and runtime.log.trouble:
-                say(f"the request log cannot be written, rows wait in memory: {runtime.log.trouble}")
+                troubles.add(f"the keys cannot be read again: {error.message}")
+            if watch is not None and watch.changed():
+                self._reload(runtime, app)
+            if runtime.log.trouble is not None:
+                troubles.add(f"the request log cannot be written, rows wait in memory: {runtime.log.trouble}")
+            for trouble in sorted(troubles - told):
+                say(trouble)
+            if told - troubles:
+                say("what was in trouble works again")
+            told = troubles
 
     def _announce(self, runtime: Runtime) -> None:
         if self._for_call:
@@ -223,18 +243,23 @@ class _Service:
         say(f"OpenAI clients: base_url={self.url}/v1   ask: ecotone ask 'What is an ecotone?'   stop: Ctrl-C")
 
     def _reload(self, runtime: Runtime, app: App) -> None:
-        config = load_config(self._file)
-        runtime.apply(config)
+        try:
+            config = load_config(self._file)
+            runtime.apply(config)
+        except EcotoneError as error:
+            say(f"kept as it was: {error.message}")
+            return
         app.configure(self._door(runtime, config.server), config.server.max_body_mb * 1024 * 1024)
+        before, now = self._config, config
         fixed = [
-            key
-            for key in ("host", "port", "drain_s")
-            if getattr(config.server, key) != getattr(self._config.server, key)
+            f"[{table}] {key}"
+            for table, key in _ONLY_AT_START
+            if getattr(getattr(now, table), key) != getattr(getattr(before, table), key)
         ]
         self._config = config
         say(f"config reloaded: {len(config.models)} models, {len(config.routes)} routes")
         if fixed:
-            say(f"these settings of [server] are in force only after a restart: {', '.join(fixed)}")
+            say(f"these settings are in force only after a restart: {', '.join(fixed)}")
 
 
 async def _warm(runtime: Runtime) -> None:
