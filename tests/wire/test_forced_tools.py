@@ -188,6 +188,12 @@ def with_parameters(parameters: Any) -> dict[str, Any]:
             "tool_choice",
             "another",
         ),
+        (
+            request({"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [CUSTOM]}}, CUSTOM),
+            UnsupportedFeature,
+            "tool_choice",
+            "another",
+        ),
         (with_parameters({"type": "string"}), MalformedRequest, "tools[0].function.parameters", 'type "object"'),
         (with_parameters("x"), MalformedRequest, "tools[0].function.parameters", 'type "object"'),
         (with_parameters({"$ref": "#/$defs/A"}), MalformedRequest, "tools[0].function.parameters", "not in them"),
