@@ -517,3 +517,10 @@ def test_any_split_gives_the_same_calls(called: list[tuple[str, str, list[str]]]
     whole = read(reply(*(("".join(tokens), "stop") for _, _, tokens in called)))
     functions = [choice["message"]["tool_calls"][0]["function"] for choice in whole["choices"]]
     assert functions == [{"name": name, "arguments": value} for name, value, _ in called]
+
+
+@pytest.mark.parametrize("old", ["functions", "function_call"])
+def test_the_old_names_of_tools_are_refused(old: str) -> None:
+    with pytest.raises(UnsupportedFeature) as raised:
+        force_tools({"model": "m", "messages": [], old: "auto"})
+    assert raised.value.param == old

@@ -9,10 +9,10 @@ import msgspec
 import typer
 
 from ecotone.catalog.providers import PROVIDERS
-from ecotone.cli.inventory import Installation, find_installation, missing_key
+from ecotone.cli.inventory import Installation, find_installation
 from ecotone.cli.output import out, print_json, say
 from ecotone.cli.toml_text import toml
-from ecotone.gateway.build import engine_memory_bytes
+from ecotone.gateway.build import engine_memory_bytes, missing_key
 from ecotone.gateway.config import Config, EndpointConfig, ModelConfig
 from ecotone.values.errors import ConfigError
 

@@ -19,13 +19,14 @@ from rich.markup import escape
 
 from ecotone import __version__
 from ecotone.cli.client import is_healthy
-from ecotone.cli.inventory import Installation, Item, find_installation, items, missing_key
+from ecotone.cli.inventory import Installation, Item, find_installation, items
 from ecotone.cli.output import in_bytes, out, print_json, visible
 from ecotone.cli.running import read_note
 from ecotone.gateway.build import (
     ca_bundle,
     engine_memory_bytes,
     http_client,
+    missing_key,
     model_store,
     open_database,
     proxies,

@@ -10,7 +10,7 @@ import msgspec
 from ecotone.catalog.providers import PROVIDERS, Hosting, Provider, Weights
 from ecotone.catalog.suggestions import DEFAULT_MODEL, SUGGESTIONS
 from ecotone.cli.output import in_bytes
-from ecotone.gateway.build import http_client, load_config, with_found
+from ecotone.gateway.build import http_client, load_config, missing_key, with_found
 from ecotone.gateway.config import Config, EndpointConfig, ModelConfig
 from ecotone.gateway.discovery import FoundServer, found_keys, found_servers
 from ecotone.gateway.paths import Home, find_config, find_home
@@ -87,21 +87,6 @@ def items(here: Installation, store: ModelStore, environment: Mapping[str, str])
         _embedded(name, model, here.folder, store) if model.engine else _remote(name, model, environment)
         for name, model in here.config.models.items()
     ]
-
-
-def missing_key(place: EndpointConfig, environment: Mapping[str, str]) -> str | None:
-    """The environment variable that this place needs and that is not set, None if nothing is missing.
-
-    A provider at its own address needs its key, and so does a place whose owner named a variable; a server elsewhere
-    may do without.
-    """
-    provider = PROVIDERS[place.provider or ""]
-    named = place.key_env or provider.key_env
-    if named is None or environment.get(named):
-        return None
-    own_address = place.base_url in (None, provider.base_url)
-    needed = place.key_env not in (None, provider.key_env) or (own_address and provider.usual_port is None)
-    return named if needed else None
 
 
 def _remote(name: str, model: ModelConfig, environment: Mapping[str, str]) -> Item:

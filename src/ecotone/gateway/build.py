@@ -141,6 +141,21 @@ def engine_memory_bytes(config: Config) -> int:
     return usable_memory_bytes() * 3 // 4
 
 
+def missing_key(place: EndpointConfig, environment: Environment) -> str | None:
+    """The environment variable that this place needs and that is not set, None if nothing is missing.
+
+    A provider at its own address needs its key, and so does a place whose owner named a variable; a server elsewhere
+    may do without.
+    """
+    provider = PROVIDERS[place.provider or ""]
+    named = place.key_env or provider.key_env
+    if named is None or environment.get(named):
+        return None
+    own_address = place.base_url in (None, provider.base_url)
+    needed = place.key_env not in (None, provider.key_env) or (own_address and provider.usual_port is None)
+    return named if needed else None
+
+
 class Runtime:
     """Everything of one gateway process that outlives a config: connections, engines, database, log.
 
@@ -202,14 +217,15 @@ class Runtime:
     def _remote(self, name: str, place: EndpointConfig) -> RemoteEndpoint:
         provider = PROVIDERS[place.provider or ""]
         key_env = place.key_env or provider.key_env
+        missing = missing_key(place, self._environment)
         return RemoteEndpoint(
             model=name,
             upstream_name=place.name or name,
             provider=provider,
             base_url=place.base_url or provider.base_url or "",
             hosting=place.hosting or "vendor",
-            key=self._environment.get(key_env) if key_env else None,
-            key_env=key_env,
+            key=(self._environment.get(key_env) or None) if key_env else None,
+            problem=None if missing is None else f"set {missing} in the gateway's environment",
             timeouts=Timeouts(
                 connect_s=place.connect_timeout_s,
                 first_byte_s=place.first_byte_timeout_s,

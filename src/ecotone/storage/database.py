@@ -53,6 +53,8 @@ class Database:
                 fix = "the disk is full: make room and try again"
             case apsw.NotADBError() | apsw.CorruptError():
                 fix = "it is not a sound database: move it away to start afresh, or restore a backup"
+            case OSError():
+                fix = error.strerror or str(error)
             case _:
                 fix = str(error)
         return DatabaseError(f"database {self.path}: {fix}")

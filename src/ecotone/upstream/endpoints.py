@@ -64,12 +64,11 @@ class RemoteEndpoint:
         base_url: str,
         hosting: Hosting,
         key: str | None,
-        key_env: str | None,
+        problem: str | None,
         timeouts: Timeouts,
         http: HttpClient,
     ) -> None:
-        """`key` is the secret itself, None if the environment variable `key_env` is not set. A provider at the
-        address that its row gives needs its key; a server elsewhere may do without."""
+        """`key` is the secret itself, None if there is none. `problem` says why nothing can be sent, None if it can."""
         self.id = f"{model}@{provider.name}"
         self._upstream_name = upstream_name
         self.provider = provider.name
@@ -80,22 +79,20 @@ class RemoteEndpoint:
         self.base_url = root
         self._timeouts = timeouts
         self._http = http
-        needs_key = provider.key_env is not None and provider.usual_port is None and base_url == provider.base_url
-        self._missing_key = key_env if key is None and (needs_key or key_env != provider.key_env) else None
+        self._problem = problem
         headers = [("authorization", f"Bearer {key}")] if key else []
         self._targets: dict[Operation, Target] = {
             operation: http.target("POST", root + path, headers) for operation, path in PATHS.items()
         }
 
     async def open(self, operation: Operation, request: Request) -> Response:
-        problem = self.problem()
-        if problem is not None:
-            raise UpstreamCredentials(f"{self.id} has no key: {problem}", endpoint=self.id)
+        if self._problem is not None:
+            raise UpstreamCredentials(f"{self.id} has no key: {self._problem}", endpoint=self.id)
         body = _encoded(request, self._upstream_name, self._quirks)
         return await self._http.send(self._targets[operation], body, self._timeouts)
 
     def problem(self) -> str | None:
-        return None if self._missing_key is None else f"set {self._missing_key} in the gateway's environment"
+        return self._problem
 
 
 class EmbeddedEndpoint:

@@ -6,6 +6,7 @@ Parsing is httptools'. TLS, HTTP/2 and proxies are not here: `ecotone.upstream.h
 """
 
 import asyncio
+import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -349,7 +350,7 @@ class Pool:
         except TimeoutError:
             raise UpstreamTimeout(f"no connection to {host}:{port} within {timeouts.connect_s:g} s") from None
         except OSError as error:
-            reason = error.strerror or str(error)
+            reason = os.strerror(error.errno) if error.errno else str(error)
             raise UpstreamUnreachable(f"cannot connect to {host}:{port}: {reason}") from None
         self._connections.add(connection)
         return connection

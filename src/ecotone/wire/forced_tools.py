@@ -30,6 +30,9 @@ def force_tools(request: Json) -> tuple[Json, bool]:
 
     Raises MalformedRequest and UnsupportedFeature.
     """
+    for old, new in (("functions", "tools"), ("function_call", "tool_choice")):
+        if request.get(old) is not None:
+            raise UnsupportedFeature(f"The embedded engine takes no `{old}`; send `{new}`.", param=old)
     choice = request.get("tool_choice")
     if choice is None or choice == "auto" or choice == "none":
         return request, False
