@@ -28,6 +28,7 @@ provider = "openai"
 name = "gpt-5.5"
 
 [models.llama]
+name = "llama-3.3-70b"
 [[models.llama.endpoints]]
 provider = "vllm"
 base_url = "http://gpu1:8000/v1"

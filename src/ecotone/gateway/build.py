@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from ecotone import __version__
-from ecotone.catalog.providers import PROVIDERS, Provider
+from ecotone.catalog.providers import PROVIDERS, Provider, api_root
 from ecotone.catalog.suggestions import DEFAULT_MODEL
 from ecotone.gateway import keys, request_log
 from ecotone.gateway.config import Config, EndpointConfig, ModelConfig, RouteConfig, read_config
@@ -151,7 +151,9 @@ def missing_key(place: EndpointConfig, environment: Environment) -> str | None:
     named = place.key_env or provider.key_env
     if named is None or environment.get(named):
         return None
-    own_address = place.base_url in (None, provider.base_url)
+    own_address = place.base_url is None or (
+        provider.base_url is not None and api_root(provider, place.base_url) == api_root(provider, provider.base_url)
+    )
     needed = place.key_env not in (None, provider.key_env) or (own_address and provider.usual_port is None)
     return named if needed else None
 
@@ -212,15 +214,15 @@ class Runtime:
                 EmbeddedEndpoint(model=name, engines=self.engines, http=self.http, file_problem=self.files.problem),
             )
         places = model.endpoints or (model,)
-        return tuple(self._remote(name, place) for place in places)
+        return tuple(self._remote(name, place, place.name or model.name or name) for place in places)
 
-    def _remote(self, name: str, place: EndpointConfig) -> RemoteEndpoint:
+    def _remote(self, name: str, place: EndpointConfig, upstream_name: str) -> RemoteEndpoint:
         provider = PROVIDERS[place.provider or ""]
         key_env = place.key_env or provider.key_env
         missing = missing_key(place, self._environment)
         return RemoteEndpoint(
             model=name,
-            upstream_name=place.name or name,
+            upstream_name=upstream_name,
             provider=provider,
             base_url=place.base_url or provider.base_url or "",
             hosting=place.hosting or "vendor",
@@ -239,7 +241,7 @@ class Runtime:
         def maker(provider: Provider) -> Callable[[str], Model]:
             def make(name: str) -> Model:
                 full = f"{provider.name}/{name}"
-                return Model(full, (self._remote(full, EndpointConfig(provider=provider.name, name=name)),))
+                return Model(full, (self._remote(full, EndpointConfig(provider=provider.name), name),))
 
             return make
 

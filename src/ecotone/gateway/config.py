@@ -50,7 +50,7 @@ class EndpointConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provider: str | None = None
     """Who serves it: a name from the provider table, or `openai-compatible` with a `base_url`."""
     name: str | None = None
-    """What the provider calls the model. Left out: the name it has here."""
+    """What the provider calls the model. Left out: the `name` of the model around it, else the name it has here."""
     base_url: str | None = None
     """The API's address, as the provider's own SDK takes it. Left out: the provider's."""
     key_env: str | None = None
@@ -252,7 +252,7 @@ def _check_model(name: str, model: ModelConfig, reader: _Reader) -> None:
         raise reader.error(path, f"model {name!r} {problem}: give it one of engine, provider, or endpoints")
     unfit: tuple[str, ...] = _REMOTE_ONLY if ways == ["engine"] else _EMBEDDED_ONLY
     if ways == ["endpoints"]:
-        unfit = (*_EMBEDDED_ONLY, *_REMOTE_ONLY)
+        unfit = (*_EMBEDDED_ONLY, *(key for key in _REMOTE_ONLY if key != "name"))
     for key in unfit:
         if getattr(model, key) is not None:
             raise reader.error((*path, key), f"{key} means nothing for a model with {ways[0]}; remove it")

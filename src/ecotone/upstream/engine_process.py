@@ -58,7 +58,8 @@ class EngineGreeting(msgspec.Struct, frozen=True, omit_defaults=True):
 def main() -> NoReturn:
     """Start the server that standard input describes and serve until standard input closes."""
     # Ctrl-C in a terminal reaches every process of the group; the parent alone decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     answers = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     line = sys.stdin.buffer.readline(_SETTINGS_BYTES_MAX)

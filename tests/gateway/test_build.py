@@ -1,0 +1,44 @@
+"""What a config comes to: who needs which key, what a model is called where, who carries requests."""
+
+import pytest
+
+from ecotone.gateway.build import missing_key, proxies
+from ecotone.gateway.config import EndpointConfig
+
+
+@pytest.mark.parametrize(
+    ("place", "missing"),
+    [
+        (EndpointConfig(provider="openai"), "OPENAI_API_KEY"),
+        (EndpointConfig(provider="openai", base_url="https://api.openai.com/v1/"), "OPENAI_API_KEY"),
+        (EndpointConfig(provider="mistral", base_url="https://api.mistral.ai/v1"), "MISTRAL_API_KEY"),
+        (EndpointConfig(provider="openai", base_url="http://127.0.0.1:9000/v1"), None),
+        (EndpointConfig(provider="openai", base_url="http://127.0.0.1:9000/v1", key_env="MY_KEY"), "MY_KEY"),
+        (EndpointConfig(provider="vllm"), None),
+        (EndpointConfig(provider="vllm", key_env="MY_KEY"), "MY_KEY"),
+        (EndpointConfig(provider="openai-compatible", base_url="http://x/v1"), None),
+    ],
+)
+def test_who_needs_a_key(place: EndpointConfig, missing: str | None) -> None:
+    assert missing_key(place, {}) == missing
+    assert missing_key(place, {missing or "X": ""}) == missing, "an empty key is none"
+    assert missing_key(place, {missing or "X": "k"}) is None
+
+
+def test_proxies_of_the_environment() -> None:
+    proxy_for = proxies(
+        {
+            "HTTPS_PROXY": "http://outer:3128",
+            "http_proxy": "inner:8080",
+            "NO_PROXY": "gpu1, .lan.example,10.0.0.0/8,*.corp.example",
+        }
+    )
+    assert proxy_for("https", "api.openai.com") == "http://outer:3128"
+    assert proxy_for("http", "api.openai.com") == "http://inner:8080"
+    for direct in ("gpu1", "a.lan.example", "lan.example", "10.1.2.3", "x.corp.example"):
+        assert proxy_for("https", direct) is None, direct
+    for carried in ("gpu10", "lan.example.com", "11.1.2.3"):
+        assert proxy_for("https", carried) is not None, carried
+    assert proxies({"ALL_PROXY": "socks5://s:1"})("https", "x") == "socks5://s:1"
+    assert proxies({"NO_PROXY": "*", "ALL_PROXY": "socks5://s:1"})("https", "x") is None
+    assert proxies({})("https", "x") is None
