@@ -35,6 +35,7 @@ _ONLY_AT_START = (
     ("engine", "memory_mb"),
     ("engine", "idle_unload_s"),
 )
+_SWITCH_INTERVAL_S = 0.0005
 _WATCH_INTERVAL_S = 0.5
 _KEEP_ALIVE_S = 75
 _BACKLOG = 2048
@@ -203,6 +204,8 @@ class _Service:
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)
+        # The thread that writes the request log must not keep requests waiting for the interpreter's default 5 ms.
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
         warming = asyncio.create_task(_warm(runtime))
         try:
             await self._follow_changes(runtime, app, watch)
