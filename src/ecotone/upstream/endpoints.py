@@ -76,7 +76,6 @@ class RemoteEndpoint:
         self.weights = provider.weights
         self._quirks = provider.quirks
         root = api_root(provider, base_url)
-        self.base_url = root
         self._timeouts = timeouts
         self._http = http
         self._problem = problem
