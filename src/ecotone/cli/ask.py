@@ -8,10 +8,10 @@ from pathlib import Path
 
 import typer
 
-from ecotone.cli.client import Answer
 from ecotone.cli.connecting import Connection, connected
 from ecotone.cli.output import print_json, say
 from ecotone.cli.printer import AnswerPrinter, tell_shortcomings
+from ecotone.gateway.client import Answer
 from ecotone.values.chat import ChatRequest, Message, Sampling, TextPart
 from ecotone.values.errors import SetupError
 

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import typer
 
-from ecotone.cli.client import GatewayClient, is_healthy
 from ecotone.cli.output import say
 from ecotone.cli.running import read_note
 from ecotone.gateway.build import http_client
+from ecotone.gateway.client import GatewayClient, is_healthy
 from ecotone.gateway.paths import Home, find_home
 from ecotone.upstream.http import HttpClient
 from ecotone.values.errors import ConfigError, SetupError

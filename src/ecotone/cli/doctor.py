@@ -18,7 +18,6 @@ import typer
 from rich.markup import escape
 
 from ecotone import __version__
-from ecotone.cli.client import is_healthy
 from ecotone.cli.inventory import Installation, Item, find_installation, items
 from ecotone.cli.output import in_bytes, out, print_json, visible
 from ecotone.cli.running import read_note
@@ -31,6 +30,7 @@ from ecotone.gateway.build import (
     open_database,
     proxies,
 )
+from ecotone.gateway.client import is_healthy
 from ecotone.gateway.paths import Home, find_home
 from ecotone.upstream.engine import EngineSpec, plan_engine
 from ecotone.upstream.engines import EnginePool

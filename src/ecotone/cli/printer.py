@@ -3,8 +3,8 @@
 import sys
 from typing import TextIO
 
-from ecotone.cli.client import Answer
 from ecotone.cli.output import say, visible
+from ecotone.gateway.client import Answer
 from ecotone.values.reply import Event, ReasoningDelta, RefusalDelta, TextDelta
 
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
