@@ -69,7 +69,6 @@ def test_a_real_model_describes_itself(smollm2_path: Path) -> None:
     assert info.size_bytes == 98_362_432
     assert info.parameters == 134_515_008  # as llama.cpp counts them
     assert info.context_length == 8_192
-    assert info.block_count == 30
     assert info.kv_heads == (3,) * 30
     assert (info.key_length, info.value_length) == (64, 64)
     assert info.vocabulary == 49_152

@@ -84,14 +84,6 @@ def test_an_event_of_exactly_the_bound_passes() -> None:
         assert not whole.overflow
 
 
-def test_whether_an_event_is_unfinished() -> None:
-    whole = WholeEvents(50)
-    whole.feed(b"data: a\n\n\r\n")
-    assert not whole.pending
-    whole.feed(b"data")
-    assert whole.pending
-
-
 def test_a_byte_order_mark_counts_only_at_the_start() -> None:
     whole = WholeEvents(50)
     assert whole.feed(b"\xef\xbb") == b""

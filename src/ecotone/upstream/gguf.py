@@ -148,11 +148,6 @@ class GgufInfo(msgspec.Struct, frozen=True):
     chat_template: str | None
 
     @property
-    def block_count(self) -> int:
-        """Layers."""
-        return len(self.kv_heads)
-
-    @property
     def kv_bytes_per_token(self) -> int:
         """What one token of context takes in the key-value cache. Sliding windows are not credited: an upper bound."""
         return sum(self.kv_heads) * (self.key_length + self.value_length) * _KV_BYTES_PER_VALUE

@@ -29,11 +29,6 @@ class WholeEvents:
         self._pending = bytearray()
         self._at_start = True
 
-    @property
-    def pending(self) -> bool:
-        """Whether an event has begun that has not ended."""
-        return bool(self._pending.strip(b"\r\n"))
-
     def feed(self, data: bytes) -> bytes:
         """The bytes of all events that are now complete, blank lines included; empty if none is."""
         if self.overflow:
