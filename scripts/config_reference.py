@@ -12,6 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
+from ecotone.catalog.organisation import Organisation
 from ecotone.catalog.providers import PROVIDERS
 from ecotone.gateway import config
 
@@ -45,6 +46,7 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[models.NAME]": config.ModelConfig,
     "[[models.NAME.endpoints]]": config.EndpointConfig,
     "[routes.NAME]": config.RouteConfig,
+    "[organisation]": Organisation,
 }
 NAMES = {str: "text", int: "number", float: "number", bool: "true or false"}
 
@@ -67,7 +69,7 @@ def about(table: type[msgspec.Struct]) -> str:
 
 
 def rows(table: type[msgspec.Struct]) -> Iterator[str]:
-    ours = [base for base in reversed(table.__mro__) if base.__module__ == config.__name__]
+    ours = [base for base in reversed(table.__mro__) if base.__module__.startswith("ecotone.")]
     words = {name: text for base in ours for name, text in meanings(base).items()}
     for field in msgspec.structs.fields(table):
         yield f"| `{field.name}` | {kind(field.type)} | {default(field)} | {words[field.name]} |"

@@ -50,6 +50,27 @@ def test_a_full_config() -> None:
     assert config.routes["assistant"].models == ("frontier", "llama", "local")
 
 
+def test_what_an_organisation_says_and_ids_of_the_catalog() -> None:
+    text = """
+[organisation]
+commercial = true
+monthly_users = 200_000_000
+territories = ["EU", "US"]
+sector = "banking"
+obligations = ["gdpr"]
+
+[models.llama]
+catalog = "meta/llama-3.3-70b-instruct"
+[[models.llama.endpoints]]
+provider = "groq"
+"""
+    config = parse_config(text, FILE)
+    organisation = config.organisation
+    assert (organisation.commercial, organisation.monthly_users) == (True, 200_000_000)
+    assert (organisation.revenue, organisation.territories) == (None, ("EU", "US"))
+    assert config.models["llama"].catalog == "meta/llama-3.3-70b-instruct"
+
+
 def test_nothing_is_a_config() -> None:
     assert parse_config("", FILE) == Config()
 
@@ -57,6 +78,14 @@ def test_nothing_is_a_config() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "reason"),
     [
+        ("[organisation]\nusers = 1\n", 2, "unknown key 'users' in [organisation] (known: commercial, monthly_users,"),
+        ("[organisation]\nrevenue = -1\n", 2, "revenue must not be below 0"),
+        ('[organisation]\nterritories = ["Germany"]\n', 2, "'Germany' is not a territory; write ISO 3166 codes"),
+        (
+            '[models.x]\nengine = "llama.cpp"\nsource = "file:a"\ncatalog = "Llama 3"\n',
+            4,
+            "'Llama 3' is no id of the catalog; they are MAKER/MODEL in lower case",
+        ),
         ("[server]\nprot = 1\n", 2, "unknown key 'prot' in [server]; did you mean 'port'?"),
         ("[server]\n\nport = 'x'\n", 3, "Expected `int`, got `str` in server.port"),
         ("[server]\nport = 70000\n", 2, "not between 0 and 65535"),

@@ -136,17 +136,18 @@ def _effective(config: Config) -> dict[str, Any]:
 
 def _effective_model(name: str, model: ModelConfig) -> dict[str, Any]:
     if model.engine is not None:
-        keys = ("engine", "source", "sha256", "context", "threads", "parallel")
+        keys = ("engine", "source", "sha256", "context", "threads", "parallel", "catalog")
         return {key: getattr(model, key) for key in keys}
     if model.endpoints:
-        return {"endpoints": [_effective_place(name, place) for place in model.endpoints]}
-    return _effective_place(name, model)
+        return {"endpoints": [_effective_place(name, place, model) for place in model.endpoints]}
+    return _effective_place(name, model, model)
 
 
-def _effective_place(name: str, place: EndpointConfig) -> dict[str, Any]:
+def _effective_place(name: str, place: EndpointConfig, model: ModelConfig) -> dict[str, Any]:
     provider = PROVIDERS[place.provider or ""]
     defaults = {
-        "name": name,
+        "name": model.name or name,
+        "catalog": model.catalog,
         "base_url": provider.base_url,
         "key_env": provider.key_env,
         "hosting": "vendor",

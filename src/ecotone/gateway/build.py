@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -141,6 +143,14 @@ def engine_memory_bytes(config: Config) -> int:
     return usable_memory_bytes() * 3 // 4
 
 
+def _engine_version() -> str | None:
+    """The embedded engine's package and version; None if it is not installed."""
+    try:
+        return f"xllamacpp {version('xllamacpp')}"
+    except PackageNotFoundError:
+        return None
+
+
 def missing_key(place: EndpointConfig, environment: Environment) -> str | None:
     """The environment variable that this place needs and that is not set, None if nothing is missing.
 
@@ -183,6 +193,7 @@ class Runtime:
             logs_dir=home.logs,
             idle_unload_s=float(config.engine.idle_unload_s) if config.engine.idle_unload_s else None,
         )
+        self._engine = _engine_version()
         self.log = RequestLog(lambda: Database(home.database))
         self.gateway = Gateway(Directory((), ()), self.log)
 
@@ -210,13 +221,26 @@ class Runtime:
 
     def _endpoints(self, name: str, model: ModelConfig) -> tuple[Endpoint, ...]:
         if model.engine is not None:
-            return (
-                EmbeddedEndpoint(model=name, engines=self.engines, http=self.http, file_problem=self.files.problem),
+            source = parse_source(model.source or "", self._folder)
+            endpoint = EmbeddedEndpoint(
+                model=name,
+                engines=self.engines,
+                http=self.http,
+                file_problem=self.files.problem,
+                sha256=partial(self.files.sha256, source, model.sha256),
+                engine=self._engine,
+                catalog=model.catalog,
             )
+            return (endpoint,)
         places = model.endpoints or (model,)
-        return tuple(self._remote(name, place, place.name or model.name or name) for place in places)
+        return tuple(
+            self._remote(name, place, place.name or model.name or name, place.catalog or model.catalog)
+            for place in places
+        )
 
-    def _remote(self, name: str, place: EndpointConfig, upstream_name: str) -> RemoteEndpoint:
+    def _remote(
+        self, name: str, place: EndpointConfig, upstream_name: str, catalog: str | None = None
+    ) -> RemoteEndpoint:
         provider = PROVIDERS[place.provider or ""]
         key_env = place.key_env or provider.key_env
         missing = missing_key(place, self._environment)
@@ -235,6 +259,7 @@ class Runtime:
                 whole_s=place.whole_timeout_s,
             ),
             http=self.http,
+            catalog=catalog,
         )
 
     def _open_ended(self, vendors: tuple[Provider, ...]) -> dict[str, Callable[[str], Model]]:

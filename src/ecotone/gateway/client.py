@@ -3,15 +3,19 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import quote
 
 import msgspec
 
+from ecotone.gateway.models import About
 from ecotone.upstream.http import HttpClient, Response, Target
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.chat import ChatRequest
 from ecotone.values.errors import RequestError, SetupError, UpstreamError, UpstreamRejected, UpstreamUnreachable
 from ecotone.values.reply import (
     AudioDelta,
+    End,
     Event,
     Finish,
     FinishReason,
@@ -19,6 +23,7 @@ from ecotone.values.reply import (
     OpaqueDelta,
     ReasoningDelta,
     RefusalDelta,
+    Start,
     TextDelta,
     ToolCallDelta,
     Usage,
@@ -26,6 +31,7 @@ from ecotone.values.reply import (
 )
 from ecotone.wire.openai_chat import EventDecoder, encode_request
 from ecotone.wire.openai_error import read_error
+from ecotone.wire.retry_after import retry_after_s
 
 DEFAULT_ROUTE = "assistant"
 
@@ -35,11 +41,18 @@ _QUICK = Timeouts(connect_s=2.0, first_byte_s=5.0, between_bytes_s=5.0, whole_s=
 _BODY_MAX_BYTES = 4 * 1024 * 1024
 
 
+_T = TypeVar("_T")
+
+
 class ListedModel(msgspec.Struct, frozen=True):
-    """A name that can be asked for; routes are `owned_by` Ecotone itself."""
+    """A name that can be asked for; routes are `owned_by` Ecotone itself.
+
+    `about` tells what answers to it, None where what serves the list is not Ecotone.
+    """
 
     id: str
     owned_by: str = ""
+    about: About | None = msgspec.field(default=None, name="ecotone")
 
 
 class _Listing(msgspec.Struct, frozen=True):
@@ -49,13 +62,18 @@ class _Listing(msgspec.Struct, frozen=True):
 class Answer:
     """An answer while it arrives: one that is interrupted keeps what has come.
 
-    `model` is the one that answers, behind whatever route was asked. Times are seconds from the request;
-    `first_token_s` is None while nothing has come. `wordless` counts pieces of content that are no text.
+    `model` is the one that answers, behind whatever route was asked, and `endpoint` the id of the place where it runs.
+    `upstream_model` and `fingerprint` are the model's name and version in the upstream's own words. Times are seconds
+    from the request; `first_token_s` is None while nothing has come. `wordless` counts pieces of content that are no
+    text.
     """
 
     def __init__(self, model: str) -> None:
         self.model = model
+        self.endpoint: str | None = None
         self.request_id: str | None = None
+        self.upstream_model: str | None = None
+        self.fingerprint: str | None = None
         self.finish: FinishReason | None = None
         self.usage: Usage | None = None
         self.first_token_s: float | None = None
@@ -67,6 +85,11 @@ class Answer:
 
     def add(self, event: Event) -> None:
         match event:
+            case Start() | End():
+                if isinstance(event, Start):
+                    self.upstream_model = event.model
+                said = event.vendor.get("openai-chat", {}).get("system_fingerprint")
+                self.fingerprint = said if isinstance(said, str) else self.fingerprint
             case TextDelta():
                 self._text.append(event.text)
             case ReasoningDelta():
@@ -106,19 +129,14 @@ class GatewayClient:
         self._http = http
         self._headers = [("authorization", f"Bearer {key}")] if key else []
         self._chat = http.target("POST", f"{url}/v1/chat/completions", self._headers)
-        self._models = http.target("GET", f"{url}/v1/models", self._headers)
 
     async def models(self) -> tuple[ListedModel, ...]:
         """What can be asked for, routes first. Raises UpstreamError in words for the user."""
-        response = await self._send(self._models, b"", _QUICK)
-        try:
-            body = await _read(response)
-        finally:
-            response.close()
-        try:
-            return tuple(msgspec.json.decode(body, type=_Listing).data)
-        except msgspec.DecodeError:
-            raise SetupError(f"what answers at {self.url} is no gateway: it has no list of models") from None
+        return tuple((await self._get("/v1/models", _Listing)).data)
+
+    async def model(self, name: str) -> ListedModel:
+        """The one of this name, also of a vendor's model that is not listed. Raises UpstreamError, SetupError."""
+        return await self._get(f"/v1/models/{quote(name, safe='/:@')}", ListedModel)
 
     async def default_model(self) -> str:
         """Whom to ask if the user does not say: route `assistant`, else the first route, else the first model."""
@@ -139,6 +157,7 @@ class GatewayClient:
         try:
             answer.request_id = response.header("x-ecotone-request-id")
             answer.model = response.header("x-ecotone-model") or answer.model
+            answer.endpoint = response.header("x-ecotone-endpoint") or None
             decoder = EventDecoder()
             while not decoder.ended and (chunk := await response.read_chunk()) is not None:
                 for event in decoder.feed(chunk):
@@ -156,6 +175,17 @@ class GatewayClient:
             # what tells the gateway to stop the model.
             await asyncio.sleep(0)
 
+    async def _get(self, path: str, kind: type[_T]) -> _T:
+        response = await self._send(self._http.target("GET", self.url + path, self._headers), b"", _QUICK)
+        try:
+            body = await _read(response)
+        finally:
+            response.close()
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except msgspec.DecodeError:
+            raise SetupError(f"what answers at {self.url} is no gateway: it has no list of models") from None
+
     async def _send(self, target: Target, body: bytes, timeouts: Timeouts) -> Response:
         try:
             response = await self._http.send(target, body, timeouts)
@@ -167,7 +197,7 @@ class GatewayClient:
         if response.status == 200:
             return response
         try:
-            raise _refused(response.status, await _read(response))
+            raise _refused(response, await _read(response))
         finally:
             response.close()
 
@@ -189,18 +219,24 @@ async def _read(response: Response) -> bytes:
     return body
 
 
-def _refused(status: int, body: bytes) -> UpstreamRejected:
+def _refused(response: Response, body: bytes) -> UpstreamRejected:
     """The gateway's refusal in its own words, on one line."""
-    message = " ".join((read_error(body).message or f"the gateway answered with HTTP {status} and no reason").split())
+    status, said = response.status, read_error(body)
+    message = " ".join((said.message or f"the gateway answered with HTTP {status} and no reason").split())
     if status == 401:
         message += " Put the key into the environment variable ECOTONE_KEY."
-    return UpstreamRejected(message, upstream_status=status, raw=body)
+    error = UpstreamRejected(message, upstream_status=status, raw=body, error_code=said.code)
+    headers = {name: value for name in ("retry-after-ms", "retry-after") if (value := response.header(name))}
+    error.retry_after_s = retry_after_s(headers, now=time.time())
+    return error
 
 
 def _in_its_words(error: UpstreamError | RequestError) -> UpstreamRejected:
     """An error that came inside a stream: what the gateway said of it, where it said something."""
     raw = error.raw if isinstance(error, UpstreamError) else None
-    said = read_error(raw).message if raw else None
-    if said is not None:
-        return UpstreamRejected(" ".join(said.split()), upstream_status=error.status, raw=raw)
-    return UpstreamRejected(f"the answer broke off: {error.message}", upstream_status=error.status)
+    said = read_error(raw) if raw else None
+    if said is not None and said.message is not None:
+        message = " ".join(said.message.split())
+        return UpstreamRejected(message, upstream_status=error.status, raw=raw, error_code=said.code)
+    message = f"the answer broke off: {error.message}"
+    return UpstreamRejected(message, upstream_status=error.status, error_code=error.code)

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from ecotone.catalog.organisation import Organisation
 from ecotone.catalog.providers import PROVIDERS
 from ecotone.gateway.toml_lines import Path as TomlPath
 from ecotone.gateway.toml_lines import key_lines, line_of
@@ -51,6 +52,8 @@ class EndpointConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who serves it: a name from the provider table, or `openai-compatible` with a `base_url`."""
     name: str | None = None
     """What the provider calls the model. Left out: the `name` of the model around it, else the name it has here."""
+    catalog: str | None = None
+    """The catalog's id for its facts. Left out: guessed from `name`."""
     base_url: str | None = None
     """The API's address, as the provider's own SDK takes it. Left out: the provider's."""
     key_env: str | None = None
@@ -103,6 +106,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     server: ServerConfig = ServerConfig()
     engine: EngineConfig = EngineConfig()
+    organisation: Organisation = Organisation()
     models: dict[str, ModelConfig] = {}
     routes: dict[str, RouteConfig] = {}
 
@@ -110,6 +114,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _EMBEDDED_ONLY = ("source", "sha256", "context", "threads", "parallel")
 _REMOTE_ONLY = ("provider", "name", "base_url", "key_env", "hosting", "wire")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
+_CATALOG_ID = re.compile(r"[a-z0-9][a-z0-9._-]*/[a-z0-9][a-z0-9._:+-]*")
+_CATALOG_HINT = "they are MAKER/MODEL in lower case, like meta/llama-3.3-70b-instruct; `ecotone models` shows them"
 _WHERE = re.compile(r"^(?P<reason>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
 
@@ -165,6 +171,8 @@ def _known_keys(path: TomlPath) -> list[str]:
             table = ServerConfig
         case ("engine", _):
             table = EngineConfig
+        case ("organisation", _):
+            table = Organisation
         case _:
             table = Config
     return [field.name for field in msgspec.structs.fields(table)]
@@ -219,6 +227,7 @@ def parse_config(text: str, file: Path) -> Config:
         raise ConfigError(f"not TOML: {reason}", file=str(file), line=line) from None
     config = reader.converted(data)
     _check_server(config.server, reader)
+    _check_organisation(config.organisation, reader)
     for name, model in config.models.items():
         _check_name(("models", name), name, reader)
         _check_model(name, model, reader)
@@ -239,6 +248,19 @@ def _check_server(server: ServerConfig, reader: _Reader) -> None:
             )
 
 
+def _check_organisation(organisation: Organisation, reader: _Reader) -> None:
+    for key in ("monthly_users", "revenue"):
+        value = getattr(organisation, key)
+        if value is not None and value < 0:
+            raise reader.error(("organisation", key), f"{key} must not be below 0")
+    for territory in organisation.territories or ():
+        if not re.fullmatch("[A-Z]{2}", territory):
+            raise reader.error(
+                ("organisation", "territories"),
+                f"{territory!r} is not a territory; write ISO 3166 codes of two capital letters, like DE, or EU",
+            )
+
+
 def _check_name(path: TomlPath, name: str, reader: _Reader) -> None:
     if not _NAME.fullmatch(name):
         raise reader.error(path, f"{name!r} is not a usable name: letters, digits, and . _ : - after the first")
@@ -256,6 +278,8 @@ def _check_model(name: str, model: ModelConfig, reader: _Reader) -> None:
     for key in unfit:
         if getattr(model, key) is not None:
             raise reader.error((*path, key), f"{key} means nothing for a model with {ways[0]}; remove it")
+    if model.catalog is not None and not _CATALOG_ID.fullmatch(model.catalog):
+        raise reader.error((*path, "catalog"), f"{model.catalog!r} is no id of the catalog; {_CATALOG_HINT}")
     for key in ("context", "threads", "parallel"):
         value = getattr(model, key)
         if value is not None and value < 1:
@@ -286,6 +310,8 @@ def _check_endpoint(path: TomlPath, endpoint: EndpointConfig, reader: _Reader) -
     if provider is None:
         hint = _suggestion(endpoint.provider, sorted(PROVIDERS))
         raise reader.error((*path, "provider"), f"unknown provider {endpoint.provider!r}{hint}")
+    if endpoint.catalog is not None and not _CATALOG_ID.fullmatch(endpoint.catalog):
+        raise reader.error((*path, "catalog"), f"{endpoint.catalog!r} is no id of the catalog; {_CATALOG_HINT}")
     base_url = endpoint.base_url or provider.base_url
     if base_url is None:
         raise reader.error(path, f"provider {provider.name!r} needs a base_url, like http://gpu1:8000/v1")

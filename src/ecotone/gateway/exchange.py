@@ -163,6 +163,11 @@ class Exchange:
         """Has the client been sent the beginning of a reply?"""
         return self._first_byte_us is not None
 
+    @property
+    def endpoint(self) -> str | None:
+        """The id of the endpoint that answers; None before one does."""
+        return self._endpoint.id if self._endpoint is not None else None
+
     def first_byte_sent(self) -> None:
         """Note that the client is being sent its first byte."""
         self._first_byte_us = self._elapsed_us()

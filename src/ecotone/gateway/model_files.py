@@ -35,6 +35,11 @@ class ModelFiles:
             self._pulls[name] = asyncio.get_running_loop().create_task(self._pull(name, source, sha256))
         return None
 
+    def sha256(self, source: Source, sha256: str | None) -> str | None:
+        """The digest on record for a file that is here; None for none, and for one that nobody has read whole."""
+        stored = self._store.find(source, sha256=sha256)
+        return None if stored is None else stored.sha256
+
     def problem(self, name: str) -> str | None:
         """Why there is no file for this model yet, None if there is one."""
         return self._problems.get(name)

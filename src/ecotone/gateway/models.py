@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from typing import Literal
 
 import msgspec
 
 from ecotone.catalog.providers import Weights
-from ecotone.upstream.endpoints import Endpoint
+from ecotone.upstream.endpoints import Endpoint, EndpointFacts
 from ecotone.values.errors import ModelNotFound
 
 _REMEMBERED_MAX = 10_000
@@ -28,6 +29,15 @@ class Route(msgspec.Struct, frozen=True, eq=False):
 
     name: str
     models: tuple[Model, ...]
+
+
+class About(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What callers may know of a name: for a route the `models` behind it, for a model its places, the preferred
+    first."""
+
+    kind: Literal["model", "route"]
+    models: tuple[str, ...] = ()
+    endpoints: tuple[EndpointFacts, ...] = ()
 
 
 class Candidate(msgspec.Struct, frozen=True, eq=False):
@@ -52,6 +62,13 @@ class Directory:
         self.routes = {route.name: route for route in routes}
         self._candidates = {model.name: _candidates((model,)) for model in models}
         self._candidates.update({route.name: _candidates(route.models) for route in routes})
+
+    def about(self, name: str) -> About:
+        """What callers may know of `name`. Raises ModelNotFound, which lists near names."""
+        route = self.routes.get(name)
+        if route is not None:
+            return About("route", models=tuple(model.name for model in route.models))
+        return About("model", endpoints=tuple(found.endpoint.facts() for found in self.candidates(name)))
 
     def candidates(self, name: str) -> tuple[Candidate, ...]:
         """Who may answer for `name`, the preferred first. Raises ModelNotFound, which lists near names."""

@@ -1,7 +1,10 @@
 """Endpoints: places where a model runs, each ready to take a request in its own wire."""
 
+import hashlib
 from collections.abc import Callable
 from typing import Any, Literal, Protocol
+
+import msgspec
 
 from ecotone.catalog.providers import Hosting, Provider, Weights, api_root
 from ecotone.upstream.engine import Task
@@ -36,6 +39,26 @@ def _encoded(request: Request, upstream_name: str, quirks: tuple[str, ...]) -> b
     return encode_generic(changed)
 
 
+class EndpointFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What tells one place and one set of weights from another, fit to be shown to callers: no path, address or key.
+
+    `name` is what the model is called there. `catalog` is the catalog's id that the owner gave. `address` tells servers
+    at other addresses than the provider's own apart: the first 16 hexadecimal digits of the address's SHA-256. Of
+    embedded models `sha256` is the file's digest, None as long as nobody has taken it, and `engine` the engine's name
+    and version.
+    """
+
+    id: str
+    provider: str
+    hosting: Hosting
+    weights: Weights | None = None
+    name: str | None = None
+    catalog: str | None = None
+    address: str | None = None
+    sha256: str | None = None
+    engine: str | None = None
+
+
 class Endpoint(Protocol):
     """`id` names it in logs; `weights` is None where it is not known whether they are open."""
 
@@ -50,6 +73,9 @@ class Endpoint(Protocol):
 
     def problem(self) -> str | None:
         """Why nothing can be sent there at present, in words for the owner; None if nothing is known against it."""
+
+    def facts(self) -> EndpointFacts:
+        """What callers may know of it."""
 
 
 class RemoteEndpoint:
@@ -67,6 +93,7 @@ class RemoteEndpoint:
         problem: str | None,
         timeouts: Timeouts,
         http: HttpClient,
+        catalog: str | None = None,
     ) -> None:
         """`key` is the secret itself, None if there is none. `problem` says why nothing can be sent, None if it can."""
         self.id = f"{model}@{provider.name}"
@@ -76,6 +103,16 @@ class RemoteEndpoint:
         self.weights = provider.weights
         self._quirks = provider.quirks
         root = api_root(provider, base_url)
+        own = provider.base_url is not None and root == api_root(provider, provider.base_url)
+        self._facts = EndpointFacts(
+            id=self.id,
+            provider=provider.name,
+            hosting=hosting,
+            weights=provider.weights,
+            name=upstream_name,
+            catalog=catalog,
+            address=None if own else hashlib.sha256(root.encode()).hexdigest()[:16],
+        )
         self._timeouts = timeouts
         self._http = http
         self._problem = problem
@@ -93,6 +130,9 @@ class RemoteEndpoint:
     def problem(self) -> str | None:
         return self._problem
 
+    def facts(self) -> EndpointFacts:
+        return self._facts
+
 
 class EmbeddedEndpoint:
     """A model inside Ecotone, in an engine that is started when somebody asks for it."""
@@ -102,14 +142,26 @@ class EmbeddedEndpoint:
     weights: Weights | None = "open"
 
     def __init__(
-        self, *, model: str, engines: EnginePool, http: HttpClient, file_problem: Callable[[str], str | None]
+        self,
+        *,
+        model: str,
+        engines: EnginePool,
+        http: HttpClient,
+        file_problem: Callable[[str], str | None],
+        sha256: Callable[[], str | None] = lambda: None,
+        engine: str | None = None,
+        catalog: str | None = None,
     ) -> None:
-        """`file_problem` says why the file of a model is not there yet, None if it is."""
+        """`file_problem` says why the file of a model is not there yet, None if it is; `sha256` tells the file's
+        digest, `engine` is the engine's name and version; None where unknown."""
         self.id = f"{model}@embedded"
         self._model = model
         self._engines = engines
         self._http = http
         self._file_problem = file_problem
+        self._sha256 = sha256
+        self._engine = engine
+        self._catalog = catalog
         self._targets: dict[tuple[str, Operation], Target] = {}
 
     async def open(self, operation: Operation, request: Request) -> Response:
@@ -151,6 +203,17 @@ class EmbeddedEndpoint:
 
     def problem(self) -> str | None:
         return self._file_problem(self._model)
+
+    def facts(self) -> EndpointFacts:
+        return EndpointFacts(
+            id=self.id,
+            provider=self.provider,
+            hosting=self.hosting,
+            weights=self.weights,
+            catalog=self._catalog,
+            sha256=self._sha256(),
+            engine=self._engine,
+        )
 
 
 class _Leased:

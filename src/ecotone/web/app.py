@@ -14,7 +14,6 @@ from ecotone.values.errors import (
     BodyTooLarge,
     EcotoneError,
     MethodNotAllowed,
-    ModelNotFound,
     NotFound,
     Unavailable,
     UpstreamError,
@@ -128,6 +127,7 @@ class App:
         headers = [
             (b"x-ecotone-request-id", exchange.request_id.encode()),
             (b"x-ecotone-model", (exchange.model or "").encode()),
+            (b"x-ecotone-endpoint", (exchange.endpoint or "").encode()),
             *self._cors(origin),
         ]
         if exchange.body is not None:
@@ -198,25 +198,21 @@ class App:
     def _models(self, name: str) -> dict[str, Any]:
         """The list of models and routes as OpenAI's API has it, or the one of this name."""
         directory = self._gateway.directory
-        owners = dict.fromkeys(directory.routes, "ecotone")
-        owners.update({name: model.endpoints[0].provider for name, model in directory.models.items()})
-        rows = [
-            {"id": known, "object": "model", "created": self._started_at_s, "owned_by": owner}
-            for known, owner in owners.items()
-        ]
-        if not name:
-            return {"object": "list", "data": rows}
-        for row in rows:
-            if row["id"] == name:
-                return row
-        raise ModelNotFound(f"There is no model or route {name!r} here; GET /v1/models lists them.", param="model")
+        if name:
+            return self._model_row(name)
+        return {"object": "list", "data": [self._model_row(known) for known in (*directory.routes, *directory.models)]}
+
+    def _model_row(self, name: str) -> dict[str, Any]:
+        about = self._gateway.directory.about(name)
+        owner = "ecotone" if about.kind == "route" else about.endpoints[0].provider
+        return {"id": name, "object": "model", "created": self._started_at_s, "owned_by": owner, "ecotone": about}
 
     def _cors(self, origin: str) -> HeaderPairs:
         if not self._door.allows_origin(origin):
             return []
         return [
             (b"access-control-allow-origin", origin.encode("latin-1")),
-            (b"access-control-expose-headers", b"x-ecotone-request-id, x-ecotone-model"),
+            (b"access-control-expose-headers", b"x-ecotone-request-id, x-ecotone-model, x-ecotone-endpoint"),
             (b"vary", b"origin"),
         ]
 
