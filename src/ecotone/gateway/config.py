@@ -4,8 +4,6 @@ Reading never half-succeeds: a config is understood completely or refused with f
 """
 
 import re
-import tomllib
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -13,10 +11,10 @@ import msgspec
 
 from ecotone.catalog.organisation import Organisation
 from ecotone.catalog.providers import PROVIDERS
+from ecotone.gateway.toml_file import TomlFile, read_text, suggestion
 from ecotone.gateway.toml_lines import Path as TomlPath
-from ecotone.gateway.toml_lines import key_lines, line_of
 from ecotone.upstream.sources import parse_source
-from ecotone.values.errors import ConfigError, SetupError
+from ecotone.values.errors import SetupError
 
 
 class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -116,226 +114,127 @@ _REMOTE_ONLY = ("provider", "name", "base_url", "key_env", "hosting", "wire")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 _CATALOG_ID = re.compile(r"[a-z0-9][a-z0-9._-]*/[a-z0-9][a-z0-9._:+-]*")
 _CATALOG_HINT = "they are MAKER/MODEL in lower case, like meta/llama-3.3-70b-instruct; `ecotone models` shows them"
-_WHERE = re.compile(r"^(?P<reason>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
-_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
-
-
-class _Reader:
-    """One file being read: turns a path in the data into a line in the file."""
-
-    def __init__(self, file: Path, text: str) -> None:
-        self._file = str(file)
-        self._lines = key_lines(text)
-        self.folder = file.parent
-
-    def error(self, path: TomlPath, reason: str) -> ConfigError:
-        return ConfigError(reason, file=self._file, line=line_of(self._lines, path) or 1)
-
-    def converted(self, data: object) -> Config:
-        try:
-            return msgspec.convert(data, Config, strict=True)
-        except msgspec.ValidationError as error:
-            found = _WHERE.match(str(error))
-            reason, where = (found["reason"], found["path"] or "$") if found else (str(error), "$")
-            path = _toml_path(where, data)
-            unknown = _UNKNOWN.match(reason)
-            if unknown:
-                place = f" in [{_place(path)}]" if path else ""
-                path = (*path, unknown[1])
-                raise self.error(
-                    path, f"unknown key {unknown[1]!r}{place}{_suggestion(unknown[1], _known_keys(path))}"
-                ) from None
-            raise self.error(path, f"{reason} in {_place(path)}" if path else reason) from None
-
-
-def _place(path: TomlPath) -> str:
-    return ".".join(str(step) for step in path)
-
-
-def _suggestion(word: str, known: list[str]) -> str:
-    near = get_close_matches(word, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})" if known else ""
-
-
-def _known_keys(path: TomlPath) -> list[str]:
-    """The keys that may stand where the last step of `path` stands."""
-    table: type[msgspec.Struct]
-    match path:
-        case ("models", _, "endpoints", _, _):
-            table = EndpointConfig
-        case ("models", _, _):
-            table = ModelConfig
-        case ("routes", _, _):
-            table = RouteConfig
-        case ("server", _):
-            table = ServerConfig
-        case ("engine", _):
-            table = EngineConfig
-        case ("organisation", _):
-            table = Organisation
-        case _:
-            table = Config
-    return [field.name for field in msgspec.structs.fields(table)]
-
-
-def _toml_path(where: str, data: object) -> TomlPath:
-    """msgspec's `$.models[...].port` as steps. It writes `[...]` for any key of a mapping: the first that is bad."""
-    steps: list[str | int] = []
-    for step in re.findall(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]", where):
-        name, index = step
-        if index == "...":
-            steps.append(_first_bad_key(tuple(steps), data))
-        else:
-            steps.append(int(index) if index else name)
-    return tuple(steps)
-
-
-def _first_bad_key(path: TomlPath, data: object) -> str:
-    table = data
-    for step in path:
-        table = table[step] if isinstance(table, dict) else None
-    kinds: dict[str, type[msgspec.Struct]] = {"models": ModelConfig, "routes": RouteConfig}
-    kind = kinds.get(str(path[-1])) if path else None
-    for key, value in table.items() if isinstance(table, dict) else ():
-        try:
-            msgspec.convert(value, kind or object)
-        except msgspec.ValidationError:
-            return str(key)
-    return "..."
 
 
 def read_config(file: Path) -> Config:
     """Read and check a config. Raises ConfigError with the line."""
-    try:
-        text = file.read_text("utf-8")
-    except FileNotFoundError:
-        raise ConfigError("there is no such file; create it, or leave out --config", file=str(file)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot be read: {error}", file=str(file)) from None
-    return parse_config(text, file)
+    return parse_config(read_text(file, "create it, or leave out --config"), file)
 
 
 def parse_config(text: str, file: Path) -> Config:
     """As read_config, from text. `file` names it in errors, and its folder is where relative paths start."""
-    reader = _Reader(file, text)
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        place = re.search(r"\(at line (\d+), column \d+\)", str(error))
-        line = int(place[1]) if place else len(text.splitlines()) or 1
-        reason = re.sub(r" \(at .*\)$", "", str(error))
-        raise ConfigError(f"not TOML: {reason}", file=str(file), line=line) from None
-    config = reader.converted(data)
-    _check_server(config.server, reader)
-    _check_organisation(config.organisation, reader)
+    toml = TomlFile(text, file)
+    config = toml.read(Config)
+    _check_server(config.server, toml)
+    _check_organisation(config.organisation, toml)
     for name, model in config.models.items():
-        _check_name(("models", name), name, reader)
-        _check_model(name, model, reader)
+        _check_name(("models", name), name, toml)
+        _check_model(name, model, toml)
     for name, route in config.routes.items():
-        _check_route(name, route, config, reader)
+        _check_route(name, route, config, toml)
     return config
 
 
-def _check_server(server: ServerConfig, reader: _Reader) -> None:
+def _check_server(server: ServerConfig, toml: TomlFile) -> None:
     if not 0 <= server.port <= 65535:
-        raise reader.error(("server", "port"), f"port {server.port} is not between 0 and 65535")
+        raise toml.error(("server", "port"), f"port {server.port} is not between 0 and 65535")
     if server.max_body_mb < 1:
-        raise reader.error(("server", "max_body_mb"), "max_body_mb must be at least 1")
+        raise toml.error(("server", "max_body_mb"), "max_body_mb must be at least 1")
     for origin in server.cors_origins:
         if not re.fullmatch(r"https?://[^/*]+", origin):
-            raise reader.error(
+            raise toml.error(
                 ("server", "cors_origins"), f"{origin!r} is not an origin; write it like https://app.example.com"
             )
 
 
-def _check_organisation(organisation: Organisation, reader: _Reader) -> None:
+def _check_organisation(organisation: Organisation, toml: TomlFile) -> None:
     for key in ("monthly_users", "revenue"):
         value = getattr(organisation, key)
         if value is not None and value < 0:
-            raise reader.error(("organisation", key), f"{key} must not be below 0")
+            raise toml.error(("organisation", key), f"{key} must not be below 0")
     for territory in organisation.territories or ():
         if not re.fullmatch("[A-Z]{2}", territory):
-            raise reader.error(
+            raise toml.error(
                 ("organisation", "territories"),
                 f"{territory!r} is not a territory; write ISO 3166 codes of two capital letters, like DE, or EU",
             )
 
 
-def _check_name(path: TomlPath, name: str, reader: _Reader) -> None:
+def _check_name(path: TomlPath, name: str, toml: TomlFile) -> None:
     if not _NAME.fullmatch(name):
-        raise reader.error(path, f"{name!r} is not a usable name: letters, digits, and . _ : - after the first")
+        raise toml.error(path, f"{name!r} is not a usable name: letters, digits, and . _ : - after the first")
 
 
-def _check_model(name: str, model: ModelConfig, reader: _Reader) -> None:
+def _check_model(name: str, model: ModelConfig, toml: TomlFile) -> None:
     path: TomlPath = ("models", name)
     ways = [way for way in ("engine", "provider", "endpoints") if getattr(model, way)]
     if len(ways) != 1:
         problem = "says both " + " and ".join(ways) if ways else "does not say where it runs"
-        raise reader.error(path, f"model {name!r} {problem}: give it one of engine, provider, or endpoints")
+        raise toml.error(path, f"model {name!r} {problem}: give it one of engine, provider, or endpoints")
     unfit: tuple[str, ...] = _REMOTE_ONLY if ways == ["engine"] else _EMBEDDED_ONLY
     if ways == ["endpoints"]:
         unfit = (*_EMBEDDED_ONLY, *(key for key in _REMOTE_ONLY if key != "name"))
     for key in unfit:
         if getattr(model, key) is not None:
-            raise reader.error((*path, key), f"{key} means nothing for a model with {ways[0]}; remove it")
+            raise toml.error((*path, key), f"{key} means nothing for a model with {ways[0]}; remove it")
     if model.catalog is not None and not _CATALOG_ID.fullmatch(model.catalog):
-        raise reader.error((*path, "catalog"), f"{model.catalog!r} is no id of the catalog; {_CATALOG_HINT}")
+        raise toml.error((*path, "catalog"), f"{model.catalog!r} is no id of the catalog; {_CATALOG_HINT}")
     for key in ("context", "threads", "parallel"):
         value = getattr(model, key)
         if value is not None and value < 1:
-            raise reader.error((*path, key), f"{key} must be at least 1")
+            raise toml.error((*path, key), f"{key} must be at least 1")
     if ways == ["provider"]:
-        _check_endpoint(path, model, reader)
+        _check_endpoint(path, model, toml)
     for index, endpoint in enumerate(model.endpoints):
-        _check_endpoint((*path, "endpoints", index), endpoint, reader)
+        _check_endpoint((*path, "endpoints", index), endpoint, toml)
     if model.engine is not None:
-        _check_source(path, model, reader)
+        _check_source(path, model, toml)
 
 
-def _check_source(path: TomlPath, model: ModelConfig, reader: _Reader) -> None:
+def _check_source(path: TomlPath, model: ModelConfig, toml: TomlFile) -> None:
     if model.source is None:
-        raise reader.error(path, "a model with an engine needs a source: hf:, pypi:, file: or https:")
+        raise toml.error(path, "a model with an engine needs a source: hf:, pypi:, file: or https:")
     if model.sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", model.sha256):
-        raise reader.error((*path, "sha256"), "sha256 must be 64 hexadecimal digits")
+        raise toml.error((*path, "sha256"), "sha256 must be 64 hexadecimal digits")
     try:
-        parse_source(model.source, reader.folder)
+        parse_source(model.source, toml.file.parent)
     except SetupError as error:
-        raise reader.error((*path, "source"), error.message) from None
+        raise toml.error((*path, "source"), error.message) from None
 
 
-def _check_endpoint(path: TomlPath, endpoint: EndpointConfig, reader: _Reader) -> None:
+def _check_endpoint(path: TomlPath, endpoint: EndpointConfig, toml: TomlFile) -> None:
     if endpoint.provider is None:
-        raise reader.error(path, "an endpoint needs a provider")
+        raise toml.error(path, "an endpoint needs a provider")
     provider = PROVIDERS.get(endpoint.provider)
     if provider is None:
-        hint = _suggestion(endpoint.provider, sorted(PROVIDERS))
-        raise reader.error((*path, "provider"), f"unknown provider {endpoint.provider!r}{hint}")
+        hint = suggestion(endpoint.provider, sorted(PROVIDERS))
+        raise toml.error((*path, "provider"), f"unknown provider {endpoint.provider!r}{hint}")
     if endpoint.catalog is not None and not _CATALOG_ID.fullmatch(endpoint.catalog):
-        raise reader.error((*path, "catalog"), f"{endpoint.catalog!r} is no id of the catalog; {_CATALOG_HINT}")
+        raise toml.error((*path, "catalog"), f"{endpoint.catalog!r} is no id of the catalog; {_CATALOG_HINT}")
     base_url = endpoint.base_url or provider.base_url
     if base_url is None:
-        raise reader.error(path, f"provider {provider.name!r} needs a base_url, like http://gpu1:8000/v1")
+        raise toml.error(path, f"provider {provider.name!r} needs a base_url, like http://gpu1:8000/v1")
     if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", base_url):
-        raise reader.error(
+        raise toml.error(
             (*path, "base_url"),
             "base_url must be an http:// or https:// address like http://gpu1:8000/v1, without user, password or query"
             " (a key belongs into the environment variable that key_env names)",
         )
     for key in ("connect_timeout_s", "first_byte_timeout_s", "between_bytes_timeout_s", "whole_timeout_s"):
         if not 0 < getattr(endpoint, key) <= 86_400:
-            raise reader.error((*path, key), f"{key} must be above 0 and at most 86400")
+            raise toml.error((*path, key), f"{key} must be above 0 and at most 86400")
 
 
-def _check_route(name: str, route: RouteConfig, config: Config, reader: _Reader) -> None:
+def _check_route(name: str, route: RouteConfig, config: Config, toml: TomlFile) -> None:
     path: TomlPath = ("routes", name)
-    _check_name(path, name, reader)
+    _check_name(path, name, toml)
     if name in config.models:
-        raise reader.error(path, f"{name!r} is already a model's name; give the route another")
+        raise toml.error(path, f"{name!r} is already a model's name; give the route another")
     if not route.models:
-        raise reader.error((*path, "models"), f"route {name!r} has no models")
+        raise toml.error((*path, "models"), f"route {name!r} has no models")
     for model in route.models:
         if model not in config.models:
-            hint = _suggestion(model, sorted(config.models))
-            raise reader.error((*path, "models"), f"route {name!r} names an unknown model {model!r}{hint}")
+            hint = suggestion(model, sorted(config.models))
+            raise toml.error((*path, "models"), f"route {name!r} names an unknown model {model!r}{hint}")
     if len(set(route.models)) != len(route.models):
-        raise reader.error((*path, "models"), f"route {name!r} lists a model twice")
+        raise toml.error((*path, "models"), f"route {name!r} lists a model twice")
