@@ -139,6 +139,19 @@ def models_rm(
     remove(name, config, json)
 
 
+@models_app.command("classify")
+def models_classify(
+    file: Annotated[
+        Path, typer.Argument(help="A description in the Model Openness Tool's YAML form.", show_default=False)
+    ],
+    json: JsonOption = False,
+) -> None:
+    """Say how open a model is, component by component: class and progress, OSI's definition, and a plain word."""
+    from ecotone.cli.classify import run
+
+    run(file, json)
+
+
 @app.command()
 def pull(
     source: Annotated[
