@@ -374,7 +374,7 @@ def test_a_bootstrap_can_be_repeated() -> None:
 def test_graded_pairs_in_a_simulation() -> None:
     chance = random.Random(11)
     covered = alarms = 0
-    for _ in range(150):
+    for _ in range(100):
         a, b = [grades(chance) for _ in range(20)], [grades(chance) for _ in range(20)]
         result = paired_difference(a, b)
         assert result is not None
@@ -382,8 +382,8 @@ def test_graded_pairs_in_a_simulation() -> None:
         shifted = paired_difference(a, [chance.betavariate(2, 2) for _ in range(20)])
         assert shifted is not None
         covered += 0.125 in shifted.interval
-    assert alarms / 150 <= 0.05
-    assert 0.91 <= covered / 150 <= 0.99
+    assert alarms / 100 <= 0.05
+    assert 0.91 <= covered / 100 <= 0.99
 
 
 def test_paired_clusters_in_a_simulation() -> None:

@@ -34,7 +34,7 @@ import msgspec
 CONFIDENCE = 0.95
 _RESAMPLES = 4000
 # Beyond this many different sums the sign test draws signs instead of counting all of them.
-_SUMS_MAX = 20_000
+_SUMS_MAX = 4_096
 _HALVINGS = 80
 _DEGREES_MAX = 10_000
 
@@ -391,7 +391,7 @@ def _sign_flip_p(totals: Sequence[float], chance: random.Random) -> float:
     else:
         return sum(count for total, count in ways.items() if abs(total) >= seen) / (1 << len(sizes))
     draws = (chance.choices((1, -1), k=len(sizes)) for _ in range(_RESAMPLES))
-    as_far = sum(abs(sum(map(mul, sizes, signs))) >= seen for signs in draws)
+    as_far: int = sum(abs(sum(map(mul, sizes, signs))) >= seen for signs in draws)
     return (as_far + 1) / (_RESAMPLES + 1)
 
 
