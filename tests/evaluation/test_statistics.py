@@ -382,8 +382,9 @@ def test_graded_pairs_in_a_simulation() -> None:
         shifted = paired_difference(a, [chance.betavariate(2, 2) for _ in range(20)])
         assert shifted is not None
         covered += 0.125 in shifted.interval
-    assert alarms / 100 <= 0.05
-    assert 0.91 <= covered / 100 <= 0.99
+    # Of 100 runs, with three standard errors to spare.
+    assert alarms <= 11
+    assert 88 <= covered
 
 
 def test_paired_clusters_in_a_simulation() -> None:
