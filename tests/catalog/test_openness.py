@@ -234,6 +234,12 @@ def test_other_sources_may_know_of_weights_that_a_description_does_not_list() ->
     assert word_for(amber, weights="open", licence="Apache-2.0", has_api=True) == "open science"
 
 
+def test_weights_known_to_be_closed_are_closed_whatever_a_description_says() -> None:
+    mistaken = classify(shipped_descriptions()["Claude-2"])
+    assert mistaken.word == "open weights"
+    assert word_for(mistaken, weights="closed", licence=None, has_api=True) == "API only"
+
+
 # What must hold for any release.
 
 LICENCES = st.sampled_from([None, "", "unlicensed", "MIT", "CC-BY-4.0", "Gemma", "Apache 2.0", "Nobody's licence"])

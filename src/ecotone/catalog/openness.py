@@ -135,9 +135,10 @@ def word_for(
     """The plain word for a model of which other sources may know more than a description, or for which there is none.
 
     `weights` says whether they can be had, `licence` under which identifier, `has_api` whether a vendor answers with
-    the model. A description speaks for itself if it lists the final parameters. None: nobody knows about the weights.
+    the model. Weights that others know to be closed are closed, whatever a description says; else one that lists the
+    final parameters speaks for itself. None: nobody knows about the weights.
     """
-    if openness is not None and openness.word != "closed":
+    if weights != "closed" and openness is not None and openness.word != "closed":
         return openness.word
     if weights == "open":
         return "open weights" if licence is not None and is_open(licence) else "open weights with restrictions"
