@@ -52,7 +52,7 @@ def test_a_guess_is_told(written: str, licence: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["Apache-2.0", "apache-2.0", " MIT ", "cc-by-nc-4.0", "Unlicense", f"{REF}qwen-2024"]
+    "written", ["Apache-2.0", "apache-2.0", " MIT ", "cc-by-nc-4.0", "Unlicense", f"{REF}qwen-2024", "LicenseRef-ours"]
 )
 def test_identifiers_need_no_note(written: str) -> None:
     found = licence_id(written)

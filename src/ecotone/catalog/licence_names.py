@@ -127,8 +127,6 @@ def _ambiguous(shown: str, ids: tuple[str, ...]) -> LicenceName:
 
 def _candidates(key: str) -> tuple[str, ...]:
     """Licences whose name goes on where `key` stops; versions that nobody should choose any more are left out."""
-    if not key:
-        return ()
     found = {
         licence: None
         for known, ids in _ids_by_key().items()
