@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ecotone import __version__
+from ecotone.cli.evaluating import eval_app
 
 ConfigOption = Annotated[
     Path | None,
@@ -35,6 +36,7 @@ config_app = typer.Typer(help="The config: is it right, and what does it come to
 app.add_typer(config_app, name="config")
 keys_app = typer.Typer(help="Keys that callers of the gateway show.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+app.add_typer(eval_app, name="eval")
 
 
 def _print_version(wanted: bool) -> None:

@@ -25,6 +25,11 @@ class Home(msgspec.Struct, frozen=True):
         return self.folder / "logs"
 
     @property
+    def evaluations(self) -> Path:
+        """Runs of suites, a folder each, and the answers that they share."""
+        return self.folder / "evaluations"
+
+    @property
     def config(self) -> Path:
         return self.folder / "ecotone.toml"
 

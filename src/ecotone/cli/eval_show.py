@@ -1,0 +1,328 @@
+"""`ecotone eval`: suites, runs that were made, their cases, differences between them, and reports."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ecotone.cli.eval_tables import between, print_summary, seconds, share, summary_data, title
+from ecotone.cli.output import out, print_json, print_table, say, visible
+from ecotone.evaluation.cases import Case, Suite
+from ecotone.evaluation.example import write_example
+from ecotone.evaluation.results import Comparison, compare, in_words, summarise
+from ecotone.evaluation.runs import CaseResult, Run, RunFolder, RunStore
+from ecotone.evaluation.suites import bundled_suites, load_bundled
+from ecotone.gateway.paths import find_home
+from ecotone.values.chat import Message, TextPart
+from ecotone.values.errors import SetupError
+
+
+def new(folder: Path) -> None:
+    """Write the example suite."""
+    write_example(folder)
+    say(f"wrote {folder / 'suite.toml'} and {folder / 'cases.csv'}; change them, then")
+    say(f"  ecotone eval run --suite {folder} -m MODEL")
+
+
+def suites(as_json: bool) -> None:
+    """List the bundled suites."""
+    loaded = [load_bundled(name) for name in bundled_suites()]
+    if as_json:
+        print_json(
+            {
+                "suites": [
+                    {
+                        **{key: value for key, value in msgspec.to_builtins(suite).items() if key != "cases"},
+                        "cases": len(suite.cases),
+                    }
+                    for suite in loaded
+                ]
+            }
+        )
+        return
+    print_table(
+        ("SUITE", "CATEGORY", "CASES", "A RUN TAKES", "SCORED BY", "LICENCE", "WHAT"),
+        [
+            (
+                suite.name,
+                suite.category,
+                f"{len(suite.cases):,}",
+                f"{min(suite.limit or len(suite.cases), len(suite.cases)):,}",
+                suite.scorer.kind,
+                suite.licence,
+                suite.title,
+            )
+            for suite in loaded
+        ],
+    )
+
+
+def _store() -> RunStore:
+    return RunStore(find_home(os.environ).evaluations)
+
+
+def list_runs(as_json: bool) -> None:
+    """List runs, the latest last."""
+    rows = [(run, _counts(run, folder)) for folder in _store().runs() for run in (folder.read(),)]
+    if as_json:
+        print_json(
+            {
+                "runs": [
+                    {
+                        "id": run.id,
+                        "started_at": run.started_at,
+                        "finished_at": run.finished_at,
+                        "who": run.who,
+                        "models": [model.name for model in run.models],
+                        "suites": [suite.name for suite in run.suites],
+                        "cases": cases,
+                        "results": results,
+                    }
+                    for run, (cases, results) in rows
+                ]
+            }
+        )
+        return
+    print_table(
+        ("RUN", "STARTED (UTC)", "MODELS", "SUITES", "RESULTS", "STATE"),
+        [
+            (
+                run.id,
+                f"{run.started_at:%Y-%m-%d %H:%M}",
+                ", ".join(model.name for model in run.models),
+                ", ".join(suite.name for suite in run.suites),
+                f"{results:,} of {cases:,}",
+                "finished" if run.finished_at is not None else "not finished",
+            )
+            for run, (cases, results) in rows
+        ],
+    )
+    if not rows:
+        say("there are no runs yet; make one with `ecotone eval run`")
+
+
+def _counts(run: Run, folder: RunFolder) -> tuple[int, int]:
+    return len(run.models) * sum(len(suite.cases) for suite in run.suites), len(folder.results())
+
+
+# --- one run
+
+
+def show(text: str, *, case: str | None, failed: bool, wrong: bool, as_json: bool) -> None:
+    """A run's summary, or those of its cases that are asked for."""
+    folder = _store().find(text)
+    run, suites_, results = folder.read(), folder.suites(), folder.results()
+    if case is None and not failed and not wrong:
+        summary = summarise(run, suites_, results)
+        if as_json:
+            print_json(summary_data(run, summary))
+        else:
+            print_summary(run, suites_, summary)
+        return
+    chosen = [
+        (suites_[result.suite], found, result)
+        for found, result in _in_order(suites_, run, results)
+        if (case is None or found.id == case)
+        and (not failed or result.score is None)
+        and (not wrong or (result.score is not None and result.score < 1))
+    ]
+    if case is not None and not chosen:
+        raise SetupError(
+            f"run {run.id} has no such result of a case {case!r}; `ecotone eval show {run.id} --json --wrong` lists ids"
+        )
+    if as_json:
+        print_json({"run": run.id, "cases": [_case_data(*found) for found in chosen]})
+        return
+    for found in chosen:
+        _print_case(*found)
+    say(f"{len(chosen):,} cases of run {run.id}")
+
+
+def _in_order(
+    suites_: Mapping[str, Suite], run: Run, results: Mapping[tuple[str, str, str], CaseResult]
+) -> Iterator[tuple[Case, CaseResult]]:
+    for suite in suites_.values():
+        for case in suite.cases:
+            for model in run.models:
+                result = results.get((model.name, suite.name, case.id))
+                if result is not None:
+                    yield case, result
+
+
+def _case_data(suite: Suite, case: Case, result: CaseResult) -> dict[str, Any]:
+    return {
+        "case": msgspec.to_builtins(case),
+        "system": suite.system,
+        "result": msgspec.to_builtins(result, enc_hook=str),
+    }
+
+
+def _print_case(suite: Suite, case: Case, result: CaseResult) -> None:
+    answer = result.answer
+    score = "no score" if result.score is None else share(result.score)
+    head = f"{result.suite} / {result.case}, {result.model}: {score}"
+    out.print(visible(head), style="bold", markup=False)
+    if suite.system:
+        _field("system", suite.system)
+    for message in case.messages:
+        _field("prompt" if message.role == "user" else message.role, _text(message))
+    if answer is not None:
+        if answer.reasoning:
+            _field("thought", answer.reasoning)
+        _field("reply", answer.reply or "(nothing)")
+    if case.reference is not None:
+        reference = case.reference
+        _field("reference", reference if isinstance(reference, str) else msgspec.json.encode(reference).decode())
+    if result.why:
+        _field("why", result.why)
+    if result.failure is not None:
+        _field("failed" if answer is None else "no score", f"{result.failure.kind}: {result.failure.message}")
+    if answer is not None:
+        cut = ", cut off at the limit of tokens" if result.outcome == "truncated" else ""
+        kept = f", answered in run {result.cached_from}" if result.cached_from else ""
+        tokens = (
+            "?" if answer.usage is None or answer.usage.output_tokens is None else f"{answer.usage.output_tokens:,}"
+        )
+        _field("took", f"{seconds(answer.total_s)}, {tokens} tokens out{cut}{kept}")
+    out.print()
+
+
+def _field(name: str, text: str) -> None:
+    first, *more = visible(text).splitlines() or [""]
+    out.out(f"  {name + ':':<10} {first}", highlight=False)
+    for line in more:
+        out.out(f"  {'':<10} {line}", highlight=False)
+
+
+def _text(message: Message) -> str:
+    return "\n".join(part.text if isinstance(part, TextPart) else "(no text)" for part in message.parts)
+
+
+# --- two runs
+
+
+class _Flip(msgspec.Struct, frozen=True):
+    """A case whose score changed from the one run to the other."""
+
+    suite: str
+    case: str
+    model_a: str
+    model_b: str
+    score_a: float
+    score_b: float
+
+
+def diff(text_a: str, text_b: str, as_json: bool) -> None:
+    """Compare runs: each model with itself, or where they have none in common, the one model of each."""
+    folders = _store().find(text_a), _store().find(text_b)
+    run_a, run_b = folders[0].read(), folders[1].read()
+    common = _common(folders[0].suites(), folders[1].suites())
+    if not common:
+        raise SetupError(f"runs {run_a.id} and {run_b.id} have no case in common; compare runs of the same suite")
+    results_a, results_b = folders[0].results(), folders[1].results()
+    found: list[Comparison] = []
+    flips: list[_Flip] = []
+    for model_a, model_b in _pairs(run_a, run_b):
+        of_a = {(suite, case): row for (model, suite, case), row in results_a.items() if model == model_a}
+        of_b = {(suite, case): row for (model, suite, case), row in results_b.items() if model == model_b}
+        label_a, label_b = (model_a, model_b) if model_a != model_b else (f"{model_a} in A", f"{model_b} in B")
+        found += compare(label_a, of_a, label_b, of_b, common.values(), seed=run_a.settings.seed)
+        for name, suite in common.items():
+            for case in suite.cases:
+                a, b = of_a.get((name, case.id)), of_b.get((name, case.id))
+                if a is None or b is None or a.score is None or b.score is None or a.score == b.score:
+                    continue
+                flips.append(_Flip(name, case.id, model_a, model_b, a.score, b.score))
+    if as_json:
+        data = {
+            "a": run_a.id,
+            "b": run_b.id,
+            "comparisons": msgspec.to_builtins(found),
+            "flips": msgspec.to_builtins(flips),
+        }
+        print_json(data)
+        return
+    say(f"A is run {run_a.id}, B is run {run_b.id}")
+    print_table(
+        ("A", "B", "SUITE", "CASES", "B BETTER", "A BETTER", "DIFFERENCE", "95 %", "P"),
+        [
+            (
+                row.a,
+                row.b,
+                row.suite or "all, equally",
+                f"{row.n:,}",
+                str(row.only_b),
+                str(row.only_a),
+                f"{100 * row.difference:+.1f}",
+                between(row.interval),
+                "" if row.p is None else f"{row.p:.3f}",
+            )
+            for row in found
+        ],
+    )
+    out.print()
+    for row in found:
+        out.out(visible(in_words(row, title(common, row.suite))), highlight=False)
+    if flips:
+        out.print()
+        print_table(
+            ("SUITE", "CASE", "A", "B", "MODEL"),
+            [
+                (
+                    flip.suite,
+                    flip.case,
+                    share(flip.score_a),
+                    share(flip.score_b),
+                    flip.model_a if flip.model_a == flip.model_b else f"{flip.model_a}, {flip.model_b}",
+                )
+                for flip in flips
+            ],
+        )
+
+
+def _common(of_a: Mapping[str, Suite], of_b: Mapping[str, Suite]) -> dict[str, Suite]:
+    """The suites that both have, with the cases that are the same in both, scored by the same rules."""
+    found = {}
+    for name, suite in of_a.items():
+        other = of_b.get(name)
+        if other is None or suite.scorer != other.scorer or suite.system != other.system:
+            continue
+        theirs = {case.id: case for case in other.cases}
+        cases = tuple(case for case in suite.cases if theirs.get(case.id) == case)
+        if cases:
+            found[name] = msgspec.structs.replace(suite, cases=cases)
+    return found
+
+
+def _pairs(run_a: Run, run_b: Run) -> list[tuple[str, str]]:
+    names_a, names_b = ([model.name for model in run.models] for run in (run_a, run_b))
+    both = [(name, name) for name in names_a if name in names_b]
+    if both:
+        return both
+    if len(names_a) == len(names_b) == 1:
+        return [(names_a[0], names_b[0])]
+    raise SetupError(
+        f"runs {run_a.id} and {run_b.id} have no model in common, and not one each; compare runs of the same model"
+    )
+
+
+# --- reports
+
+
+def report(text: str, file: Path) -> None:
+    """Write a run's HTML report."""
+    write_report(_store().find(text), file)
+
+
+def write_report(folder: RunFolder, file: Path) -> None:
+    """Raises SetupError if the file cannot be written."""
+    from ecotone.evaluation.report import report_of
+
+    page = report_of(folder.read(), folder.suites(), folder.results())
+    try:
+        file.write_text(page, "utf-8")
+    except OSError as error:
+        raise SetupError(f"{file} cannot be written: {error.strerror}; name another place") from None
+    say(f"wrote {file}")

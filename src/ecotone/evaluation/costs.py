@@ -1,0 +1,18 @@
+"""What an exchange costs at the place that answered, by the catalog's prices."""
+
+from decimal import Decimal
+
+from ecotone.catalog.prices import offers, price_of
+from ecotone.upstream.endpoints import EndpointFacts
+from ecotone.values.reply import Usage
+
+
+def price(place: EndpointFacts, usage: Usage) -> Decimal | None:
+    """US dollars; None where no price is known.
+
+    The provider's own name for the model is looked up first; else the catalog's id that the config gives.
+    """
+    offer = None if place.name is None else price_of(place.provider, place.name)
+    if offer is None and place.catalog is not None:
+        offer = next((found for found in offers(place.catalog) if found.provider == place.provider), None)
+    return None if offer is None else offer.cost(usage)
