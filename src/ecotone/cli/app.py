@@ -36,6 +36,8 @@ config_app = typer.Typer(help="The config: is it right, and what does it come to
 app.add_typer(config_app, name="config")
 keys_app = typer.Typer(help="Keys that callers of the gateway show.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+catalog_app = typer.Typer(help="What is known of models: prices, limits, who serves them.", no_args_is_help=True)
+app.add_typer(catalog_app, name="catalog")
 app.add_typer(eval_app, name="eval")
 
 
@@ -100,6 +102,37 @@ def ask(
     run(
         question,
         model=model,
+        system=system,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        config_file=config,
+        as_json=json,
+    )
+
+
+@app.command()
+def compare(
+    prompt: Annotated[str, typer.Argument(help="What to ask all of them.", show_default=False)],
+    model: Annotated[
+        list[str], typer.Option("--model", "-m", help="Model or route; two to four of them.", show_default=False)
+    ],
+    system: SystemOption = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="The most tokens that an answer may have.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0.0, help="How freely the models choose their words; 0: the likeliest always.")
+    ] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Ask several models the same, side by side: time, speed, cost, where the data went, how open each is.
+
+    Finds its gateway as `ask` does. Without a terminal the models are asked one after the other.
+    """
+    from ecotone.cli.compare import run
+
+    run(
+        prompt,
+        models=model,
         system=system,
         max_tokens=max_tokens,
         temperature=temperature,
@@ -230,3 +263,16 @@ def keys_revoke(
     from ecotone.cli.keys import revoke
 
     revoke(name, json)
+
+
+@catalog_app.command("refresh")
+def catalog_refresh(
+    address: Annotated[
+        str, typer.Option(help="Where the data is: models.dev, or a copy of its api.json.")
+    ] = "https://models.dev/api.json",
+    json: JsonOption = False,
+) -> None:
+    """Fetch newer prices and models, and say what changed. What cannot be used changes nothing."""
+    from ecotone.cli.catalog import refresh
+
+    refresh(address, json)
