@@ -57,9 +57,9 @@ class Offer(msgspec.Struct, frozen=True):
         it. Cached tokens, cache writes and reasoning without a price of their own cost what other tokens cost. Input
         over a tier's bound puts the whole request into the tier, as vendors and genai-prices have it.
         """
-        price = self._for_input(usage.input_tokens)
-        if price is None or usage.input_tokens is None or usage.output_tokens is None:
+        if usage.input_tokens is None or usage.output_tokens is None:
             return None
+        price = self.prices_for(usage.input_tokens)
         if self.reasoning_per_million is not None and usage.reasoning_tokens is None:
             return None
         cached, written = usage.cached_input_tokens or 0, usage.cache_write_tokens or 0
@@ -81,9 +81,8 @@ class Offer(msgspec.Struct, frozen=True):
             total += tokens * (per_million or Decimal(0))
         return total / _MILLION
 
-    def _for_input(self, input_tokens: int | None) -> Prices | None:
-        if input_tokens is None:
-            return None
+    def prices_for(self, input_tokens: int) -> Prices:
+        """What a request with so much input pays, outside peak hours."""
         base = Prices(
             self.input_per_million,
             self.output_per_million,

@@ -1,0 +1,112 @@
+"""What an option costs in a month, and at what volume two options cost the same."""
+
+from decimal import Decimal
+
+import msgspec
+
+from ecotone.catalog.hardware import HardwareCost, hardware_cost
+from ecotone.evaluation.advice.options import Option
+from ecotone.evaluation.advice.question import OwnMachine, Question, Work
+from ecotone.values.reply import Usage
+
+
+class Assumptions(msgspec.Struct, frozen=True):
+    """Factors on prices and speeds, to see what it would change if they were others."""
+
+    vendor_prices: Decimal = Decimal(1)
+    machine_costs: Decimal = Decimal(1)
+    machine_speeds: Decimal = Decimal(1)
+
+
+AS_FOUND = Assumptions()
+
+
+def monthly_cost(option: Option, question: Question, assumptions: Assumptions = AS_FOUND) -> Decimal | None:
+    """US dollars for one month's requests, not rounded; None where a price that it takes is unknown."""
+    if option.machine is not None:
+        return _hardware(option, option.machine, question.work, assumptions).monthly
+    each = cost_per_request(option, question.work, assumptions)
+    return None if each is None else question.work.requests_per_month * each
+
+
+def arithmetic(option: Option, question: Question) -> tuple[str, ...]:
+    """The steps behind `monthly_cost`, for people; empty where that is None."""
+    work = question.work
+    if option.machine is not None:
+        return _hardware(option, option.machine, work, AS_FOUND).arithmetic
+    each = cost_per_request(option, work)
+    if each is None:
+        return ()
+    return (
+        f"a request: {_priced(option, work)} = ${each.normalize():f}",
+        f"a month: {work.requests_per_month:,} requests x ${each.normalize():f}"
+        f" = ${work.requests_per_month * each:,.2f}",
+    )
+
+
+def cost_per_request(option: Option, work: Work, assumptions: Assumptions = AS_FOUND) -> Decimal | None:
+    """US dollars for one average request at a vendor; None where a price is unknown, and for an own machine."""
+    if option.offer is None:
+        return None
+    usage = Usage(
+        input_tokens=work.input_tokens,
+        output_tokens=work.output_tokens,
+        cached_input_tokens=round(work.input_tokens * work.cached_input_share),
+        reasoning_tokens=0,
+    )
+    cost = option.offer.cost(usage)
+    return None if cost is None else cost * assumptions.vendor_prices
+
+
+def _hardware(option: Option, machine: OwnMachine, work: Work, assumptions: Assumptions) -> HardwareCost:
+    serving = machine.serving(
+        option.model, speed_factor=assumptions.machine_speeds, cost_factor=assumptions.machine_costs
+    )
+    return hardware_cost(serving, work.requests_per_month * work.output_tokens)
+
+
+def _priced(option: Option, work: Work) -> str:
+    """The sum behind one request, in words."""
+    offer = option.offer
+    if offer is None:
+        return ""
+    cached = round(work.input_tokens * work.cached_input_share)
+    prices = offer.prices_for(work.input_tokens)
+    parts = [(work.input_tokens - cached, prices.input, "prompt"), (work.output_tokens, prices.output, "answer")]
+    if cached:
+        parts.insert(1, (cached, prices.input if prices.cached_input is None else prices.cached_input, "cached prompt"))
+    return " + ".join(f"{tokens:,} {what} tokens x ${price} / 1,000,000" for tokens, price, what in parts)
+
+
+class BreakEven(msgspec.Struct, frozen=True):
+    """From `requests` a month on `own` costs less than `vendor`; None: at no volume. `arithmetic` shows why."""
+
+    vendor: str
+    own: str
+    requests: Decimal | None
+    arithmetic: tuple[str, ...]
+
+
+def break_even(vendor: Option, own: Option, question: Question) -> BreakEven | None:
+    """The least volume from which the own machine is cheaper; None where the vendor's price is unknown.
+
+    The vendor costs p a request. n machines cost n times F and answer at most n times C requests, so n of them pay
+    from n F / p requests on, if that is no more than n C: if one pays at all, it does from F / p on.
+    """
+    each = cost_per_request(vendor, question.work)
+    if each is None or own.machine is None:
+        return None
+    one = hardware_cost(own.machine.serving(own.model))
+    capacity = one.capacity_tokens / question.work.output_tokens
+    steps = [
+        f"one machine: ${one.monthly:,.2f} a month, at most {capacity:,.0f} requests a month",
+        f"the vendor: ${each.normalize():f} a request",
+    ]
+    if each == 0:
+        return BreakEven(vendor.key, own.key, None, (*steps, "the vendor asks nothing"))
+    volume = one.monthly / each
+    steps.append(f"${one.monthly:,.2f} / ${each.normalize():f} = {volume:,.0f} requests a month")
+    if volume > capacity:
+        steps.append("that is more than the machine can answer, and a second one only moves it further: never")
+        return BreakEven(vendor.key, own.key, None, tuple(steps))
+    return BreakEven(vendor.key, own.key, volume, tuple(steps))

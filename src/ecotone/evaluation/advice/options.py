@@ -1,0 +1,159 @@
+"""What could do the work: each model with evidence of its quality, at each place where it runs or could run."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import Literal
+
+import msgspec
+
+from ecotone.catalog.models import ModelFacts, all_models, model_facts, near_models
+from ecotone.catalog.openness import Word, classify, shipped_descriptions, word_for
+from ecotone.catalog.prices import Offer, offers
+from ecotone.catalog.quality import SNAPSHOT, WORK, ranking
+from ecotone.evaluation.advice.question import OwnMachine, Question
+from ecotone.values.errors import SetupError
+
+
+class Quality(msgspec.Struct, frozen=True):
+    """How good a model's answers are, with the bounds of a 95 % interval.
+
+    `measured` here on a suite of one's own, as the share of right answers; else a public rating in points, which says
+    what a crowd prefers. `setting` is how the model was run for it, None as it is served by default. `cases` is on how
+    many cases a measurement rests.
+    """
+
+    value: float
+    low: float
+    high: float
+    measured: bool
+    as_of: date
+    source: str
+    setting: str | None = None
+    cases: int | None = None
+
+
+class Speed(msgspec.Struct, frozen=True):
+    """Medians measured here: milliseconds to the first token, output tokens a second of one answer."""
+
+    first_token_ms: float | None
+    tokens_per_s: float | None
+
+
+class Measurement(msgspec.Struct, frozen=True):
+    """What was measured here of one model, whose catalog id is `model`."""
+
+    model: str
+    quality: Quality
+    speed: Speed
+
+
+class Option(msgspec.Struct, frozen=True):
+    """A model at a place: a vendor (`offer`) or an own machine (`machine`).
+
+    `key` names it: `vendor/name there` or `machine: model`. `places` counts who could run the same model: every vendor
+    that offers it, and oneself if its weights are open.
+    """
+
+    key: str
+    model: str
+    name: str
+    maker: str
+    weights: Literal["open", "closed"]
+    openness: Word
+    quality: Quality
+    places: int
+    facts: ModelFacts
+    offer: Offer | None = None
+    machine: OwnMachine | None = None
+    speed: Speed | None = None
+
+    @property
+    def hosting(self) -> Literal["vendor", "self-hosted"]:
+        return "vendor" if self.machine is None else "self-hosted"
+
+    @property
+    def place(self) -> str:
+        """The vendor or the machine."""
+        if self.machine is not None:
+            return self.machine.name
+        return self.offer.provider if self.offer is not None else ""
+
+
+def gather(
+    question: Question, measurements: Mapping[str, Measurement], *, today: date, newer: str | None = None
+) -> tuple[Option, ...]:
+    """Every option for which there is evidence of quality: of this kind of work, or, if the question names a suite,
+    from `measurements` (by catalog id). Raises SetupError for a model that the catalog does not know."""
+    for name in (*(question.models or ()), *(model for machine in question.machines for model in machine.tokens_per_s)):
+        if model_facts(name, newer) is None:
+            near = ", ".join(near_models(name, newer)) or "see `ecotone models --all`"
+            raise SetupError(f"the catalog has no model {name!r}; near names: {near}")
+    qualities = _measured(measurements) if question.work.suite else _public(question.work.category)
+    wanted = None if question.models is None else _ids(question.models, newer)
+    found = (
+        option
+        for facts in all_models(newer)
+        if facts.id in qualities and facts.weights is not None and (wanted is None or facts.id in wanted)
+        for option in _options(facts, qualities[facts.id], question, today, newer)
+    )
+    speeds = {row.model: row.speed for row in measurements.values()}
+    return tuple(msgspec.structs.replace(option, speed=speeds.get(option.model)) for option in found)
+
+
+def _ids(names: Iterable[str], newer: str | None) -> frozenset[str]:
+    return frozenset(facts.id for facts in (model_facts(name, newer) for name in names) if facts is not None)
+
+
+def _measured(measurements: Mapping[str, Measurement]) -> dict[str, Quality]:
+    return {row.model: row.quality for row in measurements.values()}
+
+
+def _public(category: str) -> dict[str, Quality]:
+    return {
+        row.model: Quality(
+            row.rating.rating,
+            row.rating.low,
+            row.rating.high,
+            measured=False,
+            as_of=SNAPSHOT.as_of,
+            source=SNAPSHOT.source,
+            setting=row.rating.variant,
+        )
+        for row in ranking(WORK[category].category)
+    }
+
+
+def _options(
+    facts: ModelFacts, quality: Quality, question: Question, today: date, newer: str | None
+) -> Iterator[Option]:
+    found = [
+        offer
+        for offer in offers(facts.id, day=today, newer=newer)
+        if question.providers is None or offer.provider in question.providers
+    ]
+    elsewhere = {offer.provider for offer in offers(facts.id, day=today, newer=newer)}
+    weights = facts.weights or "closed"
+    word = openness_word(facts, has_api=bool(elsewhere)) or "closed"
+    option = Option(
+        key="",
+        model=facts.id,
+        name=facts.name,
+        maker=facts.maker,
+        weights=weights,
+        openness=word,
+        quality=quality,
+        places=max(1, len(elsewhere) + (weights == "open")),
+        facts=facts,
+    )
+    for offer in found:
+        yield msgspec.structs.replace(option, key=f"{offer.provider}/{offer.name_there}", offer=offer)
+    for machine in question.machines if weights == "open" else ():
+        if facts.id in _ids(machine.tokens_per_s, newer):
+            yield msgspec.structs.replace(option, key=f"{machine.name}: {facts.id}", machine=machine)
+
+
+def openness_word(facts: ModelFacts, *, has_api: bool) -> Word | None:
+    """The plain word for a model of the catalog, from its description where it has one."""
+    description = shipped_descriptions().get(facts.openness) if facts.openness is not None else None
+    openness = None if description is None else classify(description)
+    return word_for(openness, weights=facts.weights, licence=facts.licence, has_api=has_api)

@@ -1,0 +1,195 @@
+"""What is asked of `advise`: the work, its volume, and the conditions that an answer must keep."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from ecotone.catalog.hardware import Machine
+from ecotone.catalog.organisation import Organisation
+from ecotone.catalog.quality import WORK
+from ecotone.gateway.toml_file import TomlFile, read_text, suggestion
+from ecotone.values.errors import SetupError
+
+Need = Literal["tools", "images", "audio", "reasoning", "json"]
+Criterion = Literal["quality", "cost", "lock_in", "openness"]
+
+
+class Work(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[work]`: what is to be done, and how much of it."""
+
+    requests_per_month: int
+    """Requests in a month."""
+    input_tokens: int
+    """Tokens of a request's prompt, on average."""
+    output_tokens: int
+    """Tokens of an answer, on average; hidden reasoning counts."""
+    category: str = "general"
+    """The kind of work, for public evidence of quality."""
+    suite: str | None = None
+    """A suite of your own: what was measured on it here counts instead of public evidence."""
+    cached_input_share: Decimal = Decimal(0)
+    """Share of the prompt's tokens that vendors read from their cache, 0 to 1."""
+    context_tokens: int | None = None
+    """The longest prompt and answer together. Left out: four times the average."""
+    needs: tuple[Need, ...] = ()
+    """What a model must be able to do."""
+
+    @property
+    def context_tokens_min(self) -> int:
+        return self.context_tokens or 4 * (self.input_tokens + self.output_tokens)
+
+
+class Privacy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[privacy]`: what may happen to the texts."""
+
+    data_class: str | None = None
+    """The data class of the texts, for the report."""
+    may_leave: bool = True
+    """May the texts leave the team's own machines?"""
+    regions: tuple[str, ...] | None = None
+    """Where a vendor may process and keep them: `EU`, `US`, or ISO 3166 codes. Left out: anywhere."""
+    retention_days_max: int | None = None
+    """For how many days a vendor may keep them. Left out: any time."""
+    training_allowed: bool = False
+    """May a vendor train on them?"""
+    baa_needed: bool = False
+    """Must the vendor sign a business associate agreement (health data in the USA)?"""
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[limits]`: hard conditions on the answer."""
+
+    monthly_usd_max: Decimal | None = None
+    """The most that it may cost in a month."""
+    rating_min: int | None = None
+    """The least public rating, in the points of the evidence."""
+    score_min: float | None = None
+    """The least share of right answers on your own suite, 0 to 1."""
+    first_token_ms_max: int | None = None
+    """The longest median wait for the first token, where it was measured here."""
+    tokens_per_s_min: float | None = None
+    """The least median speed of one answer, where it was measured here."""
+    weights: Literal["open", "closed"] | None = None
+    """Only open-weight or only closed models."""
+
+
+class OwnMachine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[[machines]]`: a machine that open models could run on. All money is US dollars."""
+
+    name: str
+    """What it is called in the answer."""
+    tokens_per_s: dict[str, Decimal]
+    """By model (catalog id): tokens of answers a second, all requests together, on work of these lengths."""
+    throughput: Literal["measured", "stated"] = "stated"
+    """Were these speeds measured here, or are they stated by somebody?"""
+    price: Decimal | None = None
+    """What it costs to buy. Neither price nor rent: it is at hand."""
+    lifetime_months: int = 36
+    """Months over which its price is spread."""
+    rent_per_hour: Decimal | None = None
+    """What it costs to rent, paid around the clock."""
+    power_watts: Decimal = Decimal(0)
+    """What it draws, around the clock; 0 where the rent includes it."""
+    energy_price_per_kwh: Decimal = Decimal("0.30")
+    """What electricity costs."""
+    utilisation: Decimal = Decimal("0.5")
+    """The share of the month's hours in which there is work for it; above 0, at most 1."""
+    staff_hours_per_month: Decimal = Decimal(0)
+    """Hours that somebody spends on it."""
+    staff_rate: Decimal = Decimal(0)
+    """What such an hour costs."""
+
+    def serving(self, model: str, *, speed_factor: Decimal = Decimal(1), cost_factor: Decimal = Decimal(1)) -> Machine:
+        """This machine with that model on it. Raises SetupError for numbers that no machine has."""
+        return Machine(
+            self.name,
+            self.tokens_per_s[model] * speed_factor,
+            self.throughput,
+            price=None if self.price is None else self.price * cost_factor,
+            lifetime_months=self.lifetime_months,
+            rent_per_hour=None if self.rent_per_hour is None else self.rent_per_hour * cost_factor,
+            power_watts=self.power_watts,
+            energy_price_per_kwh=self.energy_price_per_kwh * cost_factor,
+            utilisation=self.utilisation,
+            staff_hours_per_month=self.staff_hours_per_month,
+            staff_rate=self.staff_rate * cost_factor,
+        )
+
+
+class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[weights]`: how much each criterion counts; only their proportions matter."""
+
+    quality: Decimal = Decimal(5)
+    """How good the answers are."""
+    cost: Decimal = Decimal(3)
+    """What it costs in a month."""
+    lock_in: Decimal = Decimal(1)
+    """How many places could run the same model."""
+    openness: Decimal = Decimal(0)
+    """How much of the model is open to be studied and changed."""
+
+    def of(self, criterion: Criterion) -> Decimal:
+        weight: Decimal = getattr(self, criterion)
+        return weight
+
+
+class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that `advise` is told; a TOML file has these tables."""
+
+    work: Work
+    title: str = "Open or closed?"
+    """What the report is called."""
+    providers: tuple[str, ...] | None = None
+    """Vendors to consider. Left out: all that are known."""
+    models: tuple[str, ...] | None = None
+    """Models to consider (catalog ids). Left out: all that there is evidence for."""
+    train_on_outputs: bool = False
+    """Are the answers meant for training another model?"""
+    privacy: Privacy = Privacy()
+    limits: Limits = Limits()
+    weights: Weights = Weights()
+    organisation: Organisation = Organisation()
+    machines: tuple[OwnMachine, ...] = ()
+
+
+def read_question(file: Path) -> Question:
+    """Read a question from a TOML file. Raises ConfigError with file, line and reason."""
+    toml = TomlFile(read_text(file, "give the path of a TOML file with a [work] table, or flags"), file)
+    question = toml.read(Question)
+    for path, reason in problems(question).items():
+        raise toml.error(path, reason)
+    return question
+
+
+def problems(question: Question) -> Mapping[tuple[str | int, ...], str]:
+    """What cannot be meant, by the place where it is said; empty if all is well."""
+    found: dict[tuple[str | int, ...], str] = {}
+    work, limits = question.work, question.limits
+    if work.category not in WORK:
+        found["work", "category"] = f"unknown category {work.category!r}{suggestion(work.category, sorted(WORK))}"
+    for name in ("requests_per_month", "input_tokens", "output_tokens"):
+        if getattr(work, name) < 1:
+            found["work", name] = f"{name} must be at least 1"
+    if not 0 <= work.cached_input_share <= 1:
+        found["work", "cached_input_share"] = "cached_input_share is a share: 0 to 1"
+    if work.context_tokens is not None and work.context_tokens < work.input_tokens + work.output_tokens:
+        found["work", "context_tokens"] = "context_tokens is less than the average prompt and answer together"
+    if limits.score_min is not None and work.suite is None:
+        found["limits", "score_min"] = "score_min needs a suite of your own: set suite in [work]"
+    for criterion in msgspec.structs.fields(Weights):
+        if getattr(question.weights, criterion.name) < 0:
+            found["weights", criterion.name] = "a weight cannot be negative"
+    if not any(getattr(question.weights, criterion.name) for criterion in msgspec.structs.fields(Weights)):
+        found["weights",] = "at least one weight must be above 0"
+    for index, machine in enumerate(question.machines):
+        if not machine.tokens_per_s:
+            found["machines", index, "tokens_per_s"] = f"machine {machine.name!r} names no model with its tokens_per_s"
+        try:
+            for model in machine.tokens_per_s:
+                machine.serving(model)
+        except SetupError as error:
+            found["machines", index] = error.message
+    return found

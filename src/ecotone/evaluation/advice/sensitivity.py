@@ -1,0 +1,157 @@
+"""Which assumption, changed by how much, changes the answer."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+import msgspec
+
+from ecotone.evaluation.advice.costs import AS_FOUND, Assumptions
+from ecotone.evaluation.advice.question import Question
+
+_STEP = Decimal("1.5")
+_STEPS_MAX = 11
+"""A factor of about 86 either way; what takes more than that is no assumption about to fail."""
+_REFINEMENTS = 11
+
+Winner = Callable[[Question, Assumptions], str | None]
+"""Key of the option that comes first under these assumptions, None if none is left."""
+
+
+class Flip(msgspec.Struct, frozen=True):
+    """`assumption`, now at `now` (in `unit`), changes the winner to `winner` (None: nothing is left) at `then`, which
+    is `factor` times as much. The nearest such point in that direction, to three digits."""
+
+    assumption: str
+    unit: str
+    now: Decimal
+    then: Decimal
+    factor: Decimal
+    winner: str | None
+
+
+class Relaxed(msgspec.Struct, frozen=True):
+    """Without `condition`, `winner` would come first."""
+
+    condition: str
+    winner: str
+
+
+class _Knob(msgspec.Struct, frozen=True):
+    """Something that can be scaled: its value now, and the question and assumptions with it scaled."""
+
+    assumption: str
+    unit: str
+    now: Decimal
+    scaled: Callable[[Decimal], tuple[Question, Assumptions]]
+
+
+def flips(question: Question, winner: Winner) -> tuple[Flip, ...]:
+    """For each assumption and direction the nearest value that changes the winner; the nearest first."""
+    first = winner(question, AS_FOUND)
+    found = []
+    for knob in _knobs(question):
+        for step in (_STEP, 1 / _STEP):
+            flip = _nearest(knob, step, first, winner)
+            if flip is not None:
+                found.append(flip)
+    return tuple(sorted(found, key=lambda flip: max(flip.factor, 1 / flip.factor)))
+
+
+def _nearest(knob: _Knob, step: Decimal, first: str | None, winner: Winner) -> Flip | None:
+    def at(factor: Decimal) -> str | None:
+        return winner(*knob.scaled(factor))
+
+    same, factor = Decimal(1), Decimal(1)
+    for _ in range(_STEPS_MAX):
+        factor *= step
+        if at(factor) != first:
+            break
+        same = factor
+    else:
+        return None
+    for _ in range(_REFINEMENTS):
+        middle = (same * factor).sqrt()
+        if at(middle) == first:
+            same = middle
+        else:
+            factor = middle
+    return Flip(knob.assumption, knob.unit, knob.now, _rounded(knob.now * factor), _rounded(factor), at(factor))
+
+
+def _rounded(value: Decimal) -> Decimal:
+    return Decimal(f"{value:.3g}")
+
+
+def _knobs(question: Question) -> Iterator[_Knob]:
+    def worked(name: str) -> Callable[[Decimal], tuple[Question, Assumptions]]:
+        def scaled(factor: Decimal) -> tuple[Question, Assumptions]:
+            amount = max(1, round(getattr(question.work, name) * factor))
+            work = msgspec.structs.replace(question.work, **{name: amount})
+            return msgspec.structs.replace(question, work=work), AS_FOUND
+
+        return scaled
+
+    def weighed(name: str) -> Callable[[Decimal], tuple[Question, Assumptions]]:
+        def scaled(factor: Decimal) -> tuple[Question, Assumptions]:
+            weights = msgspec.structs.replace(question.weights, **{name: getattr(question.weights, name) * factor})
+            return msgspec.structs.replace(question, weights=weights), AS_FOUND
+
+        return scaled
+
+    def assumed(name: str) -> Callable[[Decimal], tuple[Question, Assumptions]]:
+        return lambda factor: (question, Assumptions(**{name: factor}))
+
+    work = question.work
+    yield _Knob("requests a month", "requests", Decimal(work.requests_per_month), worked("requests_per_month"))
+    yield _Knob("tokens of a prompt", "tokens", Decimal(work.input_tokens), worked("input_tokens"))
+    yield _Knob("tokens of an answer", "tokens", Decimal(work.output_tokens), worked("output_tokens"))
+    yield _Knob("all vendors' prices", "times today's", Decimal(1), assumed("vendor_prices"))
+    if question.machines:
+        yield _Knob("cost of own machines", "times as stated", Decimal(1), assumed("machine_costs"))
+        yield _Knob("speed of own machines", "times as stated", Decimal(1), assumed("machine_speeds"))
+    for name in ("quality", "cost", "lock_in", "openness"):
+        now: Decimal = getattr(question.weights, name)
+        if now:
+            yield _Knob(f"weight of {name.replace('_', '-')}", "weight", now, weighed(name))
+
+
+def relaxations(question: Question, winner: Winner) -> tuple[Relaxed, ...]:
+    """Each hard condition whose removal, alone, changes the winner."""
+    first = winner(question, AS_FOUND)
+    found = []
+    for condition, without in _without_each(question):
+        other = winner(without, AS_FOUND)
+        if other is not None and other != first:
+            found.append(Relaxed(condition, other))
+    return tuple(found)
+
+
+def _without_each(question: Question) -> Iterator[tuple[str, Question]]:
+    privacy, limits, work = question.privacy, question.limits, question.work
+    replace = msgspec.structs.replace
+
+    if not privacy.may_leave:
+        yield "texts may not leave", replace(question, privacy=replace(privacy, may_leave=True))
+    if privacy.regions is not None:
+        where = ", ".join(privacy.regions)
+        yield f"kept in {where}", replace(question, privacy=replace(privacy, regions=None))
+    if privacy.retention_days_max is not None:
+        days = f"kept {privacy.retention_days_max} days at most"
+        yield days, replace(question, privacy=replace(privacy, retention_days_max=None))
+    if not privacy.training_allowed:
+        yield "no training on the texts", replace(question, privacy=replace(privacy, training_allowed=True))
+    if privacy.baa_needed:
+        yield "business associate agreement", replace(question, privacy=replace(privacy, baa_needed=False))
+    for name in ("monthly_usd_max", "rating_min", "score_min", "first_token_ms_max", "tokens_per_s_min", "weights"):
+        value = getattr(limits, name)
+        if value is not None:
+            yield f"{name} = {value}", replace(question, limits=replace(limits, **{name: None}))
+    for need in work.needs:
+        rest = tuple(other for other in work.needs if other != need)
+        yield f"needs {need}", replace(question, work=replace(work, needs=rest))
+    if question.providers is not None:
+        yield "only the listed vendors", replace(question, providers=None)
+    if question.models is not None:
+        yield "only the listed models", replace(question, models=None)
+    if question.train_on_outputs:
+        yield "outputs train a model", replace(question, train_on_outputs=False)
