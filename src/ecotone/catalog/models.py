@@ -75,6 +75,7 @@ class Catalog:
         table = name_table()
         ids = [row.id for listing in listings for row in listing.models]
         self.index = NameIndex(ids, table)
+        self.providers = frozenset(offer.provider for listing in listings for offer in listing.offers)
         rows: dict[str, ModelRow] = {}
         sources: dict[str, tuple[str, ...]] = {}
         # A dated row and the undated one that means the same are one model: the undated row's facts stand.
@@ -93,6 +94,9 @@ class Catalog:
 
     def find(self, text: str) -> ModelFacts | None:
         model = self.index.named(text)
+        provider, slash, name_there = text.strip().partition("/")
+        if model is None and slash and provider.lower() in self.providers:
+            model = self.index.find(provider.lower(), name_there)
         return None if model is None else self.models.get(model)
 
     def near(self, text: str) -> tuple[str, ...]:

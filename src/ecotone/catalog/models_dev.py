@@ -237,14 +237,7 @@ def listing(
     the table of names that has no row of its own gets the facts that the first provider states."""
     rows = {row.id: row for row in models}
     index = index.extended(rows)
-    fresh = {
-        f"{_MAKERS[theirs]}/{name}".lower(): entry
-        for theirs, ours in PROVIDERS.items()
-        if theirs in _MAKERS
-        for name, entry in providers.get(ours, {}).items()
-        if index.find(ours, name) is None and entry.base_model is None
-    }
-    rows |= {model_id: model_row(model_id, entry) for model_id, entry in fresh.items()}
+    rows |= {row.id: row for row in maker_rows(providers, index) if row.id not in rows}
     index = index.extended(rows)
     for provider, entries in providers.items():
         for name, entry in entries.items():
@@ -253,3 +246,15 @@ def listing(
                 rows[model] = model_row(model, entry)
     offers = [row for provider, entries in providers.items() for row in offer_rows(provider, entries, index)]
     return Listing(SOURCE, ADDRESS, as_of, "MIT", tuple(rows.values()), tuple(offers))
+
+
+def maker_rows(providers: Mapping[str, Mapping[str, Entry]], index: NameIndex) -> Iterable[ModelRow]:
+    """Facts of the models that their own makers serve, those with an unknown name under an id made from it."""
+    for theirs, maker in _MAKERS.items():
+        ours = PROVIDERS[theirs]
+        for name, entry in providers.get(ours, {}).items():
+            model = index.find(ours, name)
+            if model is None and entry.base_model is None:
+                model = f"{maker}/{name}".lower()
+            if model is not None and model.startswith(f"{maker}/"):
+                yield model_row(model, entry)

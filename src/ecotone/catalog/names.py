@@ -19,7 +19,9 @@ _ORGANISATIONS = {
     "claude": "anthropic",
     "coherelabs": "cohere",
     "deepseek-ai": "deepseek",
+    "huggingfacetb": "huggingface",
     "ibm-granite": "ibm",
+    "lgai-exaone": "lgai",
     "meta-llama": "meta",
     "minimaxai": "minimax",
     "mistralai": "mistral",
@@ -137,7 +139,7 @@ class NameIndex:
         return None if name is None else self._only(name, maker)
 
     def named(self, text: str) -> str | None:
-        """The model that a person means: by id, by maker and name, by provider and its name there, or by name."""
+        """The model that a person means: by id, by maker and name, by name, or by the name of its GGUF file."""
         text = text.strip().lower()
         if self.canonical(text) in self._ids:
             return self.canonical(text)
@@ -146,11 +148,7 @@ class NameIndex:
             found = self._only(name, None)
             if found is not None:
                 return found
-        if not slash:
-            return None
-        rest = _without_file_marks(rest)
-        by_maker = self._only(rest, _ORGANISATIONS.get(first, first))
-        return by_maker if by_maker is not None else self.find(first, rest)
+        return self._only(_without_file_marks(rest), _ORGANISATIONS.get(first, first)) if slash else None
 
     def _only(self, name: str, maker: str | None) -> str | None:
         found = self._by_name.get(folded(name), set())
