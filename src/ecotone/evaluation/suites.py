@@ -18,8 +18,7 @@ from typing import Any, Literal
 import msgspec
 
 from ecotone.evaluation.cases import Case, JsonValue, ScorerSpec, Suite
-from ecotone.evaluation.scorers import kind_of
-from ecotone.evaluation.scorers.kind import Kind
+from ecotone.evaluation.scorers import AnyKind, kind_of
 from ecotone.gateway.toml_file import TomlFile, suggestion
 from ecotone.values.chat import Message, TextPart
 from ecotone.values.errors import ConfigError, SetupError
@@ -161,7 +160,7 @@ def _load(folder: Traversable, shown: Path) -> Suite:
     return msgspec.structs.replace(suite, digest=_digest(suite))
 
 
-def _scorer(toml: TomlFile, said: _SuiteFile) -> tuple[ScorerSpec, Kind]:
+def _scorer(toml: TomlFile, said: _SuiteFile) -> tuple[ScorerSpec, AnyKind]:
     options = {key: value for key, value in said.scorer.items() if key != "kind"}
     name = said.scorer.get("kind")
     if not isinstance(name, str):
@@ -238,7 +237,7 @@ def _row(data: dict[str, Any], file: Path, line: int) -> _Row:
     return _Row(line, messages, data.get("reference"), tags, name, source)
 
 
-def _read_csv(text: str, file: Path, kind: Kind) -> Iterator[_Row]:
+def _read_csv(text: str, file: Path, kind: AnyKind) -> Iterator[_Row]:
     head = text.split("\n", 1)[0]
     # Spreadsheets in many countries write semicolons.
     delimiter = next((mark for mark in ",;\t" if re.search(rf"\bprompt\"?\s*{mark}", head)), ",")
@@ -279,7 +278,7 @@ def _full(cells: list[str], columns: list[str], file: Path, line: int) -> list[s
     return cells + [""] * (len(columns) - len(cells))
 
 
-def _csv_row(cells: dict[str, str], file: Path, line: int, kind: Kind) -> _Row:
+def _csv_row(cells: dict[str, str], file: Path, line: int, kind: AnyKind) -> _Row:
     said = cells.get("reference", "").strip()
     try:
         reference = kind.from_cell(said) if said else None
@@ -290,7 +289,7 @@ def _csv_row(cells: dict[str, str], file: Path, line: int, kind: Kind) -> _Row:
     return _Row(line, messages, reference, tags, cells.get("id", "").strip() or None, cells.get("source") or None)
 
 
-def _cases(rows: list[_Row], file: Path, kind: Kind) -> tuple[Case, ...]:
+def _cases(rows: list[_Row], file: Path, kind: AnyKind) -> tuple[Case, ...]:
     if not rows:
         raise ConfigError("there are no cases; write at least one", file=str(file))
     if len(rows) > CASES_MAX:

@@ -12,12 +12,15 @@ from ecotone.evaluation.scorers.json_value import JsonReply
 from ecotone.evaluation.scorers.judge import JudgeGrade, JudgePair
 from ecotone.evaluation.scorers.kind import Kind
 from ecotone.evaluation.scorers.numeric import Numeric
+from ecotone.evaluation.scorers.python_code import PythonCode
 from ecotone.evaluation.scorers.refusal import Refusal
 from ecotone.evaluation.scorers.text import Contains, Exact, KeyFacts, Normalised, Regex
 from ecotone.gateway.toml_file import suggestion
 from ecotone.values.errors import SetupError
 
-KINDS: Mapping[str, type[Kind]] = MappingProxyType(
+AnyKind = Kind | PythonCode
+
+KINDS: Mapping[str, type[AnyKind]] = MappingProxyType(
     {
         "exact": Exact,
         "normalised": Normalised,
@@ -29,6 +32,7 @@ KINDS: Mapping[str, type[Kind]] = MappingProxyType(
         "label": Label,
         "json": JsonReply,
         "instructions": Instructions,
+        "python": PythonCode,
         "refusal": Refusal,
         "judge-pair": JudgePair,
         "judge-grade": JudgeGrade,
@@ -36,7 +40,7 @@ KINDS: Mapping[str, type[Kind]] = MappingProxyType(
 )
 
 
-def kind_of(spec: ScorerSpec) -> Kind:
+def kind_of(spec: ScorerSpec) -> AnyKind:
     """The kind with its options. Raises SetupError for an unknown kind or option, with near names."""
     kind = KINDS.get(spec.kind)
     if kind is None:
@@ -51,7 +55,7 @@ def kind_of(spec: ScorerSpec) -> Kind:
         raise SetupError(f"scorer {spec.kind!r}: {error}") from None
 
 
-def option_names(kind: type[Kind]) -> list[str]:
+def option_names(kind: type[AnyKind]) -> list[str]:
     """The options that a kind takes."""
     return [field.name for field in msgspec.structs.fields(kind)]
 

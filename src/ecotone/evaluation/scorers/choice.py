@@ -9,7 +9,7 @@ from ecotone.evaluation.scorers.text import normalised
 # Only the two ends of a long reply can hold its answer.
 _READ_CHARACTERS_MAX = 20_000
 
-_MARKS = r"[\s*_`\"'(\[{<$\\]*+(?:(?:boxed|text|mathbf)\{)?[\s*_`\"'(\[]*+"
+_MARKS = r"[\s*_`\"'(\[{<$\\]*+(?:(?:boxed|text|mathbf)\{[\s*_`\"'(\[$\\]*+){0,3}"
 _LETTER = rf"{_MARKS}(?<![^\W\d_])(?P<letter>[A-Za-z])(?![^\W_]|['’]\w)"
 _LINK = r"[\s*_:=–-]*+(?:(?:is|would\s+be|should\s+be|must\s+be)\b[\s*_:=–-]*+)?(?:option\b|choice\b|letter\b)?"
 _ANSWER = re.compile(
@@ -29,7 +29,7 @@ _MARKED = re.compile(r"(?<![^\W_])(?:\(([A-Z])\)|\*\*\(?([A-Z])[).:]?\*\*|\[([A-
 _LINE_START = re.compile(
     r"^[ \t>*_`#(\[-]{0,8}([A-Za-z])(?:[).:\]*_`]{1,6}(?=\s|$)|[ \t]*$|[ \t]{0,3}[-–—]\s)", re.MULTILINE
 )
-_ALONE = re.compile(r"[\s*_`\"'(\[$\\{]*(?:boxed\{)?([A-Za-z])[\s*_`\"')\].:$}!]*")
+_ALONE = re.compile(r"[\s*_`\"'(\[$\\{]*(?:(?:boxed|text|mathbf)\{\\?){0,3}([A-Za-z])[\s*_`\"')\].:$}!]*")
 _OTHER_TOO = re.compile(r"[\s*_`)\].,]{0,6}(?:\bor\b|\band\b|/|&|,)\s{0,3}(?:option\s)?[(*\[]{0,3}([A-Za-z])(?![^\W_])")
 _NEGATION = re.compile(r"\b(?:not|never|neither|nor|incorrect|wrong|none|cannot)\b|n['’]t\b", re.IGNORECASE)
 _ARTICLE_OR_I = re.compile(r"\s+(?!because\b|since\b|as\b|for\b|which\b|is\b|and\b|or\b)[a-z]", re.IGNORECASE)

@@ -8,10 +8,11 @@ from typing import Any
 
 import jsonschema
 import referencing
-from jsonschema.protocols import Validator
+import referencing.exceptions
 
 from ecotone.evaluation.cases import JsonValue, Score
 from ecotone.evaluation.scorers.kind import PlainKind, shown
+from ecotone.values.errors import SetupError
 
 # Where a reply has many brackets, the JSON begins at one of the first.
 _STARTS_MAX = 50
@@ -46,13 +47,15 @@ class JsonReply(PlainKind, frozen=True):
         if self.schema is None:
             return None
         try:
-            validator = _validator(self.schema)
+            # Whatever is compared, the schema is read: it may refer to what it does not hold.
+            broken = _first_error(self.schema, reference)
         except jsonschema.SchemaError as error:
             return f"the scorer's schema is not a JSON Schema: {error.message}"
-        if reference is None:
+        except SetupError as error:
+            return error.message
+        if reference is None or broken is None:
             return None
-        broken = next(iter(validator.iter_errors(reference)), None)
-        return f"its reference breaks the scorer's schema: {broken.message}" if broken else None
+        return f"its reference breaks the scorer's schema: {broken.message}"
 
     def from_cell(self, text: str) -> JsonValue:
         try:
@@ -67,7 +70,7 @@ class JsonReply(PlainKind, frozen=True):
         value = found[0]
         if self.schema is not None:
             try:
-                broken = next(iter(_validator(self.schema).iter_errors(value)), None)
+                broken = _first_error(self.schema, value)
             except RecursionError:
                 return Score(0.0, "the JSON is nested too deeply")
             if broken is not None:
@@ -151,11 +154,14 @@ def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _validator(schema: dict[str, Any]) -> Validator:
+def _first_error(schema: dict[str, Any], value: JsonValue) -> jsonschema.ValidationError | None:
     kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     kind.check_schema(schema)
-    # A registry of our own is empty: what it does not hold is not fetched.
-    return kind(schema, registry=referencing.Registry())
+    try:
+        # A registry of our own is empty: what it does not hold is not fetched.
+        return next(iter(kind(schema, registry=referencing.Registry()).iter_errors(value)), None)
+    except referencing.exceptions.Unresolvable as error:
+        raise SetupError(f"the scorer's schema refers to what it does not hold: {error.ref}") from None
 
 
 def _shown_leaf(leaves: dict[Leaf, str], path: Leaf) -> str:

@@ -11,7 +11,8 @@ from ecotone.evaluation.cases import Case, JsonValue, Score
 from ecotone.evaluation.scorers.kind import PlainKind, shown, text_problem
 
 _ARTICLES = frozenset({"a", "an", "the"})
-_NOT_IN_WORDS = re.compile(r"(?<!\d)[.,]|[.,](?!\d)|[^\w\s.,\u2212]|_|\u2212(?!\d)|(?<=\w)\u2212")
+_ASCII_SYMBOL = re.compile(r"[^\w\s.,\x80-\U0010ffff]|_")
+_NOT_IN_WORDS = re.compile(r"(?<!\d)[.,]|[.,](?!\d)|[^\w\s.,\u2212]|\u2212(?!\d)|(?<=\w)\u2212")
 _REGEX_TIMEOUT_S = 5.0
 # A pattern may take for ever on a text that its author did not foresee, so it is tried where it can be stopped.
 _REGEX_CHILD = """
@@ -33,7 +34,7 @@ def normalised(text: str, articles: bool = True) -> str:
         folded = unicodedata.normalize("NFKC", folded.casefold())
     kept = re.sub(r"(?<=[^\W\d_])['’ʼ`´](?=[^\W\d_])", "", folded)
     kept = re.sub(r"(?<!\w)[-−](?=\d)", "\N{MINUS SIGN}", kept)
-    words = _NOT_IN_WORDS.sub(_mark_or_space, kept).split()
+    words = _NOT_IN_WORDS.sub(_mark_or_space, _ASCII_SYMBOL.sub(" ", kept)).split()
     if articles:
         # An answer that is nothing but an article keeps it: "A" may be a grade.
         words = [word for word in words if word not in _ARTICLES] or words
