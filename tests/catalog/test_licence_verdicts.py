@@ -186,6 +186,8 @@ def company(**changes: Any) -> Organisation:
         ("Kimi K2", 100_000_001, "allowed with duties"),
         ("llama2", 700_000_000, "allowed with duties"),
         ("llama2", 700_000_001, "not allowed"),
+        ("llama3", 700_000_000, "allowed with duties"),
+        ("llama3", 700_000_001, "not allowed"),
         ("llama3.1", 700_000_000, "allowed with duties"),
         ("llama3.1", 700_000_001, "not allowed"),
         ("llama3.2", 700_000_000, "allowed with duties"),
@@ -208,6 +210,7 @@ def test_a_cap_on_users_is_passed_by_more_than_its_number(name: str, users: int,
     ("name", "month"),
     [
         ("llama2", "2023-06"),  # released 18 July 2023
+        ("llama3", "2024-03"),  # 18 April 2024
         ("llama3.1", "2024-06"),  # 23 July 2024
         ("llama3.2", "2024-08"),  # 25 September 2024
         ("Llama 3.3", "2024-11"),  # 6 December 2024
@@ -351,6 +354,7 @@ def test_what_is_unknown_counts_only_where_it_decides(name: str, changes: dict[s
     ("name", "status", "section"),
     [
         ("llama2", "not allowed", "1.b.v"),
+        ("llama3", "not allowed", "1.b.v"),
         ("tongyi-qianwen", "not allowed", "5. Rules of use, b"),
         ("tencent-hunyuan-community", "not allowed", "5. Rules of Use, b"),
         ("exaone", "not allowed", "3.1 Commercial Use, last sentence"),
@@ -393,7 +397,8 @@ def test_a_llama_trained_on_bears_its_name() -> None:
             "not allowed",
             ["License Grant, “Non-Commercial Use Only” (2.b)"],
         ),
-        ("LLaMA", {"serve": False, "research_only": True}, "unknown", ["1. License Grant, a"]),
+        ("LLaMA License", {"serve": False, "research_only": True}, "unknown", ["1. License Grant, a"]),
+        ("MRL", {"serve": False, "research_only": True}, "not allowed", ['9. Definitions, "Research Purposes"']),
         ("CC-BY-NC-4.0", {"serve": False, "research_only": True}, "unknown", ["Section 1(i) NonCommercial"]),
         ("CC-BY-NC-4.0", {"serve": False}, "not allowed", ["Section 2(a)(1)"]),
         ("exaone", {"serve": False, "research_only": True, "redistribute": True}, "unknown", ["2.2 Scope of License"]),
@@ -413,6 +418,13 @@ def test_a_company_and_licences_that_are_not_for_business(
 )
 def test_who_is_not_commercial_may_run_what_is_not_for_business(name: str) -> None:
     assert verdict(name, HOBBYIST, serve=False).status in ("allowed", "allowed with duties")
+
+
+def test_the_mistral_research_licence_is_for_research_by_those_who_are_not_commercial() -> None:
+    assert verdict("MRL", HOBBYIST).status == "not allowed"
+    found = verdict("MRL", HOBBYIST, serve=False, research_only=True)
+    assert found.status == "allowed with duties"
+    assert clauses(found.duties, facts_of("MRL").id) == ["4.2. Outputs"]
 
 
 @pytest.mark.parametrize(

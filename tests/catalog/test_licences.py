@@ -37,7 +37,9 @@ WANTED = {
     "LicenseRef-scancode-llama-3.3-license-2024": "llama3.3",
     "LicenseRef-scancode-llama-4-cla-2025": "Llama 4",
     "LicenseRef-scancode-llama-4-license-2025": "LicenseRef-scancode-llama-4-license-2025",
-    "LicenseRef-scancode-llama-license-2023": "LLaMA",
+    "LicenseRef-scancode-llama-license-2023": "LLaMA License",
+    "LicenseRef-ecotone-llama-3-license-2024": "Llama 3",
+    "LicenseRef-ecotone-mistral-research-0.1": "MRL",
     "LicenseRef-scancode-moonshot-ai-modified-mit-2025": "Modified MIT",
     "LicenseRef-scancode-nvidia-open-model-2025-04-28": "NVIDIA Open Model",
     "OpenMDW-1.0": "LicenseRef-scancode-openmdw-1.0",
@@ -80,6 +82,7 @@ def test_licences_are_found_by_identifier_and_by_name(licence: str, name: str) -
 
 
 def test_an_unknown_licence_is_none() -> None:
+    assert licence_facts("Llama") is None  # of which there are seven
     assert licence_facts("Licence of the Wood, version 7") is None
 
 
