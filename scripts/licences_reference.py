@@ -59,8 +59,8 @@ but for white space. For all at once, put the texts into a folder under the name
     python scripts/check_licence_citations.py FOLDER
 
 The texts that were read in the ScanCode LicenseDB have their names there; those of the SPDX License List are saved as
-`IDENTIFIER.txt`; the few others say where they are from. The script looks up every quotation, and compares the text's digest with that of the copy that was read. If an owner has changed
-a text since, the digest tells.
+`IDENTIFIER.txt`; the few others say where they are from. The script looks up every quotation, and compares the text's
+digest with that of the copy that was read. If an owner has changed a text since, the digest tells.
 
 ## How to add a licence
 
