@@ -240,21 +240,21 @@ def _count(tokens: int | None) -> str:
 
 def _cost(side: _Side, place: EndpointFacts) -> str:
     if place.hosting != "vendor":
-        return "of your own machine alone"
+        return "of your own machine"
     return "unknown: no price is known" if side.cost_usd is None else dollars(side.cost_usd)
 
 
 def _where(place: EndpointFacts, url: str) -> str:
-    """Where the prompt went."""
+    """Where the prompt goes."""
     host = urlsplit(url).hostname or ""
     match place.hosting:
         case "embedded":
-            return "stayed on this machine" if is_loopback(host) else f"stayed with the gateway at {host}"
+            return "stays on this machine" if is_loopback(host) else f"stays with the gateway at {host}"
         case "self-hosted":
-            return f"went to your own server ({_title(place)})"
+            return f"goes to your own server ({_title(place)})"
     # The config names another address than the provider's own: a proxy, a gateway, a contract's own endpoint.
     elsewhere = ", by way of the address in the config" if place.address and place.provider in _KNOWN else ""
-    return f"went to {_title(place)}{elsewhere}"
+    return f"goes to {_title(place)}{elsewhere}"
 
 
 def _title(place: EndpointFacts) -> str:
@@ -298,7 +298,7 @@ def _data(side: _Side, url: str) -> dict[str, Any]:
         "output_tokens": None if usage is None else usage.output_tokens,
         "cost_usd": None if side.cost_usd is None else str(side.cost_usd),
         "own_machine": None if place is None else place.hosting != "vendor",
-        "data_went": None if place is None else _where(place, url),
+        "data_goes": None if place is None else _where(place, url),
         "endpoint": None if place is None else msgspec.to_builtins(place),
         "openness": None if place is None else openness_word(place, side.model),
     }
