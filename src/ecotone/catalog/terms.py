@@ -276,7 +276,7 @@ def terms_verdict(
 
     Each need is held against the one fact it turns on; an unknown fact gives "unknown", never leave. `gdpr` among the
     obligations asks for a data processing agreement and `hipaa` for a business associate agreement. With `today`,
-    facts older than 180 days are named among the reasons.
+    facts older than 180 days, or of unknown age, are named among the reasons.
     """
     obligations = {word.lower() for word in organisation.obligations}
     asked: list[tuple[FactName, Verdict]] = []
@@ -404,9 +404,11 @@ def _unknown(terms: VendorTerms, fact: Fact[object], question: str) -> Verdict:
 def _ages(terms: VendorTerms, names: list[FactName], today: date) -> Iterator[Reason]:
     for name in names:
         fact = terms.fact(name)
-        if fact.source is not None and fact.is_stale(today):
-            yield Reason(
-                f"{terms.name}: what is said here of {name.replace('_', ' ')} dates from {fact.source.as_of}, "
-                f"more than {STALE_AFTER_DAYS} days ago; read the page again",
-                fact.citation,
-            )
+        if fact.source is None:
+            continue
+        said = f"{terms.name}: what is said here of {name.replace('_', ' ')}"
+        if fact.is_stale(today):
+            age = f"dates from {fact.source.as_of}, more than {STALE_AFTER_DAYS} days ago"
+            yield Reason(f"{said} {age}; read the page again", fact.citation)
+        elif not fact.source.dated:
+            yield Reason(f"{said} rests on a copy of unknown age; read the page again", fact.citation)
