@@ -136,7 +136,7 @@ def test_prices_of_a_day_and_of_peak_hours() -> None:
     after = price_of("acme", "chat", day=date(2027, 3, 1), newer=text)
     assert before is not None
     assert after is not None
-    assert (before.input_per_million, after.input_per_million) == (4, 3)
+    assert (before.input_per_million, after.input_per_million) == (Decimal(4), Decimal(3))
     assert after.changes == (date(2027, 3, 1),)
     assert (after.peak_hours, after.peak) == (("01:00-04:00",), Prices(input=Decimal(9), output=Decimal(9)))
 
@@ -180,7 +180,7 @@ def test_a_newer_listing_wins() -> None:
     offer = price_of("openai", "gpt-4.1", newer=written(newer))
     assert offer is not None
     assert (offer.input_per_million, offer.disagreement) == (
-        7,
+        Decimal(7),
         "genai-prices of 2026-11-09 says input $2, not $7, output $8, not $9 for a million tokens",
     )
 
