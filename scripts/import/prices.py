@@ -152,7 +152,7 @@ def own_model(offer: OfferRow, index: NameIndex) -> str | None:
     maker, begins = MAKERS.get(offer.provider, ("", "(?!)"))
     name = offer.name_there.lower()
     fitting = re.match(begins, name) and not re.search(_NOT_LANGUAGE, name) and re.fullmatch(r"[a-z0-9.\-]+", name)
-    return maker if fitting and f"{offer.provider}:{name}" not in index.apart else None
+    return maker if fitting and not index.is_apart(offer.provider, name) else None
 
 
 def made(known: Iterable[str], as_of: date) -> Listing:

@@ -9,6 +9,7 @@ import pytest
 
 from ecotone.catalog.listing import DatedPrices, Listing, OfferRow, Prices, Tier, dollars, written
 from ecotone.catalog.models import all_models, shipped
+from ecotone.catalog.names import name_table
 from ecotone.catalog.prices import Offer, all_offers, offers, price_of
 from ecotone.values.reply import Usage
 
@@ -201,6 +202,14 @@ def test_a_place_is_found_by_its_own_name_only() -> None:
     assert offer_of("openai", "gpt-4.1-2025-04-14").model == "openai/gpt-4.1"
     assert price_of("openai", "gpt-99") is None
     assert price_of("nobody", "gpt-4.1") is None
+
+
+def test_what_the_table_keeps_apart_is_joined_to_nothing() -> None:
+    assert offer_of("openrouter", "deepseek/deepseek-chat").model is None
+    assert offer_of("together", "deepseek-ai/DeepSeek-R1").model is None
+    apart = {name.lower() for name in name_table().apart}
+    joined = {f"{offer.provider}:{offer.name_there}".lower() for offer in all_offers() if offer.model is not None}
+    assert apart & joined == set()
 
 
 def test_every_shipped_price_is_plain_and_positive() -> None:

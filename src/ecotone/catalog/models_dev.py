@@ -221,6 +221,8 @@ def offer_rows(provider: str, entries: Mapping[str, Entry], index: NameIndex) ->
 def _joined(provider: str, name: str, entry: Entry, index: NameIndex) -> str | None:
     """`base_model` says whose facts a row shares, which may be a relative's: it counts where the name agrees."""
     model = index.find(provider, name)
+    if index.is_apart(provider, name):
+        return None
     if model is None and entry.base_model is not None and folded(name).endswith(folded(_bare(entry.base_model))):
         return index.canonical(entry.base_model)
     return model
@@ -254,7 +256,7 @@ def maker_rows(providers: Mapping[str, Mapping[str, Entry]], index: NameIndex) -
         ours = PROVIDERS[theirs]
         for name, entry in providers.get(ours, {}).items():
             model = index.find(ours, name)
-            if model is None and entry.base_model is None:
+            if model is None and entry.base_model is None and not index.is_apart(ours, name):
                 model = f"{maker}/{name}".lower()
             if model is not None and model.startswith(f"{maker}/"):
                 yield model_row(model, entry)

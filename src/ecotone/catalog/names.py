@@ -107,7 +107,7 @@ class NameIndex:
     def __init__(self, ids: Iterable[str], table: NameTable) -> None:
         self._table = table
         self._ids = frozenset(ids) | frozenset(table.models)
-        self.apart = frozenset(name.lower() for name in table.apart)
+        self._apart = frozenset(name.lower() for name in table.apart)
         self._hosts = {host.lower(): model for model, row in table.models.items() for host in row.hosts}
         self._canonical = {other: model for model, row in table.models.items() for other in (*row.same, model)}
         self._by_name: dict[str, set[str]] = {}
@@ -131,12 +131,16 @@ class NameIndex:
     def find(self, provider: str, name_there: str) -> str | None:
         """The model that `provider` serves as `name_there`; None where that is not certain."""
         key = f"{provider}:{name_there}".lower()
-        if key in self.apart:
+        if key in self._apart:
             return None
         if key in self._hosts:
             return self._hosts[key]
         maker, name = _parts(provider, name_there.lower())
         return None if name is None else self._only(name, maker)
+
+    def is_apart(self, provider: str, name_there: str) -> bool:
+        """Does the table say that this is none of the catalog's models, whatever it looks like?"""
+        return f"{provider}:{name_there}".lower() in self._apart
 
     def named(self, text: str) -> str | None:
         """The model that a person means: by id, by maker and name, by name, or by the name of its GGUF file."""
