@@ -275,6 +275,13 @@ def _full(cells: list[str], columns: list[str], file: Path, line: int) -> list[s
             " put quotes around a text that has a comma in it"
         )
         raise ConfigError(reason, file=str(file), line=line)
+    begun = next((cell for cell in cells[1:] if cell.startswith(" ") and cell.strip()), None)
+    if begun is not None:
+        reason = (
+            f"the cell {begun!r} begins with a space: if the comma before it belongs to a text, put quotes around that"
+            " text; if not, take the space away"
+        )
+        raise ConfigError(reason, file=str(file), line=line)
     return cells + [""] * (len(columns) - len(cells))
 
 
