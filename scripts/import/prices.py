@@ -1,6 +1,8 @@
 """Makes src/ecotone/catalog/data/genai_prices.json of the prices in the installed package genai-prices (MIT).
 
-    python scripts/import/prices.py
+    python scripts/import/prices.py DAY
+
+DAY (2026-11-22) is when the package was installed: prices that begin later do not date the copy.
 
 The package is a development dependency: its own library, pydantic, stays out of the product. Prices by the token are
 taken; prices by the hour, the search or the page, and for batches, are not. A row whose name joins no model of the
@@ -185,9 +187,9 @@ def newest(day: date) -> date:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 1:
+    if len(sys.argv) != 2:
         raise SystemExit(__doc__)
     known = [row.id for row in read_listing(MODELS_DEV.read_text(encoding="utf-8")).models]
-    result = made(known, newest(date.today()))
+    result = made(known, newest(date.fromisoformat(sys.argv[1])))
     TARGET.write_text(written(result), encoding="utf-8")
     print(f"{TARGET}: {len(result.models)} further models, {len(result.offers)} offers, as of {result.as_of}")
