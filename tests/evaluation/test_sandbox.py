@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from ecotone.evaluation.sandbox import Limits, Outcome, Sandbox, problem
+from ecotone.values.errors import SetupError
 
 pytestmark = pytest.mark.skipif(problem() is not None, reason=f"no sandbox here: {problem()}")
 
@@ -489,8 +490,8 @@ async def test_a_killed_supervisor_takes_everything_with_it(running: asyncio.Tas
     started = descendants(os.getpid())
     (supervisor,) = (pid for pid in started if _parent(pid) == os.getpid())
     os.kill(supervisor, signal.SIGKILL)
-    outcome = await running
-    assert outcome.status == "stopped"
+    with pytest.raises(SetupError, match="without a verdict"):
+        await running
     await _gone(started)
 
 
@@ -507,6 +508,29 @@ async def test_everything_ends_with_the_owner() -> None:
     owner.kill()
     owner.wait()
     await _gone(started)
+
+
+def test_where_the_kernel_refuses_nothing_is_run() -> None:
+    """In a user namespace that allows no further one, as an administrator can set it for a machine."""
+    program = """
+import asyncio, ctypes, os, pathlib
+from ecotone.evaluation.sandbox import Sandbox, problem
+from ecotone.values.errors import SetupError
+user = os.getuid()
+assert ctypes.CDLL(None).unshare(0x10000000) == 0
+pathlib.Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+pathlib.Path("/proc/sys/user/max_user_namespaces").write_text("0")
+print(problem())
+try:
+    asyncio.run(Sandbox().run("print('it ran')"))
+except SetupError as error:
+    print("refused", error.message == problem())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    sentence, refused = done.stdout.splitlines()
+    assert sentence.startswith("Code written by models cannot be confined here (unshare: ")
+    assert sentence.endswith("allow them: sudo sysctl -w user.max_user_namespaces=10000")
+    assert refused == "refused True"
 
 
 async def _gone(pids: set[int]) -> None:

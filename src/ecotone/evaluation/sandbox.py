@@ -86,7 +86,7 @@ class Sandbox:
         The code under test cannot reach the process that says "passed". What its functions return arrives there as
         plain data. Without tests, "passed" says that the code ran to its end, and the code can pretend that.
 
-        Raises SetupError where nothing can be run safely.
+        Raises SetupError where nothing can be run safely, or where the sandbox itself broke down.
         """
         if (reason := problem()) is not None:
             raise SetupError(reason)
@@ -169,7 +169,7 @@ def _job(source: str, tests: str) -> bytes:
 def _outcome(report: bytes, wall_s: float) -> Outcome:
     """Raises SetupError if the report says that nothing could be run, or is none."""
     if not report:
-        return Outcome("stopped", "time", "the sandbox did not answer in time", "", wall_s, 0.0, 0.0)
+        raise SetupError(f"The sandbox ended without a verdict, after {wall_s:.1f} s: is this machine overloaded?")
     try:
         (status, reason, text, line, solution_line), output, cpu_s, memory_bytes = ast.literal_eval(report.decode())
     except (ValueError, SyntaxError, TypeError) as error:
