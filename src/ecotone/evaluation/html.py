@@ -212,6 +212,8 @@ th, td { padding: 0.4rem 1rem 0.4rem 0; text-align: left; vertical-align: top; b
 th:last-child, td:last-child { padding-right: 0; }
 thead th { color: var(--faint); font-weight: 500; font-size: 0.8125rem; vertical-align: bottom; }
 tbody th { font-weight: 500; }
+th code, td code { white-space: nowrap; }
+th, td { overflow-wrap: normal; }
 tbody tr:hover { background: var(--raised); }
 .number { text-align: right; white-space: nowrap; }
 th button { all: unset; cursor: pointer; }

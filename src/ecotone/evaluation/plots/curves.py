@@ -26,7 +26,7 @@ from ecotone.evaluation.plots.scales import Axis, Scale, days
 
 # Told apart without colour, in the order of the lines of one kind.
 _DASHES = (None, "9 4", "2 4", "9 3 2 3", "16 4")
-_NAME_SHARE = 0.3
+_NAME_SHARE = {"wide": 0.3, "narrow": 0.38}
 _NAME_GAP = 8.0
 _MARK_REACH = 84.0
 
@@ -198,7 +198,7 @@ def _dashes(series: Sequence[Line]) -> list[str | None]:
 
 def _names_room(names: Sequence[str], layout: Layout, area: Box) -> float:
     widest = max(width(name, layout.small) for name in names)
-    return min(widest + 2 * _NAME_GAP, (area.right - area.left) * _NAME_SHARE)
+    return min(widest + 2 * _NAME_GAP, (area.right - area.left) * _NAME_SHARE[layout.name])
 
 
 def _names(

@@ -60,6 +60,7 @@ class Layout(msgspec.Struct, frozen=True):
     width: float
     title: float
     size: float
+    row: float
     small: float
     margin: float
     radius: float
@@ -67,8 +68,8 @@ class Layout(msgspec.Struct, frozen=True):
     ticks: int
 
 
-WIDE = Layout("wide", 800, 20, 13.5, 12, 24, 5.5, 1, 9)
-NARROW = Layout("narrow", 400, 13, 10.5, 9.5, 12, 3.8, 2, 5)
+WIDE = Layout("wide", 800, 20, 13.5, 13.5, 12, 24, 5.5, 1, 9)
+NARROW = Layout("narrow", 360, 13, 10.5, 9.5, 9.5, 11, 3.8, 800 / 360, 5)
 WIDE_HEIGHT = 600.0
 
 
@@ -170,7 +171,7 @@ def _drawing(layout: Layout, caption: Caption, draw: Callable[[Layout, Box], Mar
     head, top = _head(layout, caption)
     foot, bottom = _foot(layout, caption, height)
     area = Box(layout.margin, top, layout.width - layout.margin, bottom)
-    scale = None if layout.scale == 1 else f"scale({layout.scale:g})"
+    scale = None if layout.scale == 1 else f"scale({layout.scale:.6g})"
     return tag("g", paper, head, draw(layout, area), foot, class_=layout.name, transform=scale)
 
 

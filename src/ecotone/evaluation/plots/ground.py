@@ -45,7 +45,7 @@ def ground(
         columns = [(x.place(value), x_axis.written(value)) for value in x.ticks(layout.ticks)]
     else:
         columns = [(x.place(days(day)), f"{day:%b %Y}") for day in date_ticks(*dates, layout.ticks - 1)]
-    columns = _apart(columns, layout)
+    columns = apart(columns, layout)
     middle = (left + area.right - right) / 2
     drawn = [letters(y_axis.title, area.left, area.top + layout.size * 0.4, layout.small, class_="faint")]
     for place, words in rows:
@@ -64,7 +64,7 @@ def ground(
     return Ground(x, y, Box(left, top, area.right - right, bottom), joined(drawn))
 
 
-def _apart(columns: Sequence[tuple[float, str]], layout: Layout) -> list[tuple[float, str]]:
+def apart(columns: Sequence[tuple[float, str]], layout: Layout) -> list[tuple[float, str]]:
     """The ticks whose words do not run into the words of the tick before."""
     kept: list[tuple[float, str]] = []
     end = -1e9

@@ -20,6 +20,7 @@ _WIDTHS = {
     **dict.fromkeys("W@—…", 1000),
 }
 _SLACK = 1.05
+_ROUNDING = 0.01
 
 
 def width(words: str, size: float, bold: bool = False) -> float:
@@ -30,7 +31,7 @@ def width(words: str, size: float, bold: bool = False) -> float:
 
 def shortened(words: str, size: float, room: float) -> str:
     """The words, or as many of their letters as fit with an ellipsis after them."""
-    if width(words, size) <= room:
+    if width(words, size) <= room + _ROUNDING:
         return words
     kept = len(words)
     while kept > 1 and width(words[:kept].rstrip() + "…", size) > room:

@@ -6,14 +6,15 @@ import msgspec
 
 from ecotone.evaluation.markup import Markup, joined, tag, void
 from ecotone.evaluation.plots.frame import Caption, Kind, Layout, letters, mark, nothing, picture, segment
+from ecotone.evaluation.plots.ground import apart
 from ecotone.evaluation.plots.labels import Box
 from ecotone.evaluation.plots.lettering import shortened, width
 from ecotone.evaluation.plots.scales import Axis, Scale, scale_over
 
-_ROW = 30.0
+_ROW = 32.0
 _NAMES_SHARE = {"wide": 0.34, "narrow": 0.4}
 # What a picture of rows needs besides them: title, legend, ticks, footnote.
-_AROUND = 190.0
+_AROUND = 240.0
 _GAP = 10.0
 _KINDS: tuple[Kind, ...] = ("open", "closed")
 
@@ -73,7 +74,7 @@ def interval_bars(bars: Sequence[Bar], *, title: str, x: Axis, source: str, subt
         for i, row in enumerate(rows):
             y = base.top + pitch * (i + 0.5)
             if isinstance(row, str):
-                drawn.append(letters(row, area.left, y + pitch * 0.12, layout.small, class_="strong halo"))
+                drawn.append(_heading(row, area, y + pitch * 0.12, layout))
                 continue
             drawn.append(_name(row.label, area.left, y, layout, names - _GAP))
             drawn.append(_interval(scale, row.kind, row.low, row.high, y, layout))
@@ -97,7 +98,7 @@ def dumbbell(gaps: Sequence[Gap], *, title: str, x: Axis, source: str, subtitle:
             for gap in gaps
         )
         + ".",
-        legend="the number is by how much the better one leads",
+        legend="numbers: by how much it leads",
     )
     if not gaps:
         return nothing(caption)
@@ -121,7 +122,7 @@ def dumbbell(gaps: Sequence[Gap], *, title: str, x: Axis, source: str, subtitle:
                 drawn.append(_who(gap, scale, y + pitch * 0.36, layout, base))
         return joined(drawn)
 
-    return picture(caption, draw, _AROUND + _ROW * 1.35 * len(gaps))
+    return picture(caption, draw, _AROUND + _ROW * 1.25 * len(gaps))
 
 
 def _pair(gap: Gap, scale: Scale, y: float, layout: Layout) -> Markup:
@@ -145,14 +146,16 @@ def _who(gap: Gap, scale: Scale, y: float, layout: Layout, base: Box) -> Markup:
     size = layout.small * 0.85
     ordered = sorted(((gap.open, "open-text"), (gap.closed, "faint")), key=lambda pair: pair[0].value)
     (left, left_class), (right, right_class) = ordered
-    left_x, right_x = scale.place(left.value) + layout.radius, scale.place(right.value) - layout.radius
-    left_x = max(left_x, base.left + width(left.label, size))
-    right_x = min(right_x, base.right - width(right.label, size))
-    right_x = max(right_x, left_x + _GAP)
+    half = (base.right - base.left - _GAP) / 2
+    left_words, right_words = shortened(left.label, size, half), shortened(right.label, size, half)
+    last = base.right - width(right_words, size)
+    left_x = max(scale.place(left.value) + layout.radius, base.left + width(left_words, size))
+    left_x = min(left_x, last - _GAP)
+    right_x = min(max(scale.place(right.value) - layout.radius, left_x + _GAP), last)
     return joined(
         [
-            letters(left.label, left_x, y, size, at="end", class_=f"{left_class} halo"),
-            letters(right.label, right_x, y, size, class_=f"{right_class} halo"),
+            letters(left_words, left_x, y, size, at="end", class_=f"{left_class} halo"),
+            letters(right_words, right_x, y, size, class_=f"{right_class} halo"),
         ]
     )
 
@@ -162,12 +165,9 @@ def _ground(layout: Layout, base: Box, x: Axis, ends: Sequence[float]) -> tuple[
     scale = Scale(0.0, 1.0, base.left, base.right) if x.unit == "%" else scale_over(ends, x, base.left, base.right)
     bottom = _bottom(layout, base)
     drawn = []
-    for value in scale.ticks(layout.ticks):
-        place = scale.place(value)
+    for place, words in apart([(scale.place(value), x.written(value)) for value in scale.ticks(layout.ticks)], layout):
         drawn.append(segment(place, base.top, place, bottom, "grid"))
-        drawn.append(
-            letters(x.written(value), place, bottom + layout.size * 0.8, layout.small, at="middle", class_="faint")
-        )
+        drawn.append(letters(words, place, bottom + layout.size * 0.8, layout.small, at="middle", class_="faint"))
     middle = (base.left + base.right) / 2
     drawn.append(letters(x.title, middle, bottom + layout.size * 2.05, layout.small, at="middle", class_="faint"))
     return scale, drawn
@@ -184,11 +184,16 @@ def _interval(scale: Scale, kind: Kind, low: float | None, high: float | None, y
 
 
 def _name(words: str, x: float, y: float, layout: Layout, room: float) -> Markup:
-    return tag("g", tag("title", words), letters(shortened(words, layout.size, room), x, y, layout.size))
+    return tag("g", tag("title", words), letters(shortened(words, layout.row, room), x, y, layout.row))
+
+
+def _heading(words: str, area: Box, y: float, layout: Layout) -> Markup:
+    shown = shortened(words, layout.row * 1.06, area.right - area.left)
+    return letters(shown, area.left, y, layout.row, class_="strong halo")
 
 
 def _names_room(names: Sequence[str], layout: Layout, area: Box) -> float:
-    widest = max(width(name, layout.size) for name in names) + 2 * _GAP
+    widest = max(width(name, layout.row) for name in names) + 2 * _GAP
     return min(widest, (area.right - area.left) * _NAMES_SHARE[layout.name])
 
 

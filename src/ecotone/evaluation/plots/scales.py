@@ -21,6 +21,7 @@ class Axis(msgspec.Struct, frozen=True):
 
     def written(self, value: float) -> str:
         """The value as it stands beside a tick."""
+        _finite(value)
         if self.unit == "%":
             return f"{_short(value * 100)} %"
         return f"{self.unit}{_with_prefix(value, 1e3 if self.scale == 'log' else 1e4)}"
@@ -51,6 +52,8 @@ class Scale(msgspec.Struct, frozen=True):
 def scale_over(values: Iterable[float], axis: Axis, start: float, end: float) -> Scale:
     """A scale that holds all values with some air at both ends; a share of 1 never leaves 0 to 1."""
     found = list(values)
+    for value in found:
+        _finite(value)
     if axis.scale == "log":
         low, high = (math.log10(_above_zero(value)) for value in (min(found), max(found)))
         air = 0.06 * (high - low) or 0.5
@@ -64,8 +67,8 @@ def scale_over(values: Iterable[float], axis: Axis, start: float, end: float) ->
 
 
 def linear_ticks(low: float, high: float, most: int) -> tuple[float, ...]:
-    """Multiples of 1, 2 or 5 times a power of ten: the smallest such step that gives at most `most` of them."""
-    least_step = (high - low) / max(1, most)
+    """Multiples of 1, 2 or 5 times a power of ten: the smallest such step that gives at most `most` spaces."""
+    least_step = (high - low) / max(1, most) * (1 - 1e-9)
     decade = math.floor(math.log10(least_step))
     step = next(
         factor * 10.0**power
@@ -110,6 +113,11 @@ def date_ticks(first: date, last: date, most: int) -> tuple[date, ...]:
 def days(when: date) -> float:
     """A date as a number on an axis."""
     return float((when - date(1970, 1, 1)) // timedelta(days=1))
+
+
+def _finite(value: float) -> None:
+    if not math.isfinite(value):
+        raise ValueError(f"a picture has no place for {value}, which is not a finite number: leave it out")
 
 
 def _above_zero(value: float) -> float:
