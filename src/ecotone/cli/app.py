@@ -152,6 +152,70 @@ def chat(model: ModelOption = None, system: SystemOption = None, config: ConfigO
     run(model=model, system=system, config_file=config)
 
 
+@app.command()
+def advise(
+    question: Annotated[
+        Path | None, typer.Argument(help="A TOML file with the question. Options change what it says.", metavar="FILE")
+    ] = None,
+    category: Annotated[str | None, typer.Option(help="The kind of work: general, coding, law, medicine, ...")] = None,
+    suite: Annotated[
+        str | None, typer.Option(help="A suite of your own: what was measured on it here decides about quality.")
+    ] = None,
+    requests: Annotated[int | None, typer.Option(min=1, help="Requests a month.")] = None,
+    input_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens of a prompt, on average.")] = None,
+    output_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens of an answer, on average.")] = None,
+    needs: Annotated[
+        list[str] | None, typer.Option(help="What a model must do: tools, images, audio, reasoning, json. Repeatable.")
+    ] = None,
+    stays: Annotated[
+        bool | None, typer.Option("--stays/--may-leave", help="May the texts leave your own machines?")
+    ] = None,
+    region: Annotated[
+        list[str] | None, typer.Option(help="Where a vendor may keep the texts: EU, US, DE, ... Repeatable.")
+    ] = None,
+    retention_days: Annotated[int | None, typer.Option(min=0, help="For how many days a vendor may keep them.")] = None,
+    budget: Annotated[str | None, typer.Option(help="The most it may cost in a month, in US dollars.")] = None,
+    only: Annotated[str | None, typer.Option(help="Only `open` weights, or only `closed` ones.")] = None,
+    vendor: Annotated[list[str] | None, typer.Option(help="A vendor to consider. Repeatable. Left out: all.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", "-m", help="A model to consider. Repeatable. Left out: all.")
+    ] = None,
+    weigh: Annotated[
+        list[str] | None,
+        typer.Option(help="How much a criterion counts: quality=5, cost=3, lock-in=1, openness=0. Repeatable."),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the answer, with pictures, to this HTML file.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the answer to this Markdown file.")] = None,
+    save: Annotated[Path | None, typer.Option(help="Keep the question in this TOML file.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Open or closed, and which? A ranked answer for your work, with its reasons and what would change it.
+
+    Without a file and options it asks a few questions. Facts come from the catalog and from your own measurements;
+    nothing is sent anywhere.
+    """
+    from ecotone.cli.advise import Flags, Outputs, run
+
+    flags = Flags(
+        category=category,
+        suite=suite,
+        requests=requests,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        needs=tuple(needs or ()),
+        stays=stays,
+        regions=tuple(region or ()),
+        retention_days=retention_days,
+        budget=budget,
+        only=only,
+        vendors=tuple(vendor or ()),
+        models=tuple(model or ()),
+        weigh=tuple(weigh or ()),
+    )
+    run(question, flags, Outputs(html, markdown, save, json), config)
+
+
 @models_app.callback()
 def models(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
     if context.invoked_subcommand is None:

@@ -40,11 +40,13 @@ class Speed(msgspec.Struct, frozen=True):
 
 
 class Measurement(msgspec.Struct, frozen=True):
-    """What was measured here of one model, whose catalog id is `model`."""
+    """What was measured here of one model, whose catalog id is `model`. `embedded`: inside Ecotone, on the machine that
+    measured it."""
 
     model: str
     quality: Quality
     speed: Speed
+    embedded: bool = False
 
 
 class Option(msgspec.Struct, frozen=True):

@@ -112,7 +112,7 @@ def _knobs(question: Question) -> Iterator[_Knob]:
     for name in ("quality", "cost", "lock_in", "openness"):
         now: Decimal = getattr(question.weights, name)
         if now:
-            yield _Knob(f"weight of {name.replace('_', '-')}", "weight", now, weighed(name))
+            yield _Knob(f"weight of {name.replace('_', '-')}", "", now, weighed(name))
 
 
 def relaxations(question: Question, winner: Winner) -> tuple[Relaxed, ...]:

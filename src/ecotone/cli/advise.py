@@ -1,0 +1,296 @@
+"""`ecotone advise`: open or closed, and which? For stated work, with the reasons."""
+
+import os
+import sys
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import typer
+from rich.markup import escape
+
+from ecotone import __version__
+from ecotone.catalog.organisation import Organisation
+from ecotone.catalog.quality import WORK
+from ecotone.catalog.verdicts import Reason
+from ecotone.cli.catalog import stored_listing
+from ecotone.cli.output import out, print_json, print_table, say, visible
+from ecotone.cli.toml_text import toml
+from ecotone.evaluation.advice.answer import Advice, Out, Placed, advise
+from ecotone.evaluation.advice.document import Document, Items, Section, Table, Text, as_markdown
+from ecotone.evaluation.advice.document_html import as_html
+from ecotone.evaluation.advice.measured import measurements, this_machine
+from ecotone.evaluation.advice.options import Option
+from ecotone.evaluation.advice.question import Question, Weights, Work, problems, read_question
+from ecotone.evaluation.advice.report import report
+from ecotone.evaluation.runs import RunStore
+from ecotone.gateway.build import load_config
+from ecotone.gateway.paths import find_config, find_home
+from ecotone.values.errors import ConfigError, SetupError
+
+_FOOTER = f"Made by Ecotone {__version__}. Information drawn from the sources named, not legal advice."
+
+
+class Flags(msgspec.Struct, frozen=True):
+    """What the command line says; None and () say nothing."""
+
+    category: str | None = None
+    suite: str | None = None
+    requests: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    needs: tuple[str, ...] = ()
+    stays: bool | None = None
+    regions: tuple[str, ...] = ()
+    retention_days: int | None = None
+    budget: str | None = None
+    only: str | None = None
+    vendors: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    weigh: tuple[str, ...] = ()
+
+    @property
+    def given(self) -> bool:
+        return self != Flags()
+
+
+class Outputs(msgspec.Struct, frozen=True):
+    """Where the answer goes, beside the terminal."""
+
+    html: Path | None = None
+    markdown: Path | None = None
+    save: Path | None = None
+    as_json: bool = False
+
+
+def run(file: Path | None, flags: Flags, outputs: Outputs, config_file: Path | None) -> None:
+    """Answer the question in `file`, changed by `flags`; without either, ask for it."""
+    home = find_home(os.environ)
+    question = _question(file, flags)
+    if question.organisation == Organisation():
+        config = load_config(find_config(config_file, home, Path.cwd()))
+        question = msgspec.structs.replace(question, organisation=config.organisation)
+    measured = measurements(RunStore(home.evaluations), question.work.suite)
+    here = this_machine(measured)
+    named = {model for machine in question.machines for model in machine.tokens_per_s}
+    if question.work.suite and here is not None and not named & set(here.tokens_per_s):
+        question = msgspec.structs.replace(question, machines=(*question.machines, here))
+    advice = advise(question, measured, today=_today(), newer=stored_listing(home))
+    _write(advice, outputs)
+    if outputs.as_json:
+        print_json(as_data(advice))
+    else:
+        _print(report(advice, drawn=False))
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _question(file: Path | None, flags: Flags) -> Question:
+    if file is not None:
+        base = read_question(file)
+    elif flags.given or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        base = Question(Work(requests_per_month=10_000, input_tokens=1_000, output_tokens=300))
+        if not flags.given:
+            say("nothing was asked, so this is 10,000 requests a month of general work; see `ecotone advise --help`")
+    else:
+        return _asked()
+    question = _changed(base, flags)
+    for path, reason in problems(question).items():
+        raise SetupError(f"{'.'.join(map(str, path))}: {reason}")
+    return question
+
+
+def _changed(base: Question, flags: Flags) -> Question:
+    tables: dict[str, dict[str, Any]] = {
+        "work": {
+            "category": flags.category,
+            "suite": flags.suite,
+            "requests_per_month": flags.requests,
+            "input_tokens": flags.input_tokens,
+            "output_tokens": flags.output_tokens,
+            "needs": flags.needs or None,
+        },
+        "privacy": {
+            "may_leave": None if flags.stays is None else not flags.stays,
+            "regions": flags.regions or None,
+            "retention_days_max": flags.retention_days,
+        },
+        "limits": {"monthly_usd_max": flags.budget, "weights": flags.only},
+        "weights": _weights(flags.weigh),
+    }
+    data = msgspec.to_builtins(base, builtin_types=(Decimal,))
+    for name, table in tables.items():
+        data[name].update({key: value for key, value in table.items() if value is not None})
+    data["providers"] = flags.vendors or base.providers
+    data["models"] = flags.models or base.models
+    try:
+        return msgspec.convert(data, Question)
+    except msgspec.ValidationError as error:
+        raise SetupError(f"{error}; see `ecotone advise --help`") from None
+
+
+def _weights(pairs: tuple[str, ...]) -> dict[str, Decimal]:
+    known = Weights.__struct_fields__
+    found = {}
+    for pair in pairs:
+        name, _, value = pair.partition("=")
+        name = name.replace("-", "_")
+        try:
+            found[name] = Decimal(value)
+        except InvalidOperation:
+            raise SetupError(f"--weigh {pair}: write it like --weigh quality=5") from None
+        if name not in known or not found[name].is_finite():
+            raise SetupError(f"--weigh {pair}: one of {', '.join(known)} with a number, like quality=5")
+    return found
+
+
+def _asked() -> Question:
+    """The question from a person at the terminal. Each has an answer to fall back on."""
+    say("A few questions; press Enter for what stands in brackets. A TOML file can say more: see the guide.")
+    category = typer.prompt(f"What kind of work ({', '.join(sorted(WORK))})?\n", default="general", err=True)
+    requests = typer.prompt("How many requests a month?", default=10_000, type=int, err=True)
+    sent = typer.prompt("How many tokens has a prompt, on average (1,000 words are about 1,300)?", 1_000, err=True)
+    written = typer.prompt("How many tokens has an answer?", default=300, type=int, err=True)
+    may_leave = typer.confirm("May the texts leave your own machines?", default=True, err=True)
+    region = typer.prompt("Must they stay in a region (EU, US, ...; empty: no)?", "", err=True) if may_leave else ""
+    budget = typer.prompt("The most it may cost in a month, in US dollars (empty: no limit)?", "", err=True)
+    commercial = typer.confirm("Is the use commercial?", default=True, err=True)
+    flags = Flags(
+        category=category.strip(),
+        requests=requests,
+        input_tokens=sent,
+        output_tokens=written,
+        stays=not may_leave,
+        regions=(region.strip(),) if region.strip() else (),
+        budget=budget.strip() or None,
+    )
+    base = Question(Work(requests, sent, written), organisation=Organisation(commercial=commercial))
+    question = _changed(base, flags)
+    for reason in problems(question).values():
+        raise SetupError(reason)
+    return question
+
+
+def _write(advice: Advice, outputs: Outputs) -> None:
+    try:
+        if outputs.html is not None:
+            outputs.html.write_text(as_html(report(advice), _FOOTER), encoding="utf-8")
+            say(f"written to {outputs.html}")
+        if outputs.markdown is not None:
+            outputs.markdown.write_text(as_markdown(report(advice, drawn=False)), encoding="utf-8")
+            say(f"written to {outputs.markdown}")
+        if outputs.save is not None:
+            outputs.save.write_text(toml(_without_defaults(advice.question)), encoding="utf-8")
+            say(f"the question is kept in {outputs.save}: `ecotone advise {outputs.save}` asks it again")
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", file=str(error.filename)) from None
+
+
+def _without_defaults(question: Question) -> dict[str, Any]:
+    """The question as its TOML file would have it."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, msgspec.Struct):
+            defaults = {field.name: field.default for field in msgspec.structs.fields(value)}
+            said = ((name, getattr(value, name)) for name in value.__struct_fields__)
+            kept = {name: plain(item) for name, item in said if item is not None and item != defaults[name]}
+            return {name: item for name, item in kept.items() if item != {}}
+        if isinstance(value, tuple):
+            return [plain(item) for item in value]
+        if isinstance(value, Mapping):
+            return {key: plain(item) for key, item in value.items()}
+        return float(value) if isinstance(value, Decimal) else value
+
+    found: dict[str, Any] = plain(question)
+    return found
+
+
+def _print(document: Document) -> None:
+    out.print(escape(visible(document.title)), style="bold")
+    for section in document.sections:
+        _print_section(section)
+
+
+def _print_section(section: Section) -> None:
+    out.print()
+    out.print(escape(visible(section.title)), style="bold")
+    for part in section.parts:
+        match part:
+            case Text():
+                out.print(escape(visible(part.words)), soft_wrap=False)
+            case Items():
+                for item in part.items:
+                    out.print(escape(visible(f"- {item}")), soft_wrap=False)
+            case Table():
+                print_table(part.heads, part.rows)
+            case _:  # pictures and what is folded are in the HTML and JSON forms
+                continue
+
+
+def as_data(advice: Advice) -> dict[str, Any]:
+    """The answer for a program. Money is decimal strings."""
+    return {
+        "question": msgspec.to_builtins(advice.question, str_keys=True),
+        "today": advice.today.isoformat(),
+        "ranked": [_placed(place, row) for place, row in enumerate(advice.placed, 1)],
+        "undecided": [_out(row) for row in advice.undecided],
+        "fallen": [_out(row) for row in advice.fallen],
+        "other_places": advice.other_places,
+        "best_rating": advice.best_rating,
+        "break_evens": msgspec.to_builtins(advice.break_evens),
+        "flips": msgspec.to_builtins(advice.flips),
+        "relaxed": msgspec.to_builtins(advice.relaxed),
+        "notes": list(advice.notes),
+    }
+
+
+def _placed(place: int, row: Placed) -> dict[str, Any]:
+    ranked, verdict = row.ranked, row.standing.verdict
+    return {
+        "place": place,
+        **_option(ranked.option),
+        "monthly_usd": str(ranked.monthly_usd),
+        "values": dict(ranked.values),
+        "total": ranked.total,
+        "low": ranked.low,
+        "high": ranked.high,
+        "wins": ranked.wins,
+        "terms": verdict.status,
+        "terms_reasons": _reasons(verdict.reasons),
+        "duties": _reasons(verdict.duties),
+        "reasons": list(row.reasons),
+        "arithmetic": list(row.arithmetic),
+        "equivalents": list(row.equivalents),
+    }
+
+
+def _out(row: Out) -> dict[str, Any]:
+    return {**_option(row.option), "why": _reasons(row.reasons)}
+
+
+def _option(option: Option) -> dict[str, Any]:
+    offer = option.offer
+    return {
+        "key": option.key,
+        "model": option.model,
+        "name": option.name,
+        "weights": option.weights,
+        "openness": option.openness,
+        "hosting": option.hosting,
+        "place": option.place,
+        "places": option.places,
+        "quality": msgspec.to_builtins(option.quality),
+        "speed": msgspec.to_builtins(option.speed),
+        "price_as_of": None if offer is None else offer.as_of.isoformat(),
+        "price_source": None if offer is None else offer.source,
+    }
+
+
+def _reasons(reasons: tuple[Reason, ...]) -> list[Any]:
+    found: list[Any] = msgspec.to_builtins(reasons)
+    return found

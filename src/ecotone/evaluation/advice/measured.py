@@ -1,0 +1,74 @@
+"""What runs made here say of models, as `advise` uses it: quality on one suite, and speed."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from ecotone.catalog.models import find_model, model_facts
+from ecotone.evaluation.advice.options import Measurement, Quality, Speed
+from ecotone.evaluation.advice.question import OwnMachine
+from ecotone.evaluation.answers import Identity
+from ecotone.evaluation.results import Measured, summarise
+from ecotone.evaluation.runs import Run, RunFolder, RunStore
+from ecotone.evaluation.statistics import Interval
+
+
+def measurements(store: RunStore, suite: str | None) -> dict[str, Measurement]:
+    """By catalog id, the latest run of each model on `suite`; without a suite, of any, for its speed alone.
+
+    Models that the catalog does not know are left out: give them an id with `catalog` in the config.
+    """
+    found: dict[str, Measurement] = {}
+    for folder in store.runs():
+        found.update(_of_run(folder, suite))
+    return found
+
+
+def _of_run(folder: RunFolder, suite: str | None) -> Iterator[tuple[str, Measurement]]:
+    run, suites = folder.read(), folder.suites()
+    if suite is not None and suite not in suites:
+        return
+    summary = summarise(run, suites, folder.results())
+    for model in run.models:
+        row = summary.of(model.name, suite)
+        catalog_id = _catalog_id(model)
+        if catalog_id is not None and row.score is not None and row.interval is not None:
+            quality = _quality(row, row.score, row.interval, run)
+            yield catalog_id, Measurement(catalog_id, quality, _speed(row), model.embedded)
+
+
+def _quality(row: Measured, score: float, interval: Interval, run: Run) -> Quality:
+    return Quality(
+        score,
+        interval.low,
+        interval.high,
+        measured=True,
+        as_of=run.started_at.date(),
+        source=f"run {run.id}, {row.suite or 'all its suites'}, as {row.model}",
+        cases=row.scored,
+    )
+
+
+def _speed(row: Measured) -> Speed:
+    wait = row.first_token_p50_s
+    return Speed(None if wait is None else 1000 * wait, row.tokens_per_s)
+
+
+def _catalog_id(model: Identity) -> str | None:
+    """The catalog's id of what answered: the owner's word for it, else what its name at the provider says."""
+    for place in model.endpoints:
+        facts = model_facts(place.catalog) if place.catalog is not None else None
+        if facts is None:
+            facts = find_model(f"{place.provider}/{place.name}") if place.name is not None else find_model(model.name)
+        if facts is not None:
+            return facts.id
+    return None
+
+
+def this_machine(found: dict[str, Measurement]) -> OwnMachine | None:
+    """The machine that embedded models were measured on, as one at hand: what it gave to one request at a time."""
+    speeds = {
+        row.model: Decimal(f"{row.speed.tokens_per_s:.1f}")
+        for row in found.values()
+        if row.embedded and row.speed.tokens_per_s
+    }
+    return OwnMachine("this machine", speeds, throughput="measured") if speeds else None

@@ -1,0 +1,170 @@
+"""Pictures of an answer: quality against price, cost against volume, and how far open and closed models lie apart."""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+
+import msgspec
+
+from ecotone.catalog.models import model_facts
+from ecotone.catalog.quality import SNAPSHOT, WORK, best, ranking
+from ecotone.evaluation.advice.answer import Advice, Placed
+from ecotone.evaluation.advice.costs import monthly_cost
+from ecotone.evaluation.advice.document import Picture
+from ecotone.evaluation.advice.options import Option
+from ecotone.evaluation.advice.question import Question
+from ecotone.evaluation.plots import (
+    Axis,
+    Gap,
+    Line,
+    Mark,
+    Point,
+    Release,
+    Standing,
+    dumbbell,
+    lines,
+    scatter_with_intervals,
+    timeline,
+)
+
+_POINTS_MAX = 40
+_LINES_MAX = 4
+_VOLUME_STEPS = 61
+_GAP_WORK = ("general", "maths", "coding", "instructions", "creative writing", "law", "medicine", "business", "expert")
+_EVIDENCE = f"LMArena, style control, {SNAPSHOT.as_of}; bars: 95 % intervals"
+
+
+def pictures(advice: Advice) -> Iterator[Picture]:
+    """Those that have something to show."""
+    if len(advice.placed) > 1:
+        yield Picture(quality_against_price(advice), "Quality against monthly cost, open and closed options marked")
+        yield Picture(cost_against_volume(advice), "Monthly cost against requests a month, with break-even points")
+    yield Picture(gap_by_category(), "Best open and best closed model by category")
+    yield Picture(best_by_release(advice.question.work.category), "Best open and best closed model by release date")
+
+
+def quality_against_price(advice: Advice) -> str:
+    """SVG: each ranked model once, at its best place, the upper part of the ranking."""
+    rows = _once_a_model(advice.placed)[:_POINTS_MAX]
+    measured = rows[0].ranked.option.quality.measured
+    points = [
+        Point(
+            option.name,
+            float(row.ranked.monthly_usd),
+            option.quality.value,
+            option.weights,
+            option.quality.low,
+            option.quality.high,
+        )
+        for row in rows
+        if row.ranked.monthly_usd > 0
+        for option in [row.ranked.option]
+    ]
+    return scatter_with_intervals(
+        points,
+        title="Quality against price",
+        subtitle=f"{advice.question.title}: the {len(points)} best-placed options",
+        x=Axis("US dollars a month", "log", "$"),
+        y=Axis("share right", unit="%") if measured else Axis(f"rating for {advice.question.work.category}, points"),
+        source=_sources(rows),
+    )
+
+
+def cost_against_volume(advice: Advice) -> str:
+    """SVG: the cost of the first options of each kind over four powers of ten of volume, break-evens marked."""
+    question = advice.question
+    now = question.work.requests_per_month
+    options = _spread_over_kinds(advice.placed)
+    volumes = [max(1, round(now * 10 ** (step * 4 / (_VOLUME_STEPS - 1) - 2))) for step in range(_VOLUME_STEPS)]
+    drawn = []
+    for option in options:
+        places = [(float(volume), float(cost)) for volume in volumes if (cost := _at(option, question, volume))]
+        if len(places) > 1:
+            drawn.append(Line(f"{option.name}, {option.place}", tuple(places), option.weights))
+    keys = {option.key for option in options}
+    marks = [
+        Mark(f"{row.requests:,.0f}", float(row.requests), float(cost))
+        for row in advice.break_evens
+        if row.requests is not None and {row.own, row.vendor} <= keys and volumes[0] <= row.requests <= volumes[-1]
+        for option in options
+        if option.key == row.own and (cost := _at(option, question, int(row.requests)))
+    ]
+    return lines(
+        drawn,
+        title="Cost against volume",
+        subtitle=f"{question.work.input_tokens:,} tokens in and {question.work.output_tokens:,} out a request",
+        x=Axis("requests a month", "log"),
+        y=Axis("US dollars a month", "log", "$"),
+        marks=marks,
+        source=_sources(advice.placed),
+    )
+
+
+def gap_by_category() -> str:
+    """SVG: the best open and the best closed model in each category of the public evidence."""
+    gaps = []
+    for work in _GAP_WORK:
+        category = WORK[work].category
+        found = {weights: best(category, weights) for weights in ("open", "closed")}
+        standings = {
+            weights: Standing(_name(row.model), row.rating.rating, row.rating.low, row.rating.high)
+            for weights, row in found.items()
+            if row is not None
+        }
+        if len(standings) == 2:
+            gaps.append(Gap(work, standings["open"], standings["closed"]))
+    return dumbbell(
+        gaps,
+        title="How far open lies behind closed",
+        subtitle="Rating of the best model of each kind, by category",
+        x=Axis("rating, points"),
+        source=_EVIDENCE,
+    )
+
+
+def best_by_release(category: str = "general") -> str:
+    """SVG: the best rating so far by release date, open and closed. Models without a known day are left out."""
+    releases = []
+    for row in ranking(WORK[category].category):
+        facts = model_facts(row.model)
+        if facts is not None and facts.released_on is not None and facts.weights is not None:
+            releases.append(Release(facts.name, facts.released_on, row.rating.rating, facts.weights))
+    return timeline(
+        releases,
+        title="The best so far, by release date",
+        subtitle=f"Rating for {category} of the best model released by that day",
+        y=Axis("rating, points"),
+        source=f"{_EVIDENCE.partition(';')[0]}; release dates: models.dev and the table of names",
+    )
+
+
+def _name(model: str) -> str:
+    facts = model_facts(model)
+    return model if facts is None else facts.name
+
+
+def _once_a_model(placed: Iterable[Placed]) -> list[Placed]:
+    found: dict[str, Placed] = {}
+    for row in placed:
+        found.setdefault(row.ranked.option.model, row)
+    return list(found.values())
+
+
+def _spread_over_kinds(placed: Iterable[Placed]) -> list[Option]:
+    """The first options, with the first of each kind of weights and hosting among them."""
+    options = [row.ranked.option for row in placed]
+    kinds = {(option.weights, option.hosting): option for option in reversed(options)}
+    firsts = sorted(kinds.values(), key=options.index)
+    return [*firsts, *(option for option in options if option not in firsts)][:_LINES_MAX]
+
+
+def _at(option: Option, question: Question, volume: int) -> Decimal | None:
+    work = msgspec.structs.replace(question.work, requests_per_month=volume)
+    return monthly_cost(option, msgspec.structs.replace(question, work=work))
+
+
+def _sources(rows: Iterable[Placed]) -> str:
+    offers = [row.ranked.option.offer for row in rows]
+    prices = sorted({f"{offer.source.partition(' ')[0]} {offer.as_of}" for offer in offers if offer is not None})
+    quality = next((row.ranked.option.quality for row in rows), None)
+    parts = [_EVIDENCE if quality is not None and not quality.measured else "Quality: measured here"]
+    return "; ".join([*parts, *([f"prices: {', '.join(prices)}"] if prices else [])])
