@@ -183,9 +183,9 @@ def _explained(row: Placed, advice: Advice) -> Iterator[Part]:
     yield Text(f"Leaving it: {_leaving(row, advice)}")
     if option.speed is not None:
         wait, rate = option.speed.first_token_ms, option.speed.tokens_per_s
-        said = [f"{wait:.0f} ms to the first token"] if wait is not None else []
-        said += [f"{rate:.0f} tokens/s"] if rate is not None else []
-        yield Text(f"Speed, measured here: {', '.join(said) or 'no figures'}.")
+        figures = [f"{wait:.0f} ms to the first token"] if wait is not None else []
+        figures += [f"{rate:.0f} tokens/s"] if rate is not None else []
+        yield Text(f"Speed, measured here: {', '.join(figures) or 'no figures'}.")
 
 
 def _price_source(option: Option) -> Iterator[str]:
