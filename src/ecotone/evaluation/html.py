@@ -8,7 +8,6 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -89,7 +88,7 @@ def block(words: str) -> Markup:
 
 def link(words: str, address: str) -> Markup:
     """A link to a web page; an address that is not http or https is shown as words beside the others."""
-    if urlsplit(address).scheme.lower() not in ("http", "https"):
+    if not address.lower().startswith(("http://", "https://")):
         return joined([words, " (", address, ")"])
     return tag("a", words, href=address, rel="noreferrer")
 
