@@ -1,0 +1,40 @@
+#!/usr/bin/env python3
+"""Write the README's pictures into docs/images/, drawn from the shipped data.
+
+python scripts/pictures.py
+"""
+
+from datetime import date
+from pathlib import Path
+
+from ecotone.evaluation.advice.answer import advise
+from ecotone.evaluation.advice.pictures import (
+    best_by_release,
+    cost_against_volume,
+    gap_by_category,
+    quality_against_price,
+)
+from ecotone.evaluation.advice.question import read_question
+
+ROOT = Path(__file__).parent.parent
+IMAGES = ROOT / "docs" / "images"
+QUESTION = ROOT / "docs" / "examples" / "advise" / "chatbot.toml"
+DAY = date(2026, 11, 22)
+"""The day on which prices are taken, so that the same data give the same pictures."""
+
+
+def drawn() -> dict[str, str]:
+    """The pictures by file name."""
+    advice = advise(read_question(QUESTION), {}, today=DAY)
+    return {
+        "quality-against-price.svg": quality_against_price(advice),
+        "cost-against-volume.svg": cost_against_volume(advice),
+        "gap-by-category.svg": gap_by_category(),
+        "best-by-release.svg": best_by_release(),
+    }
+
+
+if __name__ == "__main__":
+    for name, svg in drawn().items():
+        (IMAGES / name).write_text(svg, encoding="utf-8")
+        print(IMAGES / name)
