@@ -336,14 +336,14 @@ def test_labels_that_have_no_room_are_left_out() -> None:
     assert 1 <= len(placed) < 200
     assert placed[0].wanted.words == "model number 0"
     for a, b in combinations(placed, 2):
-        assert not a.covers(b.box)
+        assert not a.covers([b.box])
     assert all(label.box.inside(area) for label in placed)
 
 
 def test_labels_keep_off_lines_where_they_can() -> None:
     right = Box(55, 40, 200, 60)
     (placed,) = place_labels([Wanted("name", 50, 50, 3)], [], [right], Box(0, 0, 200, 100), 10)
-    assert not placed.covers(right)
+    assert not placed.covers([right])
 
 
 @pytest.mark.parametrize(

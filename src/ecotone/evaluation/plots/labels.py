@@ -1,7 +1,7 @@
 """Where labels go: beside their point, or a little way off with a leader; never over each other or over a mark."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -62,9 +62,16 @@ class Placed(msgspec.Struct, frozen=True):
         middles = ((x1 + (x2 - x1) * i / pieces, y1 + (y2 - y1) * i / pieces) for i in range(pieces))
         return [Box(x - 1, y - 1, x + 1, y + 1) for x, y in middles]
 
-    def covers(self, box: Box) -> bool:
-        """Whether the label or its leader lies over the box."""
-        return self.box.overlaps(box) or any(piece.overlaps(box) for piece in self.leader_boxes())
+    def covers(self, boxes: Sequence[Box]) -> bool:
+        """Whether the label or its leader lies over any of the boxes."""
+        if any(map(self.box.overlaps, boxes)):
+            return True
+        if self.leader is None:
+            return False
+        x1, y1, x2, y2 = self.leader
+        around = Box(min(x1, x2) - 1, min(y1, y2) - 1, max(x1, x2) + 1, max(y1, y2) + 1)
+        near = [box for box in boxes if box.overlaps(around)]
+        return any(piece.overlaps(box) for box in near for piece in self.leader_boxes())
 
 
 def place_labels(
@@ -83,22 +90,22 @@ def place_labels(
     placed: list[Placed] = []
     taken = list(marks)
     for label in wanted:
-        free = [
-            candidate
-            for candidate in _candidates(label, size, reach)
-            if candidate.box.inside(area) and not any(candidate.covers(box) for box in taken)
-        ]
-        clear = (candidate for candidate in free if not any(candidate.box.overlaps(box) for box in avoided))
-        found = next(clear, free[0] if free else None)
+        found = None
+        for candidate in _candidates(label, size, reach):
+            if candidate.box.inside(area) and not candidate.covers(taken):
+                clear = not any(map(candidate.box.overlaps, avoided))
+                if found is None or clear:
+                    found = candidate
+                if clear:
+                    break
         if found is not None:
             placed.append(found)
             taken += [found.box, *found.leader_boxes()]
     return placed
 
 
-def _candidates(label: Wanted, size: float, most: float) -> list[Placed]:
+def _candidates(label: Wanted, size: float, most: float) -> Iterator[Placed]:
     wide, high = width(label.words, size, bool(label.weight)), size * 1.15
-    found = []
     for distance in (distance for distance in _DISTANCES if distance <= most):
         for angle in _ANGLES:
             across, down = math.cos(math.radians(angle)), math.sin(math.radians(angle))
@@ -113,8 +120,7 @@ def _candidates(label: Wanted, size: float, most: float) -> list[Placed]:
                 edge = label.radius + 1.5
                 near_x, near_y = min(max(label.x, box.left), box.right), min(max(label.y, box.top), box.bottom)
                 leader = (label.x + edge * across, label.y + edge * down, near_x, near_y)
-            found.append(Placed(label, box, leader))
-    return found
+            yield Placed(label, box, leader)
 
 
 def spread(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:

@@ -16,6 +16,7 @@ _NAMES_SHARE = {"wide": 0.34, "narrow": 0.4}
 # What a picture of rows needs besides them: title, legend, ticks, footnote.
 _AROUND = 240.0
 _GAP = 10.0
+_TICKS = {"wide": 8, "narrow": 3}
 _KINDS: tuple[Kind, ...] = ("open", "closed")
 
 
@@ -165,7 +166,9 @@ def _ground(layout: Layout, base: Box, x: Axis, ends: Sequence[float]) -> tuple[
     scale = Scale(0.0, 1.0, base.left, base.right) if x.unit == "%" else scale_over(ends, x, base.left, base.right)
     bottom = _bottom(layout, base)
     drawn = []
-    for place, words in apart([(scale.place(value), x.written(value)) for value in scale.ticks(layout.ticks)], layout):
+    for place, words in apart(
+        [(scale.place(value), x.written(value)) for value in scale.ticks(_TICKS[layout.name])], layout
+    ):
         drawn.append(segment(place, base.top, place, bottom, "grid"))
         drawn.append(letters(words, place, bottom + layout.size * 0.8, layout.small, at="middle", class_="faint"))
     middle = (base.left + base.right) / 2
