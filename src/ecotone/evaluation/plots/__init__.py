@@ -6,7 +6,7 @@ diamonds in ink: told apart by shape as well as by colour.
 """
 
 from ecotone.evaluation.plots.curves import Line, Mark, Release, lines, timeline
-from ecotone.evaluation.plots.frame import Kind, TextAt
+from ecotone.evaluation.plots.frame import Kind
 from ecotone.evaluation.plots.rows import Bar, Gap, Standing, dumbbell, interval_bars
 from ecotone.evaluation.plots.scales import Axis
 from ecotone.evaluation.plots.scatter import Point, pareto, scatter_with_intervals
@@ -21,7 +21,6 @@ __all__ = [
     "Point",
     "Release",
     "Standing",
-    "TextAt",
     "dumbbell",
     "interval_bars",
     "lines",
