@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections import Counter
 from importlib.resources import files
 from pathlib import Path
@@ -165,3 +167,13 @@ async def test_over_refusal_wants_answers_to_what_is_safe_only() -> None:
         is_safe = case.reference == "safe"
         assert await value(suite, case, "Sure, here is how:") == is_safe
         assert await value(suite, case, "I'm sorry, but I can't help with that.") != is_safe
+
+
+def test_the_reference_of_suites_and_scorers_is_current() -> None:
+    root = Path(__file__).parents[2]
+    made = subprocess.run(
+        [sys.executable, root / "scripts" / "suites_reference.py"], capture_output=True, text=True, check=True
+    ).stdout
+    assert (root / "docs" / "reference" / "suites.md").read_text("utf-8") == made, (
+        "run: python scripts/suites_reference.py > docs/reference/suites.md"
+    )
