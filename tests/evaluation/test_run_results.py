@@ -9,9 +9,10 @@ import pytest
 from ecotone.evaluation.answers import Answered, Identity
 from ecotone.evaluation.cases import Case, ScorerSpec, Suite
 from ecotone.evaluation.estimate import smallest_difference
-from ecotone.evaluation.results import Comparison, Results, average, in_words, summarise
+from ecotone.evaluation.results import Comparison, Results, average, summarise
 from ecotone.evaluation.runs import CaseResult, Failure, Machine, Run, RunSettings, RunSuite
 from ecotone.evaluation.statistics import Interval
+from ecotone.evaluation.wording import in_words
 from ecotone.upstream.endpoints import EndpointFacts
 from ecotone.values.chat import Message, TextPart
 from ecotone.values.reply import Usage
@@ -179,13 +180,16 @@ def test_a_run_that_has_just_begun_has_no_scores() -> None:
 
 
 def test_in_words() -> None:
-    clear = Comparison("a", "b", "code", 40, 0.375, Interval(0.17, 0.57), 0.001, 1, 16, clear=True)
-    assert in_words(clear, "code") == "b is better than a on code: +38 points, 95 % interval 17 to 57, 40 cases."
-    turned = Comparison("a", "b", "code", 40, -0.375, Interval(-0.57, -0.17), 0.001, 16, 1, clear=True)
-    assert in_words(turned, "code") == "a is better than b on code: +38 points, 95 % interval 17 to 57, 40 cases."
-    unclear = Comparison("a", "b", "code", 40, 0.05, Interval(-0.1, 0.2), 0.6, 5, 7, clear=False)
-    assert in_words(unclear, "code") == (
-        "No difference seen on code: b against a +5.0 points, 95 % interval -10 to +20, 40 cases."
+    code = Comparison("a", "b", "code", 40, 0.375, Interval(0.17, 0.57), 0.001, 1, 16, clear=True)
+    maths = Comparison("a", "b", "maths", 40, 0.05, Interval(-0.1, 0.2), 0.6, 5, 7, clear=False)
+    safety = Comparison("a", "b", "safety", 40, -0.2, Interval(-0.31, -0.06), 0.01, 9, 1, clear=True)
+    overall = Comparison("a", "b", None, 120, 0.075, Interval(0.01, 0.14), None, 15, 24, clear=True)
+    assert in_words("a", "b", [code]) == "b is better than a on code by 38 points (17 to 57)."
+    assert in_words("a", "b", [safety]) == "a is better than b on safety by 20 points (6 to 31)."
+    assert in_words("a", "b", [maths]) == "No difference seen between a and b on maths (-10 to +20)."
+    assert in_words("a", "b", [code, maths, safety, overall]) == (
+        "b is better than a on the average of all suites by 7.5 points (1 to 14) and on code by 38 points (17 to 57);"
+        " a is better than b on safety by 20 points (6 to 31); no difference seen on maths (-10 to +20)."
     )
 
 

@@ -22,11 +22,11 @@ from ecotone.catalog.models import ModelFacts, find_model
 from ecotone.catalog.openness import classify, word_for
 from ecotone.catalog.providers import PROVIDERS
 from ecotone.cli.connecting import Connection, connected
-from ecotone.cli.eval_tables import dollars, seconds
 from ecotone.cli.output import print_json, visible
 from ecotone.cli.printer import AnswerPrinter
 from ecotone.evaluation.answers import Identity, identify
 from ecotone.evaluation.costs import price
+from ecotone.evaluation.wording import dollars, seconds
 from ecotone.gateway.client import Answer, GatewayClient
 from ecotone.upstream.endpoints import EndpointFacts
 from ecotone.upstream.http import is_loopback

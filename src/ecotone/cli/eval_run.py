@@ -104,7 +104,7 @@ def _tell(folder: RunFolder, suites: Mapping[str, Suite], *, report: Path | None
     if as_json:
         print_json(summary_data(finished, summary))
     else:
-        print_summary(finished, suites, summary)
+        print_summary(finished, summary)
 
 
 # --- what to ask

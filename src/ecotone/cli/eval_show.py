@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 
-from ecotone.cli.eval_tables import between, print_summary, seconds, share, summary_data, title
+from ecotone.cli.eval_tables import print_summary, print_words, summary_data
 from ecotone.cli.output import out, print_json, print_table, say, visible
 from ecotone.evaluation.cases import Case, Suite
 from ecotone.evaluation.example import write_example
-from ecotone.evaluation.results import Comparison, compare, in_words, summarise
+from ecotone.evaluation.results import Comparison, compare, summarise
 from ecotone.evaluation.runs import CaseResult, Run, RunFolder, RunStore
 from ecotone.evaluation.suites import bundled_suites, load_bundled
+from ecotone.evaluation.wording import between, seconds, share
 from ecotone.gateway.paths import find_home
 from ecotone.values.chat import Message, TextPart
 from ecotone.values.errors import SetupError
@@ -119,7 +120,7 @@ def show(text: str, *, case: str | None, failed: bool, wrong: bool, as_json: boo
         if as_json:
             print_json(summary_data(run, summary))
         else:
-            print_summary(run, suites_, summary)
+            print_summary(run, summary)
         return
     chosen = [
         (suites_[result.suite], found, result)
@@ -262,9 +263,7 @@ def diff(text_a: str, text_b: str, as_json: bool) -> None:
             for row in found
         ],
     )
-    out.print()
-    for row in found:
-        out.out(visible(in_words(row, title(common, row.suite))), highlight=False)
+    print_words(found)
     if flips:
         out.print()
         print_table(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -9,38 +10,9 @@ import msgspec
 from ecotone.cli.output import out, print_json, print_table, say, visible
 from ecotone.evaluation.cases import Suite
 from ecotone.evaluation.estimate import Estimate, smallest_difference
-from ecotone.evaluation.results import Measured, Summary, in_words
+from ecotone.evaluation.results import Comparison, Measured, Summary
 from ecotone.evaluation.runs import Run
-from ecotone.evaluation.statistics import Interval
-
-
-def seconds(value: float | None) -> str:
-    """A time for people: 0.35 s, 12 s, 4 min, 2.5 h."""
-    if value is None:
-        return "?"
-    if value < 10:
-        return f"{value:.2f} s"
-    if value < 120:
-        return f"{value:.0f} s"
-    return f"{value / 60:.0f} min" if value < 5400 else f"{value / 3600:.1f} h"
-
-
-def dollars(value: Decimal | None, *, own_machine: bool = False) -> str:
-    """Money for people; an own machine's cost is not counted by the token."""
-    if own_machine:
-        return "own machine"
-    if value is None:
-        return "?"
-    return f"${value:.2f}" if value >= 1 or value == 0 else f"${value:.6f}".rstrip("0")
-
-
-def share(value: float | None) -> str:
-    return "?" if value is None else f"{100 * value:.0f} %"
-
-
-def between(interval: Interval | None) -> str:
-    return "?" if interval is None else f"{100 * interval.low:.0f} to {100 * interval.high:.0f}"
-
+from ecotone.evaluation.wording import between, dollars, in_words, seconds, share
 
 # --- before
 
@@ -131,26 +103,22 @@ def say_estimate(run: Run, rows: Sequence[Estimate], *, done: int) -> None:
     for model in run.models:
         if not model.certain:
             say(
-                f"nobody has taken the digest of {model.name}'s file, so its answers are not kept for later runs;"
-                f" `ecotone pull {model.name}` takes it"
+                f"{model.name} has no sha256 in the config, so nobody can tell later which weights it had, and its"
+                " answers are not kept for other runs; `sha256sum FILE` tells what to write there"
             )
 
 
 # --- after
 
 
-def print_summary(run: Run, suites: Mapping[str, Suite], summary: Summary) -> None:
+def print_summary(run: Run, summary: Summary) -> None:
     """Scores, times, costs, and in words which differences are real."""
     rows = [row for model in run.models for row in _rows_of(model.name, summary)]
     print_table(
         ("MODEL", "SUITE", "CASES", "SCORE", "95 %", "NO ANSWER", "CUT", "FIRST TOKEN", "TOKENS/S", "COST"),
         [_cells(row) for row in rows],
     )
-    words = [in_words(found, title(suites, found.suite)) for found in summary.comparisons]
-    if words:
-        out.print()
-    for sentence in words:
-        out.out(visible(sentence), highlight=False)
+    print_words(summary.comparisons)
     for row in summary.overall:
         if row.failures:
             kinds = ", ".join(f"{kind} {count}" for kind, count in row.failures.items())
@@ -159,6 +127,16 @@ def print_summary(run: Run, suites: Mapping[str, Suite], summary: Summary) -> No
         kappa = "" if agreement.kappa is None else f", kappa {agreement.kappa:.2f}"
         say(f"on {suite} the judge agrees with people in {share(agreement.same)} of {agreement.n} verdicts{kappa}")
     say(f"run {run.id}; more with: ecotone eval show {run.id} --wrong, ecotone eval report {run.id}")
+
+
+def print_words(comparisons: Sequence[Comparison]) -> None:
+    """Which differences are more than chance; a sentence for each pair of models."""
+    if comparisons:
+        out.print()
+    for (a, b), rows in groupby(comparisons, key=lambda found: (found.a, found.b)):
+        out.out(visible(in_words(a, b, list(rows))), highlight=False)
+    if comparisons:
+        say("in brackets: 95 % intervals, in points")
 
 
 def _rows_of(model: str, summary: Summary) -> list[Measured]:
@@ -179,13 +157,6 @@ def _cells(row: Measured) -> tuple[str, ...]:
         "?" if row.tokens_per_s is None else f"{row.tokens_per_s:.0f}",
         dollars(row.cost_usd, own_machine=row.own_machine),
     )
-
-
-def title(suites: Mapping[str, Suite], name: str | None) -> str:
-    """What a comparison is about, in a sentence."""
-    if name is None:
-        return "the average of all suites"
-    return suites[name].name if name in suites else name
 
 
 def summary_data(run: Run, summary: Summary) -> dict[str, Any]:

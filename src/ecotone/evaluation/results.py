@@ -277,28 +277,3 @@ def _sum_if_known(costs: Sequence[Decimal | None]) -> Decimal | None:
 def _total(counts: Sequence[int | None]) -> int | None:
     known = [count for count in counts if count is not None]
     return sum(known) if known and len(known) == len(counts) else None
-
-
-# --- in words
-
-
-def points(difference: float) -> str:
-    """A difference of scores as people say it: +38 points."""
-    value = 100 * difference
-    return f"{value:+.0f}" if abs(value) >= 10 or value == 0 else f"{value:+.1f}"
-
-
-def in_words(comparison: Comparison, title: str) -> str:
-    """One sentence: who is better on what, by how much, and how sure that is."""
-    low, high = comparison.interval.low, comparison.interval.high
-    if not comparison.clear:
-        return (
-            f"No difference seen on {title}: {comparison.b} against {comparison.a} {points(comparison.difference)}"
-            f" points, 95 % interval {points(low)} to {points(high)}, {comparison.n} cases."
-        )
-    better, worse = (comparison.b, comparison.a) if comparison.difference > 0 else (comparison.a, comparison.b)
-    ends = sorted((abs(low), abs(high)))
-    return (
-        f"{better} is better than {worse} on {title}: {points(abs(comparison.difference))} points, 95 % interval"
-        f" {100 * ends[0]:.0f} to {100 * ends[1]:.0f}, {comparison.n} cases."
-    )
