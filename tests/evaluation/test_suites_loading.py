@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ecotone.evaluation.cases import Case, Suite
 from ecotone.evaluation.example import write_example
 from ecotone.evaluation.suites import find_suite, limited, load_suite
-from ecotone.values.chat import Message, TextPart
+from ecotone.values.chat import Message, Role, TextPart
 from ecotone.values.errors import SetupError
 
 THREE_LINES = 'title = "Mine"\n[scorer]\nkind = "normalised"\n'
@@ -85,7 +85,7 @@ tolerance = 0.5
 
 
 def test_a_conversation_is_read(tmp_path: Path) -> None:
-    turns = [("system", "Short."), ("user", "Hello"), ("assistant", "Hi"), ("user", "2 + 2?")]
+    turns: list[tuple[Role, str]] = [("system", "Short."), ("user", "Hello"), ("assistant", "Hi"), ("user", "2 + 2?")]
     row = {
         "id": "talk",
         "messages": [{"role": role, "content": content} for role, content in turns],
@@ -96,7 +96,7 @@ def test_a_conversation_is_read(tmp_path: Path) -> None:
     (case,) = load_suite(folder_of(tmp_path, jsonl=f"\n{json.dumps(row)}\n\n")).cases
     assert case == Case(
         "talk",
-        tuple(Message(role, (TextPart(content),)) for role, content in turns),  # type: ignore[arg-type]
+        tuple(Message(role, (TextPart(content),)) for role, content in turns),
         ["4", "four"],
         ("talk",),
         "book 1",
