@@ -21,7 +21,7 @@ from ecotone.evaluation.advice.costs import (
 from ecotone.evaluation.advice.options import Measurement, Option, gather
 from ecotone.evaluation.advice.question import Question
 from ecotone.evaluation.advice.ranking import Ranked, rank, winner
-from ecotone.evaluation.advice.sensitivity import Flip, Relaxed, flips, relaxations
+from ecotone.evaluation.advice.sensitivity import Flip, Outcome, Relaxed, flips, relaxations
 from ecotone.values.errors import SetupError
 
 
@@ -99,16 +99,16 @@ def advise(
         )
         for row in ranked
     )
-    every: dict[Question, tuple[Option, ...]] = {}
 
-    def first(asked: Question, assumptions: Assumptions) -> str | None:
-        """The winner's key. Only another choice of vendors or models takes other options into view."""
+    def outcome(asked: Question, assumptions: Assumptions) -> Outcome:
+        """Only another choice of vendors or models takes other options into view, and weights judge none."""
         pool = options
         if (asked.providers, asked.models) != (question.providers, question.models):
-            pool = every.get(asked) or every.setdefault(asked, gather(asked, measurements, today=today, newer=newer))
-        found = _judge(pool, asked, assumptions, today)
+            pool = gather(asked, measurements, today=today, newer=newer)
+        reweighed = msgspec.structs.replace(asked, weights=question.weights) == question
+        found = judged if reweighed and assumptions == AS_FOUND else _judge(pool, asked, assumptions, today)
         option = winner(found.best, found.costs, asked.weights, best_rating=best_rating)
-        return None if option is None else option.key
+        return Outcome(None if option is None else option.key, found.standings)
 
     return Advice(
         question=question,
@@ -119,8 +119,8 @@ def advise(
         other_places=sum(row.stands for row in judged.standings) - len(placed),
         best_rating=best_rating,
         break_evens=_break_evens(placed, options, question),
-        flips=flips(question, first),
-        relaxed=relaxations(question, first),
+        flips=flips(question, outcome),
+        relaxed=relaxations(question, outcome),
         notes=_notes(question, placed),
     )
 

@@ -1,6 +1,6 @@
 """What an option costs in a month, and at what volume two options cost the same."""
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 import msgspec
 
@@ -8,6 +8,8 @@ from ecotone.catalog.hardware import HardwareCost, hardware_cost
 from ecotone.evaluation.advice.options import Option
 from ecotone.evaluation.advice.question import OwnMachine, Question, Work
 from ecotone.values.reply import Usage
+
+_HUNDREDTH = Decimal("0.01")
 
 
 class Assumptions(msgspec.Struct, frozen=True):
@@ -79,19 +81,29 @@ def _priced(option: Option, work: Work) -> str:
 
 
 class BreakEven(msgspec.Struct, frozen=True):
-    """From `requests` a month on `own` costs less than `vendor`; None: at no volume. `arithmetic` shows why."""
+    """Where the costs of an own machine and a vendor meet, in requests a month, to the hundredth.
+
+    At `requests` the own machine costs what the vendor does, and less above, while it is one; None: at no volume.
+    From `always_from` on the own machines never cost more. It is later than `requests` where a machine that has just
+    been added, and is still nearly idle, costs more than the vendor; None where that never ends. `vendor_usd` and
+    `own_usd` are what a month of the question's volume costs at each. `arithmetic` shows the steps.
+    """
 
     vendor: str
     own: str
+    vendor_usd: Decimal
+    own_usd: Decimal
     requests: Decimal | None
+    always_from: Decimal | None
     arithmetic: tuple[str, ...]
 
 
 def break_even(vendor: Option, own: Option, question: Question) -> BreakEven | None:
-    """The least volume from which the own machine is cheaper; None where the vendor's price is unknown.
+    """The volumes at which the own machine pays; None where the vendor's price is unknown.
 
-    The vendor costs p a request. n machines cost n times F and answer at most n times C requests, so n of them pay
-    from n F / p requests on, if that is no more than n C: if one pays at all, it does from F / p on.
+    The vendor costs p a request. n machines cost n F and answer at most n C requests, so they pay from n F / p on. If
+    one pays at all (b = F / p is at most C), every number of them does once it is filled well enough; n - 1 full ones
+    and a new one cost more up to n b, which is a gap above (n - 1) C while n < C / (C - b).
     """
     each = cost_per_request(vendor, question.work)
     if each is None or own.machine is None:
@@ -102,11 +114,38 @@ def break_even(vendor: Option, own: Option, question: Question) -> BreakEven | N
         f"one machine: ${one.monthly:,.2f} a month, at most {capacity:,.0f} requests a month",
         f"the vendor: ${each.normalize():f} a request",
     ]
+    volume: Decimal | None = None
+    always: Decimal | None = None
     if each == 0:
-        return BreakEven(vendor.key, own.key, None, (*steps, "the vendor asks nothing"))
-    volume = one.monthly / each
-    steps.append(f"${one.monthly:,.2f} / ${each.normalize():f} = {volume:,.0f} requests a month")
-    if volume > capacity:
+        steps.append("the vendor asks nothing")
+    else:
+        volume = one.monthly / each
+        steps.append(f"${one.monthly:,.2f} / ${each.normalize():f} = {volume:,.0f} requests a month")
+    if volume is not None and volume > capacity:
         steps.append("that is more than the machine can answer, and a second one only moves it further: never")
-        return BreakEven(vendor.key, own.key, None, tuple(steps))
-    return BreakEven(vendor.key, own.key, volume, tuple(steps))
+        volume = None
+    if volume is not None:
+        always = _always_from(volume, capacity)
+    if volume != always:
+        until = "so it goes on with every machine" if always is None else f"that ends at {always:,.0f} requests a month"
+        steps.append(
+            f"above {capacity:,.0f} requests the next machine is needed, and while it is nearly idle the vendor is"
+            f" cheaper again; {until}"
+        )
+    return BreakEven(
+        vendor.key,
+        own.key,
+        vendor_usd=question.work.requests_per_month * each,
+        own_usd=_hardware(own, own.machine, question.work, AS_FOUND).monthly,
+        requests=None if volume is None else volume.quantize(_HUNDREDTH),
+        always_from=None if always is None else always.quantize(_HUNDREDTH),
+        arithmetic=tuple(steps),
+    )
+
+
+def _always_from(volume: Decimal, capacity: Decimal) -> Decimal | None:
+    """n times `volume` for the last n whose machines cost more than the vendor when the n-th has just been added."""
+    if volume == capacity:
+        return None
+    machines = capacity / (capacity - volume)
+    return volume * max(1, int(machines.to_integral_value(ROUND_CEILING)) - 1)

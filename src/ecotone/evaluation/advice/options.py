@@ -53,7 +53,7 @@ class Option(msgspec.Struct, frozen=True):
     """A model at a place: a vendor (`offer`) or an own machine (`machine`).
 
     `key` names it: `vendor/name there` or `machine: model`. `places` counts who could run the same model: every vendor
-    that offers it, and oneself if its weights are open.
+    that offers it and has not announced its end, and oneself if its weights are open.
     """
 
     key: str
@@ -133,7 +133,7 @@ def _options(
         for offer in offers(facts.id, day=today, newer=newer)
         if question.providers is None or offer.provider in question.providers
     ]
-    elsewhere = {offer.provider for offer in offers(facts.id, day=today, newer=newer)}
+    elsewhere = {offer.provider for offer in offers(facts.id, day=today, newer=newer) if offer.status != "deprecated"}
     weights = facts.weights or "closed"
     word = openness_word(facts, has_api=bool(elsewhere)) or "closed"
     option = Option(

@@ -25,6 +25,8 @@ DRAWS = 2000
 _FACTOR_TO_NOTHING = 1000.0
 # A 95 % interval of a normal distribution is so many standard deviations wide.
 _INTERVAL_WIDTH = 2 * 1.959964
+# Further from its mean than this many standard deviations no draw comes to lie; who needs that is not drawn at all.
+_FAR = 6.0
 _OPENNESS = {
     "closed": 0.0,
     "API only": 0.0,
@@ -63,9 +65,16 @@ def rank(
 def winner(
     options: Sequence[Option], costs: Mapping[str, Decimal], weights: Weights, *, best_rating: float | None
 ) -> Option | None:
-    """The first of `rank`, without the draws."""
-    ranked = _ranked(options, costs, weights, best_rating)
-    return ranked[0].option if ranked else None
+    """The first of `rank`, without the rest."""
+    if not options:
+        return None
+    cheapest = min(costs[option.key] for option in options)
+
+    def place(option: Option) -> tuple[float, Decimal, str]:
+        cost = costs[option.key]
+        return -_total(_values(option, cost, cheapest, best_rating), weights), cost, option.key
+
+    return min(options, key=place)
 
 
 def _ranked(
@@ -77,12 +86,7 @@ def _ranked(
     rows = []
     for option in options:
         cost = costs[option.key]
-        values: dict[Criterion, float] = {
-            "quality": quality_value(option.quality.value, best_rating),
-            "cost": cost_value(cost, cheapest),
-            "lock_in": 1 - 1 / option.places,
-            "openness": _OPENNESS[option.openness],
-        }
+        values = _values(option, cost, cheapest, best_rating)
         low, high = (
             _total({**values, "quality": quality_value(end, best_rating)}, weights)
             for end in (option.quality.low, option.quality.high)
@@ -91,14 +95,24 @@ def _ranked(
     return sorted(rows, key=lambda row: (-row.total, row.monthly_usd, row.option.key))
 
 
-def quality_value(quality: float, best_rating: float | None) -> float:
-    """A rating as twice the expected share of wins against `best_rating`, at most 1; without that, a score as it is.
+def _values(option: Option, cost: Decimal, cheapest: Decimal, best_rating: float | None) -> dict[Criterion, float]:
+    return {
+        "quality": quality_value(option.quality.value, best_rating),
+        "cost": cost_value(cost, cheapest),
+        "lock_in": 1 - 1 / option.places,
+        "openness": _OPENNESS[option.openness],
+    }
 
-    Bradley-Terry on the Elo scale: 400 points are odds of ten to one.
+
+def quality_value(quality: float, best_rating: float | None) -> float:
+    """A rating as twice the expected share of wins against `best_rating`; without that, a score as it is.
+
+    Bradley-Terry on the Elo scale: 400 points are odds of ten to one. What is drawn or bounded above the best model's
+    rating comes to more than 1.
     """
     if best_rating is None:
         return quality
-    return min(1.0, 2 / (1 + 10 ** ((best_rating - quality) / 400)))
+    return 2 / (1 + 10 ** ((best_rating - quality) / 400))
 
 
 def cost_value(cost: Decimal, cheapest: Decimal) -> float:
@@ -118,19 +132,36 @@ def _total(values: Mapping[Criterion, float], weights: Weights) -> float:
 def _winning_shares(ranked: Sequence[Ranked], weights: Weights, best_rating: float | None) -> dict[str, float]:
     """In what share of draws each option comes first, when every model's quality is drawn from its interval.
 
-    A model has one quality wherever it runs. Quality values beyond the scale's ends are cut off there.
+    A model has one quality wherever it runs.
     """
     draw = random.Random(0)  # noqa: S311 - a simulation that anyone can repeat
     whole = float(sum(weights.of(criterion) for criterion in CRITERIA))
     share = float(weights.quality) / whole
-    rest = {row.option.key: row.total - share * row.values["quality"] for row in ranked}
-    qualities: dict[str, Quality] = {row.option.model: row.option.quality for row in ranked}
+    rest: dict[str, tuple[float, str]] = {}
+    for row in ranked:  # of a model's places only the best can come first, whatever its quality
+        without = row.total - share * row.values["quality"]
+        if row.option.model not in rest or without > rest[row.option.model][0]:
+            rest[row.option.model] = without, row.option.key
+    spread = {row.option.model: (row.option.quality.value, _deviation(row.option.quality)) for row in ranked}
+    floor = max(
+        (rest[model][0] + share * quality_value(mean - _FAR * deviation, best_rating))
+        for model, (mean, deviation) in spread.items()
+    )
+    contenders = [
+        (*rest[model], mean, deviation)
+        for model, (mean, deviation) in spread.items()
+        if rest[model][0] + share * quality_value(mean + _FAR * deviation, best_rating) >= floor
+    ]
     counts: dict[str, int] = {}
     for _ in range(DRAWS):
-        drawn = {
-            model: quality_value(draw.gauss(quality.value, (quality.high - quality.low) / _INTERVAL_WIDTH), best_rating)
-            for model, quality in qualities.items()
-        }
-        first = max(ranked, key=lambda row: rest[row.option.key] + share * drawn[row.option.model])
-        counts[first.option.key] = counts.get(first.option.key, 0) + 1
+        totals = [
+            without + share * quality_value(draw.gauss(mean, deviation), best_rating)
+            for without, _, mean, deviation in contenders
+        ]
+        key = contenders[totals.index(max(totals))][1]
+        counts[key] = counts.get(key, 0) + 1
     return {key: count / DRAWS for key, count in counts.items()}
+
+
+def _deviation(quality: Quality) -> float:
+    return (quality.high - quality.low) / _INTERVAL_WIDTH

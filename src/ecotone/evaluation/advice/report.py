@@ -245,11 +245,15 @@ def _break_evens(advice: Advice) -> Iterator[Part]:
 
 
 def _break_even_in_words(row: BreakEven, advice: Advice) -> str:
-    now = advice.question.work.requests_per_month
+    work = advice.question.work
+    today = (
+        f"At today's {work.requests_per_month:,} the own machine costs ${row.own_usd:,.2f} a month, the vendor"
+        f" ${row.vendor_usd:,.2f}."
+    )
     if row.requests is None:
-        return "the vendor is cheaper at any volume."
-    side = "above" if now >= row.requests else "below"
-    return f"the own machine is cheaper from {row.requests:,.0f} requests a month on; today's {now:,} are {side} that."
+        return f"the vendor is cheaper at any volume. {today}"
+    gap = "" if row.requests == row.always_from else ", with gaps where another machine has to be added"
+    return f"the own machine is cheaper from {row.requests:,.0f} requests a month on{gap}. {today}"
 
 
 def _flip_in_words(flip: Flip, advice: Advice) -> str:

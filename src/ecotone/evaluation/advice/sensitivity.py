@@ -1,10 +1,11 @@
 """Which assumption, changed by how much, changes the answer."""
 
 from collections.abc import Callable, Iterator
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
 import msgspec
 
+from ecotone.evaluation.advice.conditions import Standing
 from ecotone.evaluation.advice.costs import AS_FOUND, Assumptions
 from ecotone.evaluation.advice.question import Question
 
@@ -13,13 +14,21 @@ _STEPS_MAX = 11
 """A factor of about 86 either way; what takes more than that is no assumption about to fail."""
 _REFINEMENTS = 11
 
-Winner = Callable[[Question, Assumptions], str | None]
-"""Key of the option that comes first under these assumptions, None if none is left."""
+
+class Outcome(msgspec.Struct, frozen=True):
+    """Key of the option that comes first under some assumptions (None if none is left), and how all stand."""
+
+    winner: str | None
+    standings: tuple[Standing, ...]
+
+
+Outcomes = Callable[[Question, Assumptions], Outcome]
 
 
 class Flip(msgspec.Struct, frozen=True):
     """`assumption`, now at `now` (in `unit`), changes the winner to `winner` (None: nothing is left) at `then`, which
-    is `factor` times as much. The nearest such point in that direction, to three digits."""
+    is `factor` times as much: the nearest point found in steps of a half, in that direction, rounded away from `now`
+    to three digits. `because` is why what came first falls out there; empty where it is only overtaken."""
 
     assumption: str
     unit: str
@@ -27,6 +36,7 @@ class Flip(msgspec.Struct, frozen=True):
     then: Decimal
     factor: Decimal
     winner: str | None
+    because: tuple[str, ...] = ()
 
 
 class Relaxed(msgspec.Struct, frozen=True):
@@ -45,41 +55,53 @@ class _Knob(msgspec.Struct, frozen=True):
     scaled: Callable[[Decimal], tuple[Question, Assumptions]]
 
 
-def flips(question: Question, winner: Winner) -> tuple[Flip, ...]:
+def flips(question: Question, outcomes: Outcomes) -> tuple[Flip, ...]:
     """For each assumption and direction the nearest value that changes the winner; the nearest first."""
-    first = winner(question, AS_FOUND)
+    first = outcomes(question, AS_FOUND).winner
     found = []
     for knob in _knobs(question):
         for step in (_STEP, 1 / _STEP):
-            flip = _nearest(knob, step, first, winner)
+            flip = _nearest(knob, step, first, outcomes)
             if flip is not None:
                 found.append(flip)
     return tuple(sorted(found, key=lambda flip: max(flip.factor, 1 / flip.factor)))
 
 
-def _nearest(knob: _Knob, step: Decimal, first: str | None, winner: Winner) -> Flip | None:
-    def at(factor: Decimal) -> str | None:
-        return winner(*knob.scaled(factor))
+def _nearest(knob: _Knob, step: Decimal, first: str | None, outcomes: Outcomes) -> Flip | None:
+    def at(factor: Decimal) -> Outcome:
+        return outcomes(*knob.scaled(factor))
 
     same, factor = Decimal(1), Decimal(1)
     for _ in range(_STEPS_MAX):
         factor *= step
-        if at(factor) != first:
+        if at(factor).winner != first:
             break
         same = factor
     else:
         return None
     for _ in range(_REFINEMENTS):
         middle = (same * factor).sqrt()
-        if at(middle) == first:
+        if at(middle).winner == first:
             same = middle
         else:
             factor = middle
-    return Flip(knob.assumption, knob.unit, knob.now, _rounded(knob.now * factor), _rounded(factor), at(factor))
+    then = at(factor)
+    because = next((row.broken + row.open for row in then.standings if row.option.key == first), ())
+    return Flip(
+        knob.assumption,
+        knob.unit,
+        knob.now,
+        _outward(knob.now * factor, factor),
+        _outward(factor, factor),
+        then.winner,
+        tuple(reason.text for reason in because),
+    )
 
 
-def _rounded(value: Decimal) -> Decimal:
-    return Decimal(f"{value:.3g}")
+def _outward(value: Decimal, factor: Decimal) -> Decimal:
+    """To three digits, away from where it came from, without an exponent."""
+    rounding = ROUND_CEILING if factor > 1 else ROUND_FLOOR
+    return Decimal(f"{Context(prec=3, rounding=rounding).plus(value):f}")
 
 
 def _knobs(question: Question) -> Iterator[_Knob]:
@@ -115,12 +137,12 @@ def _knobs(question: Question) -> Iterator[_Knob]:
             yield _Knob(f"weight of {name.replace('_', '-')}", "", now, weighed(name))
 
 
-def relaxations(question: Question, winner: Winner) -> tuple[Relaxed, ...]:
+def relaxations(question: Question, outcomes: Outcomes) -> tuple[Relaxed, ...]:
     """Each hard condition whose removal, alone, changes the winner."""
-    first = winner(question, AS_FOUND)
+    first = outcomes(question, AS_FOUND).winner
     found = []
     for condition, without in _without_each(question):
-        other = winner(without, AS_FOUND)
+        other = outcomes(without, AS_FOUND).winner
         if other is not None and other != first:
             found.append(Relaxed(condition, other))
     return tuple(found)
