@@ -42,7 +42,8 @@ def test_a_model_of_each_kind() -> None:
         ("allenai/olmo-2-0325-32b-instruct", "Apache-2.0"),
         ("moonshotai/kimi-k2-0905-preview", "LicenseRef-scancode-moonshot-ai-modified-mit-2025"),
         ("alibaba/qwen3-max-preview", None),  # the leaderboard's "Apache 2.0" is wrong: there are no weights
-        ("deepseek/deepseek-v3.2", None),  # its table contradicts itself
+        ("deepseek/deepseek-v3.2", "MIT"),  # the leaderboard's table contradicts itself; the model card does not
+        ("nvidia/llama-3.1-nemotron-51b-instruct", "LicenseRef-nvidia-open-model-2024-06"),
     ],
 )
 def test_licences(model: str, licence: str | None) -> None:
