@@ -16,6 +16,7 @@ from ecotone.cli.eval_progress import progress_of
 from ecotone.cli.eval_show import write_report
 from ecotone.cli.eval_tables import print_estimate, print_summary, say_estimate, summary_data
 from ecotone.cli.output import print_json, say
+from ecotone.evaluation import sandbox
 from ecotone.evaluation.answers import AnswerCache, identify
 from ecotone.evaluation.cases import AskJudge, Scorer, ScorerTools, Suite
 from ecotone.evaluation.costs import price
@@ -32,9 +33,9 @@ from ecotone.evaluation.runs import (
     this_machine,
     this_software,
 )
-from ecotone.evaluation.sandbox import Sandbox
 from ecotone.evaluation.scorers import kind_of, scorer_for
 from ecotone.evaluation.scorers.judge import Agreement, JudgeGrade, JudgePair, agreement_with_people, has_human_verdicts
+from ecotone.evaluation.scorers.python_code import PythonCode
 from ecotone.evaluation.suites import bundled_suites, find_suite, limited, load_bundled
 from ecotone.gateway.client import GatewayClient
 from ecotone.gateway.paths import find_home
@@ -70,12 +71,11 @@ class _Chosen(msgspec.Struct, frozen=True):
 
 def run(wish: Wish, *, dry_run: bool, report: Path | None, config_file: Path | None, as_json: bool) -> None:
     """Carry out a new run, or go on with one. Exits with 1 where cases are left without a result."""
-    home = find_home(os.environ)
-    store = RunStore(home.evaluations)
+    store = RunStore(find_home(os.environ).evaluations)
     resumed = None if wish.resume is None else store.find(wish.resume)
     chosen = _chosen(wish) if resumed is None else []
     suites = {choice.suite.name: choice.suite for choice in chosen} if resumed is None else resumed.suites()
-    with connected(config_file) as connection, closing(AnswerCache(home.evaluations / "answers.db")) as cache:
+    with connected(config_file) as connection, closing(store.answers()) as cache:
         planned = (
             connection.run(_planned(connection.gateway, chosen, wish))
             if resumed is None
@@ -114,7 +114,7 @@ def _chosen(wish: Wish) -> list[_Chosen]:
     """The suites, each with the cases that are asked. Raises SetupError."""
     found: dict[str, _Chosen] = {}
     for word in dict.fromkeys(wish.suites or ("all",)):
-        loaded = [load_bundled(name) for name in bundled_suites()] if word == "all" else [find_suite(word, Path.cwd())]
+        loaded = _all_suites() if word == "all" else [find_suite(word, Path.cwd())]
         for suite in loaded:
             bundled = suite.name in bundled_suites() and suite == load_bundled(suite.name)
             origin = "bundled" if bundled else str((Path.cwd() / Path(word).expanduser()).resolve())
@@ -123,6 +123,17 @@ def _chosen(wish: Wish) -> list[_Chosen]:
                 raise SetupError(f"two suites are called {suite.name!r}; give one another name in its suite.toml")
             found[suite.name] = _Chosen(asked, origin, len(suite.cases))
     return list(found.values())
+
+
+def _all_suites() -> list[Suite]:
+    """The bundled suites, without those that run code where code cannot be run safely."""
+    suites = [load_bundled(name) for name in bundled_suites()]
+    code = [suite for suite in suites if isinstance(kind_of(suite.scorer), PythonCode)]
+    reason = sandbox.problem() if code else None
+    if reason is None:
+        return suites
+    say(f"left out: {', '.join(suite.name for suite in code)}. {reason}")
+    return [suite for suite in suites if suite not in code]
 
 
 async def _planned(gateway: GatewayClient, chosen: Sequence[_Chosen], wish: Wish) -> Run:
@@ -206,7 +217,9 @@ def _check_scorers(suites: Mapping[str, Suite], run: Run) -> None:
 
 
 def _scorers(suites: Mapping[str, Suite], ask_judge: AskJudge) -> dict[str, Scorer]:
-    tools = ScorerTools(sandbox=Sandbox(), ask_judge=ask_judge)
+    needed = any(isinstance(kind_of(suite.scorer), PythonCode) for suite in suites.values())
+    usable = needed and sandbox.problem() is None
+    tools = ScorerTools(sandbox=sandbox.Sandbox() if usable else None, ask_judge=ask_judge)
     return {name: scorer_for(suite.scorer, tools) for name, suite in suites.items()}
 
 

@@ -139,7 +139,7 @@ def _scores(run: Run, suites: Mapping[str, Suite], summary: Summary) -> Iterator
         " No answer: counted neither as right nor as wrong. Cut off: the reply met the limit of tokens and was scored"
         " as it was. From before: answered in an earlier run by the same weights, and not asked again."
     )
-    yield section("Scores", figure(picture), table(columns, cells, caption=explained, sortable=True))
+    yield section("Scores", figure(picture), paragraph(explained), table(columns, cells, sortable=True))
 
 
 def _all_of(run: Run) -> list[str | None]:
@@ -161,7 +161,7 @@ def _differences(summary: Summary) -> Iterator[Markup]:
         " p below 0.05."
     )
     tables = [
-        section(f"{b} against {a}", table(_columns(a, b), map(_compared, rows), caption="", sortable=True), level=3)
+        section(f"{b} against {a}", table(_columns(a, b), map(_compared, rows), sortable=True), level=3)
         for (a, b), rows in _pairs(summary)
     ]
     yield section("Differences", paragraph(explained), *tables)
@@ -201,14 +201,13 @@ def _p(value: float) -> str:
 def _times(run: Run, summary: Summary) -> Iterator[Markup]:
     columns = (
         Column("Model"),
-        Column("First token, median", numeric=True),
-        Column("95 of 100 within", numeric=True),
-        Column("Whole answer, median", numeric=True),
+        Column("First token", numeric=True),
+        Column("95 % within", numeric=True),
+        Column("Answer", numeric=True),
         Column("Tokens/s", numeric=True),
-        Column("Tokens in", numeric=True),
-        Column("Tokens out", numeric=True),
-        Column("Cost of a case", numeric=True),
-        Column("Cost of all", numeric=True),
+        Column("Tokens", numeric=True),
+        Column("Cost/case", numeric=True),
+        Column("Cost", numeric=True),
     )
     cells = [
         (
@@ -217,7 +216,6 @@ def _times(run: Run, summary: Summary) -> Iterator[Markup]:
             Cell(seconds(row.first_token_p95_s), row.first_token_p95_s),
             Cell(seconds(row.total_p50_s), row.total_p50_s),
             Cell("?" if row.tokens_per_s is None else f"{row.tokens_per_s:.0f}", row.tokens_per_s),
-            Cell("?" if row.input_tokens is None else f"{row.input_tokens:,}", row.input_tokens),
             Cell("?" if row.output_tokens is None else f"{row.output_tokens:,}", row.output_tokens),
             _money(row, whole=False),
             _money(row, whole=True),
@@ -227,13 +225,13 @@ def _times(run: Run, summary: Summary) -> Iterator[Markup]:
     at_a_time = run.settings.concurrency or 4
     explained = (
         f"Measured through the gateway with up to {at_a_time} requests at a time to each model; answers from earlier"
-        " runs have the times of then. Tokens/s: output tokens after the first over the time after it, median."
-        f" Costs are list prices in US dollars; an own machine has none by the token. This run paid"
-        f" {dollars(summary.spent_usd)}."
+        " runs have the times of then. First token, answer and tokens/s are medians; tokens/s are output tokens after"
+        " the first over the time after it. Costs are list prices in US dollars; an own machine has none by"
+        f" the token. This run paid {dollars(summary.spent_usd)}."
     )
     measured = [row for row in summary.overall if row.score is not None and row.total_p50_s is not None]
     pictures = [_speed(run, measured)] if len(measured) > 1 else []
-    yield section("Time and cost", *pictures, table(columns, cells, caption=explained, sortable=True))
+    yield section("Time and cost", *pictures, paragraph(explained), table(columns, cells, sortable=True))
 
 
 def _money(row: Measured, *, whole: bool) -> Cell:
@@ -286,7 +284,10 @@ def _failures(summary: Summary, results: Results) -> Iterator[Markup]:
         )
         for (model, outcome, kind), rows in kinds.items()
     ]
-    yield section("Cases without an answer or a score", table(columns, cells, caption="They count for nothing above."))
+    yield section(
+        "Cases without an answer or a score",
+        table(columns, cells, caption="They are counted neither as right nor as wrong."),
+    )
 
 
 def _wrong(run: Run, suites: Mapping[str, Suite], results: Results) -> Iterator[Markup]:

@@ -19,7 +19,7 @@ from typing import BinaryIO, Literal
 import msgspec
 
 from ecotone import __version__
-from ecotone.evaluation.answers import Answered, Identity
+from ecotone.evaluation.answers import AnswerCache, Answered, Identity
 from ecotone.evaluation.cases import Suite
 from ecotone.evaluation.scorers.judge import Agreement
 from ecotone.upstream.machine import usable_cores, usable_memory_bytes
@@ -284,9 +284,17 @@ class RunStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def answers(self) -> AnswerCache:
+        """The answers that the runs share. Close it in the end."""
+        self._make_folder()
+        return AnswerCache(self.folder / "answers.db")
+
+    def _make_folder(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
     def create(self, run: Run, suites: Sequence[Suite]) -> RunFolder:
         """A new run's folder, readable by its owner alone: it holds prompts and replies."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_folder()
         made = RunFolder(self.folder / run.id)
         made.path.mkdir(mode=0o700)
         (made.path / "suites").mkdir()
