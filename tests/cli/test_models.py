@@ -85,20 +85,23 @@ models = ["closed", "own"]
 """
 
 
-async def test_where_each_model_runs_and_what_is_known_of_it(shell: Shell, host: str) -> None:
+async def test_what_is_known_of_each_model_and_where_it_runs(shell: Shell, host: str) -> None:
     shell.config(every_kind(host))
+    shell.variables["COLUMNS"] = "160"
     done = await shell.run("models")
     assert done.code == 0
-    rows = {line.split()[0]: " ".join(line.split()[1:]) for line in done.out.splitlines()}
-    assert rows == {
-        "NAME": "KIND RUNS WEIGHTS SIZE CONTEXT STATE",
-        "assistant": "route → closed, then own",
-        "own": "model embedded ● open 105 bytes 4,096 pulled",
-        "far": "model embedded ● open ? ? not pulled",
-        "big": "model embedded ● open 5.0 GB ? not pulled",
-        "closed": "model vendor: openai ○ closed ? ? no key: set OPENAI_API_KEY",
-        "llama": "model self-hosted: vllm, vendor: openrouter ● open ? ? ready",
-    }
+    assert [" ".join(line.split()) for line in done.out.splitlines()] == [
+        "NAME OPENNESS MOF LICENCE VERDICT PRICE IN / OUT CONTEXT DATA GOES STATE",
+        "assistant → closed, then own",
+        "own ● open ? ? unknown own machine 4,096 stays here pulled, 105 bytes",
+        "far ● open ? ? unknown own machine ? stays here not pulled",
+        "big ● open weights ? Apache-2.0 allowed own machine 131,072 stays here not pulled, 5.0 GB",
+        "closed ○ API only - - 1 duty $2.50 / $10.00 128,000 OpenAI no key: set OPENAI_API_KEY",
+        "llama ● open ? ? unknown own machine ? your server gpu1 ready",
+        "1 duty ? OpenRouter no key: set OPENROUTER_API_KEY",
+    ]
+    assert "not certain which model of the catalog this is: own, far, llama; " in done.err
+    assert "not legal advice" in done.err
 
 
 async def test_the_same_as_json(shell: Shell, host: str) -> None:
@@ -112,21 +115,36 @@ async def test_the_same_as_json(shell: Shell, host: str) -> None:
         "models": ["closed", "own"],
         "strategy": "ordered",
     }
+    places = rows["closed"].pop("places")
     assert rows["closed"] == {
         "name": "closed",
         "kind": "model",
-        "places": [
-            {"hosting": "vendor", "provider": "openai", "address": "https://api.openai.com/v1", "problem": None}
-        ],
         "weights": "closed",
+        "openness": "API only",
+        "mof_class": None,
+        "licence": None,
         "source": None,
         "path": None,
         "size_bytes": None,
-        "context": None,
+        "context": 128_000,
         "state": "ready",
         "usable": True,
     }
+    assert [(place["price"]["input_per_million"], place["price"]["output_per_million"]) for place in places] == [
+        ("2.5", "10")
+    ]
+    assert {key: places[0][key] for key in ("hosting", "provider", "address", "problem", "name", "data_goes")} == {
+        "hosting": "vendor",
+        "provider": "openai",
+        "address": "https://api.openai.com/v1",
+        "problem": None,
+        "name": "gpt-4o",
+        "data_goes": "OpenAI",
+    }
+    assert places[0]["catalog"] == {"id": "openai/gpt-4o", "stated": False, "text": "openai/gpt-4o"}
+    assert (places[0]["verdict"]["of"], places[0]["verdict"]["status"]) == ("terms", "allowed with duties")
     assert (rows["own"]["context"], rows["own"]["path"]) == (4096, str(shell.folder / "own.gguf"))
+    assert rows["own"]["places"][0]["verdict"]["status"] == "unknown"
     assert rows["llama"]["places"][1]["problem"] == "no key: set OPENROUTER_API_KEY"
     assert "sk-secret" not in done.out
 
@@ -134,15 +152,17 @@ async def test_the_same_as_json(shell: Shell, host: str) -> None:
 async def test_a_file_that_is_damaged_or_gone(shell: Shell, host: str) -> None:
     shell.config(every_kind(host))
     (shell.folder / "own.gguf").write_bytes(tiny_gguf(4096)[:50])
-    assert "damaged: " in (await shell.run("models")).out
+    assert "own: damaged: " in (await shell.run("models")).err
     (shell.folder / "own.gguf").unlink()
-    assert f"there is no file {shell.folder}/own.gguf" in (await shell.run("models")).out
+    assert f"own: there is no file {shell.folder}/own.gguf" in (await shell.run("models")).err
 
 
 async def test_without_a_config_the_default_model_and_found_keys(shell: Shell) -> None:
-    shell.variables["MISTRAL_API_KEY"] = "secret"
+    shell.variables |= {"MISTRAL_API_KEY": "secret", "COLUMNS": "140"}
     done = await shell.run("models")
-    assert "smollm2-135m-instruct  model  embedded  ● open   98.4 MB  ?        not pulled" in done.out
+    assert " ".join(done.out.splitlines()[2].split()) == (
+        "smollm2-135m-instruct ● open weights ? Apache-2.0 allowed own machine 8,192 stays here not pulled, 98.4 MB"
+    )
     assert "MISTRAL_API_KEY is set: any model of Mistral AI answers as mistral/NAME" in done.err
     assert "secret" not in done.out + done.err
 
@@ -200,7 +220,7 @@ async def test_a_model_elsewhere_has_no_file(shell: Shell, host: str) -> None:
 async def test_removing_a_model_frees_its_bytes(shell: Shell, host: str) -> None:
     shell.config(every_kind(host))
     await shell.run("pull", "far")
-    assert "far        model  embedded" in (await shell.run("models")).out
+    assert "far        ● open" in (await shell.run("models")).out
     done = await shell.run("models", "rm", "far", "--json")
     said = json.loads(done.out)
     assert said["removed"] == "far"
@@ -213,7 +233,9 @@ async def test_removing_a_model_frees_its_bytes(shell: Shell, host: str) -> None
 async def test_a_file_that_no_config_names_is_listed_and_removed_by_its_name(shell: Shell, host: str) -> None:
     stored = json.loads((await shell.run("pull", f"{host}/Tiny.gguf", "--json")).out)["name"]
     listed = (await shell.run("models")).out
-    assert any(line.split()[:2] == [stored, "file"] for line in listed.splitlines())
+    assert f"{stored}\n  file, 105 bytes, pulled, not in the config · ● open · MOF class ? · licence ?" in listed
+    row = json.loads((await shell.run("models", "--json")).out)["models"][-1]
+    assert (row["name"], row["kind"], row["catalog"]["id"]) == (stored, "file", None)
     done = await shell.run("models", "rm", stored)
     assert done.err.startswith(f"removed {stored}: ")
     assert stored not in (await shell.run("models")).out

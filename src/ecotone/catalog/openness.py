@@ -6,6 +6,7 @@ OSAID 1.0 (https://opensource.org/ai/open-source-ai-definition). docs/concepts/o
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Literal
 
 import msgspec
@@ -29,6 +30,7 @@ __all__ = [
     "Osaid",
     "Word",
     "classify",
+    "known_openness",
     "read_description",
     "shipped_descriptions",
     "word_for",
@@ -127,6 +129,14 @@ def classify(description: ModelDescription) -> Openness:
         components=components,
         notes=(*notes, *_more_notes(components, states[_PARAMETERS], description.page)),
     )
+
+
+@cache
+def known_openness(name: str | None) -> Openness | None:
+    """The openness of a model by its name in the openness table, which `ModelFacts.openness` gives; None where the
+    table does not have it."""
+    description = None if name is None else shipped_descriptions().get(name)
+    return None if description is None else classify(description)
 
 
 def word_for(

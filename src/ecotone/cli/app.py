@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -28,7 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 models_app = typer.Typer(
-    help="What can answer: where each model runs, open or closed weights, size, context, state.",
+    help="What can answer: how open each model is, what its licence comes to, its price, context, where data goes.",
     invoke_without_command=True,
 )
 app.add_typer(models_app, name="models")
@@ -217,11 +217,55 @@ def advise(
 
 
 @models_app.callback()
-def models(context: typer.Context, config: ConfigOption = None, json: JsonOption = False) -> None:
-    if context.invoked_subcommand is None:
-        from ecotone.cli.models import show
+def models(
+    context: typer.Context,
+    everything: Annotated[bool, typer.Option("--all", help="The whole catalog instead of what is here.")] = False,
+    only_open: Annotated[bool, typer.Option("--open", help="With --all: open weights only.")] = False,
+    only_closed: Annotated[bool, typer.Option("--closed", help="With --all: closed models only.")] = False,
+    maker: Annotated[str | None, typer.Option(help="With --all: of this maker only.")] = None,
+    search: Annotated[str | None, typer.Option(help="With --all: with all these words in their names.")] = None,
+    sort: Annotated[
+        Literal["rating", "price", "released", "name"] | None,
+        typer.Option(help="With --all: the best, cheapest, newest or by name."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="With --all: so many at most.")] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    narrowed = only_open or only_closed or any(value is not None for value in (maker, search, sort, limit))
+    if narrowed and not everything:
+        raise typer.BadParameter("--open, --closed, --maker, --search, --sort and --limit go with --all")
+    if only_open and only_closed:
+        raise typer.BadParameter("--open and --closed exclude each other")
+    if everything:
+        from ecotone.cli.catalog_table import Wanted
+        from ecotone.cli.catalog_table import show as show_all
 
-        show(config, json)
+        weights: Literal["open", "closed"] | None = "open" if only_open else "closed" if only_closed else None
+        show_all(Wanted(weights, maker, search, sort or "name", limit), json)
+        return
+    from ecotone.cli.models import show
+
+    show(config, json)
+
+
+@models_app.command("show")
+def models_show(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="As the config has it, or MAKER/MODEL, an alias, or PROVIDER/NAME of the catalog.", show_default=False
+        ),
+    ],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say all that is known of a model: openness, licence, vendors' terms, prices, ratings, and where it runs here."""
+    from ecotone.cli.model_show import show
+
+    show(name, config, json)
 
 
 @models_app.command("rm")
@@ -233,7 +277,7 @@ def models_rm(
     json: JsonOption = False,
 ) -> None:
     """Delete a model's file, finished or not. The config stays as it is."""
-    from ecotone.cli.models import remove
+    from ecotone.cli.model_files import remove
 
     remove(name, config, json)
 
@@ -268,7 +312,7 @@ def pull(
     json: JsonOption = False,
 ) -> None:
     """Fetch a model's file, going on where an earlier pull was stopped."""
-    from ecotone.cli.models import pull
+    from ecotone.cli.model_files import pull
 
     pull(source, sha256, config, json)
 

@@ -37,12 +37,18 @@ class Installation(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """One place where a model runs. `problem` is why it cannot answer from there, None if nothing is known."""
+    """One place where a model runs. `problem` is why it cannot answer from there, None if nothing is known.
+
+    `name` is what the provider calls the model, None in the embedded engine. `catalog` is the catalog's id as the
+    config states it, None where it does not.
+    """
 
     hosting: Hosting
     provider: str
     address: str | None
     problem: str | None
+    name: str | None = None
+    catalog: str | None = None
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -90,24 +96,31 @@ def items(here: Installation, store: ModelStore, environment: Mapping[str, str])
 
 
 def _remote(name: str, model: ModelConfig, environment: Mapping[str, str]) -> Item:
-    places = tuple(_place(place, environment) for place in model.endpoints or (model,))
+    places = tuple(_place(place, name, model, environment) for place in model.endpoints or (model,))
     usable = any(place.problem is None for place in places)
     first = PROVIDERS[places[0].provider]
     state = "ready" if usable else next(place.problem for place in places if place.problem is not None)
     return Item(name, places, first.weights, None, None, None, None, state, usable)
 
 
-def _place(place: EndpointConfig, environment: Mapping[str, str]) -> Place:
+def _place(place: EndpointConfig, name: str, model: ModelConfig, environment: Mapping[str, str]) -> Place:
     provider = PROVIDERS[place.provider or ""]
     missing = missing_key(place, environment)
     problem = None if missing is None else f"no key: set {missing}"
-    return Place(place.hosting or "vendor", provider.name, place.base_url or provider.base_url, problem)
+    return Place(
+        hosting=place.hosting or "vendor",
+        provider=provider.name,
+        address=place.base_url or provider.base_url,
+        problem=problem,
+        name=place.name or model.name or name,
+        catalog=place.catalog or model.catalog,
+    )
 
 
 def _embedded(name: str, model: ModelConfig, folder: Path, store: ModelStore) -> Item:
     text = model.source or ""
     source = parse_source(text, folder)
-    place = Place("embedded", model.engine or "", None, None)
+    place = Place("embedded", model.engine or "", None, None, catalog=model.catalog)
     stored = store.find(source, sha256=model.sha256)
     if stored is None:
         state = _absence(source, store)

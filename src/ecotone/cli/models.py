@@ -1,67 +1,254 @@
-"""`ecotone models` and `ecotone pull`: what can answer, and the files that embedded models need."""
+"""`ecotone models`: what can answer here, how open it is, what it may be used for, what it costs, where data goes."""
 
 import os
-from difflib import get_close_matches
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from ecotone.catalog.suggestions import DEFAULT_MODEL, SUGGESTIONS
-from ecotone.cli.inventory import Installation, Item, Place, find_installation, items
-from ecotone.cli.output import in_bytes, out, print_json, print_table, say
-from ecotone.cli.pulling import pull_with_bar
-from ecotone.cli.toml_text import toml
+from ecotone.catalog.models import ModelFacts, model_facts, near_models
+from ecotone.catalog.openness import Openness, Word, known_openness
+from ecotone.catalog.verdicts import Verdict
+from ecotone.cli.catalog import stored_listing
+from ecotone.cli.inventory import Installation, find_installation, items
+from ecotone.cli.layout import Column, fitting, joined_lines, put, table_lines, terminal_columns, wrapped
+from ecotone.cli.model_facts import (
+    Join,
+    Judgement,
+    KnownModel,
+    KnownPlace,
+    View,
+    guessed,
+    known,
+    licence_judgement,
+    model_word,
+)
+from ecotone.cli.model_words import (
+    DISCLAIMER,
+    class_cell,
+    count_cell,
+    licence_cell,
+    openness_cell,
+    price_cell,
+    short_licence,
+    verdict_cell,
+)
+from ecotone.cli.output import in_bytes, print_json, say
 from ecotone.gateway.build import model_store
-from ecotone.upstream.sources import LocalSource, Source, checked_sha256, parse_source
+from ecotone.upstream.sources import parse_source
 from ecotone.upstream.store import ModelStore, StoredModel
-from ecotone.values.errors import SetupError, StoreError
 
-_WEIGHTS = {"open": "● open", "closed": "○ closed", None: "? unknown"}
-_UNNAMED = "pulled, not in the config"
+UNNAMED = "pulled, not in the config"
+
+_COLUMNS = (
+    Column("NAME"),
+    Column("OPENNESS"),
+    Column("MOF", leave_out=2),
+    Column("LICENCE"),
+    Column("VERDICT"),
+    Column("PRICE IN / OUT"),
+    Column("CONTEXT", leave_out=1, right=True),
+    Column("DATA GOES"),
+    Column("STATE", leave_out=3),
+)
+_STATE = len(_COLUMNS) - 1
+_BLOCK_WIDTH = 100
 
 
-class _Wanted(msgspec.Struct, frozen=True):
-    """What a name or a source on the command line means. `configured` is the config's name for it, if it has one."""
+class KnownFile(msgspec.Struct, frozen=True):
+    """A file in the store that no config names, and which model it seems to be."""
 
-    name: str
-    source: Source
-    sha256: str | None = None
-    licence: str | None = None
-    configured: bool = False
+    stored: StoredModel
+    join: Join
+    facts: ModelFacts | None
+    judgement: Judgement
+
+
+class Here(msgspec.Struct, frozen=True):
+    """Everything that this gateway has, looked up in the catalog."""
+
+    installation: Installation
+    view: View
+    models: tuple[KnownModel, ...]
+    files: tuple[KnownFile, ...]
+
+
+def look(config_file: Path | None) -> Here:
+    """Read config and store, and look everything up."""
+    installation = find_installation(config_file, look_around=True)
+    view = View(installation.config.organisation, datetime.now(UTC).date(), stored_listing(installation.home))
+    store = model_store(installation.home, os.environ)
+    models = tuple(known(item, view) for item in items(installation, store, os.environ))
+    return Here(installation, view, models, tuple(_known_file(row, view) for row in _unnamed(installation, store)))
+
+
+def _unnamed(here: Installation, store: ModelStore) -> list[StoredModel]:
+    named = (parse_source(model.source, here.folder) for model in here.config.models.values() if model.source)
+    used = {stored.path for source in named if (stored := store.find(source)) is not None}
+    return [stored for stored in store.models() if stored.path not in used]
+
+
+def _known_file(stored: StoredModel, view: View) -> KnownFile:
+    join = guessed(stored.source, view)
+    facts = None if join.id is None else model_facts(join.id, view.newer)
+    return KnownFile(stored, join, facts, licence_judgement(facts, view))
 
 
 def show(config_file: Path | None, as_json: bool) -> None:
     """Print every route, every model, and model files that no config names."""
-    here = find_installation(config_file, look_around=True)
-    store = model_store(here.home, os.environ)
-    found = items(here, store, os.environ)
-    others = _unnamed_files(here, store)
+    here = look(config_file)
     if as_json:
-        print_json({"models": [*_route_rows(here), *map(_model_row, found), *map(_file_row, others)]})
+        routes, models, files = _route_rows(here.installation), map(model_row, here.models), map(_file_row, here.files)
+        print_json({"models": [*routes, *models, *files], "note": DISCLAIMER})
         return
-    rows: list[tuple[str, ...]] = [
-        (name, "route", "", "", "", "", "→ " + ", then ".join(route.models))
-        for name, route in here.config.routes.items()
+    _print_table(here)
+    _hint(here)
+
+
+def _print_table(here: Here) -> None:
+    longest = max(map(len, here.installation.config.routes), default=0)
+    rows = [(row[0].ljust(longest), *row[1:]) for model in here.models for row in _cells(model)]
+    width = terminal_columns()
+    kept = fitting(_COLUMNS, rows, width)
+    if kept is None:
+        _print_blocks(here, width or _BLOCK_WIDTH)
+    else:
+        lines = table_lines(_COLUMNS, rows, kept)
+        put(next(lines), "dim")
+        for route in _routes(here, max(len(_COLUMNS[0].head), *(len(row[0]) for row in rows)), width):
+            put(route)
+        for line in lines:
+            put(line)
+    for file in here.files:
+        put(file.stored.name)
+        for line in joined_lines(_file_parts(file), width or _BLOCK_WIDTH, "  "):
+            put(line)
+    if kept is not None and _STATE not in kept:
+        for model in here.models:
+            if not model.item.usable:
+                say(f"{model.item.name}: {_state(model, model.places[0])}")
+
+
+def _print_blocks(here: Here, width: int) -> None:
+    """The same without a table, for narrow terminals: nothing is left out."""
+    for route in _routes(here, 0, width):
+        put(route)
+    for model in here.models:
+        put(model.item.name, "bold")
+        for number, (place, row) in enumerate(zip(model.places, _cells(model), strict=True)):
+            _, openness, mof, _, verdict, price, context, goes, state = row
+            by_licence = place.judgement.of == "licence"
+            licence = "licence ?" if model.licence is None else short_licence(model.licence)
+            parts = (
+                openness,
+                mof and f"MOF class {mof}",
+                "" if number or by_licence or model.weights == "closed" else licence,
+                f"{licence}: {verdict}" if by_licence else f"terms: {verdict}",
+                f"price {price}" if price == "?" else price,
+                context and f"context {context}",
+                goes,
+                state,
+            )
+            for line in joined_lines([part for part in parts if part], width, "  "):
+                put(line)
+
+
+def _routes(here: Here, names: int, width: int | None) -> Iterator[str]:
+    """Each route and where it leads; its name takes `names` columns as the models' names do."""
+    for name, route in here.installation.config.routes.items():
+        first = f"{name.ljust(names)}  → "
+        yield from wrapped(", then ".join(route.models), width or sys.maxsize, first, " " * (names + 4))
+
+
+def _cells(model: KnownModel) -> Iterator[tuple[str, ...]]:
+    """A row for each place; what holds for the model stands in the first."""
+    for number, place in enumerate(model.places):
+        verdict = verdict_cell(place.judgement.verdict)
+        price = "own machine" if place.own_machine else price_cell(place.offer)
+        if number:
+            yield "", "", "", "", verdict, price, "", place.data_goes, place.place.problem or "ready"
+            continue
+        yield (
+            model.item.name,
+            openness_cell(model.word, model.weights),
+            class_cell(model.openness, model.weights),
+            licence_cell(model.licence, model.weights),
+            verdict,
+            price,
+            count_cell(model.context_tokens),
+            place.data_goes,
+            _state(model, place),
+        )
+
+
+def _state(model: KnownModel, place: KnownPlace) -> str:
+    item = model.item
+    if len(item.places) > 1:
+        return place.place.problem or "ready"
+    return item.state if item.size_bytes is None else f"{item.state}, {in_bytes(item.size_bytes)}"
+
+
+def _file_parts(file: KnownFile) -> list[str]:
+    facts = file.facts
+    openness, word = _file_openness(facts)
+    licence = None if facts is None or facts.licence is None else short_licence(facts.licence)
+    return [
+        f"file, {in_bytes(file.stored.size)}, {UNNAMED}",
+        openness_cell(word, "open"),
+        f"MOF class {class_cell(openness, 'open')}",
+        f"{licence or 'licence ?'}: {verdict_cell(file.judgement.verdict)}",
     ]
-    rows += [_cells(item) for item in found]
-    rows += [(stored.name, "file", "", "", in_bytes(stored.size), "", _UNNAMED) for stored in others]
-    print_table(("NAME", "KIND", "RUNS", "WEIGHTS", "SIZE", "CONTEXT", "STATE"), rows)
-    for vendor in here.vendors:
+
+
+def _file_openness(facts: ModelFacts | None) -> tuple[Openness | None, Word | None]:
+    if facts is None:
+        return None, None
+    return known_openness(facts.openness), model_word(facts, has_api=False)
+
+
+def _hint(here: Here) -> None:
+    for vendor in here.installation.vendors:
         say(f"{vendor.key_env} is set: any model of {vendor.title} answers as {vendor.name}/NAME")
-    if any(item.state == "not pulled" for item in found):
+    if any(model.item.state == "not pulled" for model in here.models):
         say("fetch a model that is not pulled with `ecotone pull NAME`; `ecotone up` does it by itself")
+    _hint_at_joins(here)
+    places = [place for model in here.models for place in model.places]
+    unsaid = unsaid_facts([*(place.judgement for place in places), *(file.judgement for file in here.files)])
+    if unsaid:
+        say(f"verdicts that are unknown turn on what [organisation] in the config does not say: {', '.join(unsaid)}")
+    say(f"prices: US dollars per million tokens. {DISCLAIMER} Why: `ecotone models show NAME`")
 
 
-def _cells(item: Item) -> tuple[str, ...]:
-    size = "?" if item.size_bytes is None else in_bytes(item.size_bytes)
-    context = "?" if item.context is None else f"{item.context:,}"
-    where = ", ".join(map(_where, item.places))
-    return item.name, "model", where, _WEIGHTS[item.weights], size, context, item.state
+def _hint_at_joins(here: Here) -> None:
+    lost = []
+    for model in here.models:
+        for join in {place.join.text: place.join for place in model.places}.values():
+            if join.id is None and join.stated:
+                near = ", ".join(near_models(join.text, here.view.newer)) or "see `ecotone models --all`"
+                say(f"{model.item.name}: the catalog has no model {join.text!r}; near names: {near}")
+            elif join.id is None and model.item.name not in lost:
+                lost.append(model.item.name)
+    if lost:
+        say(
+            f"not certain which model of the catalog this is: {', '.join(lost)}; say it with catalog = "
+            '"MAKER/MODEL" in the config (`ecotone models --all --search WORD` finds it)'
+        )
 
 
-def _where(place: Place) -> str:
-    return place.hosting if place.hosting == "embedded" else f"{place.hosting}: {place.provider}"
+def unsaid_facts(judgements: Iterable[Judgement]) -> tuple[str, ...]:
+    """What the organisation would have to say of itself for verdicts that are unknown now."""
+    reasons = (
+        reason.text
+        for judgement in judgements
+        if judgement.verdict.status == "unknown"
+        for reason in judgement.verdict.reasons
+    )
+    keys = (key for text in reasons for key in re.findall(r"set `(\w+)` in \[organisation\]", text))
+    return tuple(sorted(set(keys)))
 
 
 def _route_rows(here: Installation) -> list[dict[str, Any]]:
@@ -71,92 +258,50 @@ def _route_rows(here: Installation) -> list[dict[str, Any]]:
     ]
 
 
-def _model_row(item: Item) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": item.name, "kind": "model", **msgspec.to_builtins(item, enc_hook=str)}
+def model_row(model: KnownModel) -> dict[str, Any]:
+    """A model of the gateway as data."""
+    row: dict[str, Any] = {"name": model.item.name, "kind": "model", **msgspec.to_builtins(model.item, enc_hook=str)}
+    row["weights"] = model.weights
+    row["openness"] = model.word
+    row["mof_class"] = None if model.openness is None else model.openness.mof_class
+    row["licence"] = model.licence
+    row["context"] = model.context_tokens
+    row["places"] = [
+        {
+            **msgspec.to_builtins(place.place),
+            "catalog": msgspec.to_builtins(place.join),
+            "own_machine": place.own_machine,
+            "data_goes": place.data_goes,
+            "price": None if place.offer is None else msgspec.to_builtins(place.offer),
+            "verdict": judgement_data(place.judgement),
+        }
+        for place in model.places
+    ]
     return row
 
 
-def _file_row(stored: StoredModel) -> dict[str, Any]:
+def judgement_data(judgement: Judgement) -> dict[str, Any]:
+    return {"of": judgement.of, "name": judgement.name, **verdict_data(judgement.verdict)}
+
+
+def verdict_data(verdict: Verdict) -> dict[str, Any]:
+    data: dict[str, Any] = msgspec.to_builtins(verdict)
+    return data
+
+
+def _file_row(file: KnownFile) -> dict[str, Any]:
+    stored, facts = file.stored, file.facts
+    openness, word = _file_openness(facts)
     return {
         "name": stored.name,
         "kind": "file",
         "source": stored.source,
         "path": str(stored.path),
         "size_bytes": stored.size,
-        "state": _UNNAMED,
+        "state": UNNAMED,
+        "catalog": msgspec.to_builtins(file.join),
+        "openness": word,
+        "mof_class": None if openness is None else openness.mof_class,
+        "licence": None if facts is None else facts.licence,
+        "verdict": judgement_data(file.judgement),
     }
-
-
-def _unnamed_files(here: Installation, store: ModelStore) -> list[StoredModel]:
-    named = (parse_source(model.source, here.folder) for model in here.config.models.values() if model.source)
-    used = {stored.path for source in named if (stored := store.find(source)) is not None}
-    return [stored for stored in store.models() if stored.path not in used]
-
-
-def pull(text: str, sha256: str | None, config_file: Path | None, as_json: bool) -> None:
-    """Fetch a model by source, or by a name that the config or the suggestions know."""
-    here = find_installation(config_file, look_around=False)
-    store = model_store(here.home, os.environ)
-    wanted = _wanted(text, here)
-    digest = checked_sha256(sha256) if sha256 else wanted.sha256
-    was_here = store.find(wanted.source, sha256=digest) is not None
-    stored = pull_with_bar(store, wanted.source, digest, licence=wanted.licence)
-    if as_json:
-        print_json(msgspec.to_builtins(stored, enc_hook=str))
-        return
-    verb = "used in place" if stored.in_place else "was here already" if was_here else "fetched"
-    licence = f", licence {stored.licence}" if stored.licence else ""
-    say(f"{verb}: {stored.path}, {in_bytes(stored.size)}{licence}")
-    if wanted.configured:
-        say(f"the config has it as model {wanted.name!r}" if here.file else "`ecotone up` serves it")
-        return
-    say("to use it, put these lines into ecotone.toml:")
-    out.out(_config_lines(wanted, stored), highlight=False)
-
-
-def _config_lines(wanted: _Wanted, stored: StoredModel) -> str:
-    source = wanted.source
-    text = f"file:{source.path}" if isinstance(source, LocalSource) else source.text
-    model = {"engine": "llama.cpp", "source": text, "sha256": stored.sha256}
-    return toml({"models": {wanted.name: model}}).strip()
-
-
-def remove(name: str, config_file: Path | None, as_json: bool) -> None:
-    """Delete a model's file, named as the config, the store or a source has it."""
-    here = find_installation(config_file, look_around=False)
-    store = model_store(here.home, os.environ)
-    if name in {stored.name for stored in store.models()} | {partial.name for partial in store.partials()}:
-        freed = store.remove(name)
-    else:
-        source = _wanted(name, here).source
-        if isinstance(source, LocalSource):
-            raise StoreError(f"{name} is your own file {source.path}, used in place; Ecotone has no copy to remove")
-        if store.find(source) is None and all(part.source != source.text for part in store.partials()):
-            raise StoreError(f"{name} is not pulled, so there is nothing to remove")
-        freed = store.remove(source)
-    if as_json:
-        print_json({"removed": name, "freed_bytes": freed})
-    else:
-        say(f"removed {name}: {in_bytes(freed)} freed")
-
-
-def _wanted(text: str, here: Installation) -> _Wanted:
-    """Raises SetupError for what is neither a known name nor a source."""
-    model = here.config.models.get(text)
-    if model is not None:
-        if model.source is None:
-            raise SetupError(f"model {text!r} runs elsewhere ({model.provider or 'several places'}); it has no file")
-        return _Wanted(text, parse_source(model.source, here.folder), model.sha256, configured=True)
-    for row in (DEFAULT_MODEL, *SUGGESTIONS):
-        if row.name == text:
-            return _Wanted(row.name, parse_source(row.source, here.folder), row.sha256, row.licence)
-    if ":" not in text:
-        names = [*here.config.models, *(row.name for row in (DEFAULT_MODEL, *SUGGESTIONS))]
-        near = get_close_matches(text, names)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"names: {', '.join(dict.fromkeys(names))}"
-        raise SetupError(f"{text!r} is neither a model's name nor a source like hf:org/repo/file.gguf; {hint}")
-    source = parse_source(text, Path.cwd())
-    known = next((row for row in (DEFAULT_MODEL, *SUGGESTIONS) if row.source == source.text), None)
-    if known is not None:
-        return _Wanted(known.name, source, known.sha256, known.licence)
-    return _Wanted(source.stem.lower(), source)

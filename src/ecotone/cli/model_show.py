@@ -1,0 +1,226 @@
+"""`ecotone models show`: everything that is known of one model."""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ecotone.catalog.licences import LicenceFacts, licence_facts
+from ecotone.catalog.models import ModelFacts, find_model, near_models
+from ecotone.catalog.openness import Openness, Word, known_openness
+from ecotone.catalog.prices import Offer, offers
+from ecotone.catalog.providers import Weights
+from ecotone.catalog.quality import SNAPSHOT, WORK, Rating, ratings, variants
+from ecotone.catalog.terms import VendorTerms, vendor_terms
+from ecotone.cli.model_facts import (
+    Join,
+    Judgement,
+    KnownModel,
+    View,
+    is_served,
+    licence_judgement,
+    model_word,
+    terms_judgement,
+    vendor_title,
+)
+from ecotone.cli.model_words import DISCLAIMER
+from ecotone.cli.models import Here, KnownFile, judgement_data, look, model_row
+from ecotone.cli.output import print_json
+from ecotone.values.errors import SetupError
+
+RATED_WORK = (
+    "general",
+    "hard questions",
+    "expert",
+    "maths",
+    "coding",
+    "instructions",
+    "creative writing",
+    "multi-turn",
+    "long prompts",
+)
+"""The leaderboard's main categories; those by trade and language are in the JSON."""
+
+
+class Vendor(msgspec.Struct, frozen=True):
+    """Who serves the model. `here`: this gateway has it there. `terms` is None where nobody has read them."""
+
+    id: str
+    title: str
+    terms: VendorTerms | None
+    judgement: Judgement
+    here: bool
+
+
+class Dossier(msgspec.Struct, frozen=True):
+    """All that is known of a model, from the catalog and from this gateway. `facts` is None for a model of the gateway
+    that could not be joined to the catalog; `join` is None where the catalog was asked directly."""
+
+    name: str
+    join: Join | None
+    facts: ModelFacts | None
+    weights: Weights | None
+    word: Word | None
+    openness: Openness | None
+    licence: LicenceFacts | None
+    licence_use: Judgement
+    vendors: tuple[Vendor, ...]
+    offers: tuple[Offer, ...]
+    ratings: Mapping[str, Rating]
+    other_settings: tuple[str, ...]
+    models: tuple[KnownModel, ...]
+    files: tuple[KnownFile, ...]
+    today: date
+
+
+def show(name: str, config_file: Path | None, as_json: bool) -> None:
+    """Print what is known of a model of the gateway or of the catalog."""
+    found = gather(name, look(config_file))
+    if as_json:
+        print_json(_data(found))
+        return
+    from ecotone.cli.model_page import print_page
+
+    print_page(found)
+
+
+def gather(name: str, here: Here) -> Dossier:
+    """Raises SetupError for a name that neither the gateway nor the catalog knows."""
+    configured = next((model for model in here.models if model.item.name == name), None)
+    stored = next((file for file in here.files if file.stored.name == name), None)
+    if configured is not None:
+        facts, join = configured.facts, _join(configured)
+    elif stored is not None:
+        facts, join = stored.facts, stored.join
+    else:
+        facts, join = _found(name, here), None
+    return _dossier(name, facts, join, configured, stored, here)
+
+
+def _join(model: KnownModel) -> Join:
+    """The join that its facts are from, else why there are none."""
+    joins = [place.join for place in model.places]
+    return next((join for join in joins if join.id is not None), joins[0])
+
+
+def _found(name: str, here: Here) -> ModelFacts:
+    facts = find_model(name, here.view.newer)
+    if facts is not None:
+        return facts
+    config = here.installation.config
+    if name in config.routes:
+        models = config.routes[name].models
+        raise SetupError(f"{name!r} is a route to {', '.join(models)}; show one of these")
+    folded = name.lower()
+    ours = [model.item.name for model in here.models if folded in model.item.name.lower()]
+    near = ", ".join(dict.fromkeys((*ours, *near_models(name, here.view.newer))))
+    hint = f"near names: {near}" if near else "`ecotone models --all` lists the catalog"
+    raise SetupError(f"neither this gateway nor the catalog has a model {name!r}; {hint}")
+
+
+def _dossier(
+    name: str,
+    facts: ModelFacts | None,
+    join: Join | None,
+    configured: KnownModel | None,
+    stored: KnownFile | None,
+    here: Here,
+) -> Dossier:
+    view = here.view
+    same = [model for model in here.models if facts is not None and _is(model, facts.id)]
+    models = tuple(same) if configured is None or configured in same else (configured, *same)
+    files = tuple(file for file in here.files if file is stored or (facts and file.join.id == facts.id))
+    found = () if facts is None else offers(facts.id, day=view.today, newer=view.newer)
+    weights = facts.weights if facts is not None else None if configured is None else configured.weights
+    return Dossier(
+        name=name,
+        join=join,
+        facts=facts,
+        weights=weights or ("open" if stored is not None else None),
+        word=None if facts is None else model_word(facts, has_api=is_served(facts.id, view) or _at_vendor(models)),
+        openness=None if facts is None else known_openness(facts.openness),
+        licence=None if facts is None or facts.licence is None else licence_facts(facts.licence),
+        licence_use=licence_judgement(facts, view),
+        vendors=_vendors(found, models, view),
+        offers=found,
+        ratings={} if facts is None else ratings(facts.id),
+        other_settings=() if facts is None else _other_settings(facts.id),
+        models=models,
+        files=files,
+        today=view.today,
+    )
+
+
+def _is(model: KnownModel, model_id: str) -> bool:
+    return any(place.join.id == model_id for place in model.places)
+
+
+def _at_vendor(models: tuple[KnownModel, ...]) -> bool:
+    return any(not place.own_machine for model in models for place in model.places)
+
+
+def _vendors(found: tuple[Offer, ...], models: tuple[KnownModel, ...], view: View) -> tuple[Vendor, ...]:
+    """Those of this gateway first, then by price."""
+    here = [place.place.provider for model in models for place in model.places if not place.own_machine]
+    return tuple(
+        Vendor(vendor, vendor_title(vendor), vendor_terms(vendor), terms_judgement(vendor, view), vendor in here)
+        for vendor in dict.fromkeys((*here, *(offer.provider for offer in found)))
+    )
+
+
+def _other_settings(model_id: str) -> tuple[str, ...]:
+    shown = next(iter(ratings(model_id).values()), None)
+    return tuple(
+        setting or "as served by default"
+        for setting in variants(model_id)
+        if shown is not None and setting != shown.variant
+    )
+
+
+def _data(found: Dossier) -> dict[str, Any]:
+    facts, licence = found.facts, found.licence
+    return {
+        "name": found.name,
+        "note": DISCLAIMER,
+        "joined": None if found.join is None else msgspec.to_builtins(found.join),
+        "model": None if facts is None else msgspec.to_builtins(facts),
+        "weights": found.weights,
+        "word": found.word,
+        "openness": None if found.openness is None else msgspec.to_builtins(found.openness, str_keys=True),
+        "licence": {
+            **judgement_data(found.licence_use),
+            "facts": None if licence is None else msgspec.to_builtins(licence),
+        },
+        "vendors": [_vendor_data(vendor, found.today) for vendor in found.vendors],
+        "offers": [msgspec.to_builtins(offer) for offer in found.offers],
+        "ratings": {
+            "source": SNAPSHOT.source,
+            "as_of": str(SNAPSHOT.as_of),
+            "work": {work: WORK[work].category for work in RATED_WORK},
+            "categories": msgspec.to_builtins(dict(found.ratings)),
+            "other_settings": list(found.other_settings),
+        },
+        "here": [
+            *map(model_row, found.models),
+            *({"name": file.stored.name, "kind": "file", "path": str(file.stored.path)} for file in found.files),
+        ],
+    }
+
+
+def _vendor_data(vendor: Vendor, today: date) -> dict[str, Any]:
+    terms = vendor.terms
+    facts = (
+        {}
+        if terms is None
+        else {name: {**msgspec.to_builtins(fact), "stale": fact.is_stale(today)} for name, fact in terms.facts()}
+    )
+    return {
+        "vendor": vendor.id,
+        "title": vendor.title,
+        "here": vendor.here,
+        "covers": None if terms is None else terms.covers,
+        "verdict": judgement_data(vendor.judgement),
+        "terms": facts or None,
+    }
