@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from ecotone.evaluation.report import report_of
-from tests.evaluation.test_run_results import NOON, failed, identity, keyed, result, run_of, suite
+from tests.evaluation.made_up_runs import NOON, failed, identity, keyed, result, run_of, suite
 
 
 def test_the_page_of_a_finished_run() -> None:
