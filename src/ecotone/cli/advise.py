@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import typer
+from rich.cells import cell_len
 from rich.markup import escape
 
 from ecotone import __version__
@@ -227,9 +228,27 @@ def _print_section(section: Section) -> None:
                 for item in part.items:
                     out.print(escape(visible(f"- {item}")), soft_wrap=False)
             case Table():
-                print_table(part.heads, part.rows)
+                _print_table(part)
             case _:  # pictures and what is folded are in the HTML and JSON forms
                 continue
+
+
+def _print_table(table: Table) -> None:
+    """Numbers flush right; without the minor columns where a terminal is too narrow for all."""
+    lines = [table.heads, *table.rows]
+    widths = [max(cell_len(visible(cell)) for cell in column) for column in zip(*lines, strict=True)]
+    narrow = out.is_terminal and sum(widths) + 2 * (len(widths) - 1) > out.width
+    shown = [column for column in range(len(widths)) if not (narrow and column in table.minor)]
+    heads, *rows = (
+        tuple(
+            " " * (widths[column] - cell_len(visible(line[column]))) + line[column]
+            if column in table.numeric
+            else line[column]
+            for column in shown
+        )
+        for line in lines
+    )
+    print_table(heads, rows)
 
 
 def as_data(advice: Advice) -> dict[str, Any]:

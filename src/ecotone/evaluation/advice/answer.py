@@ -28,13 +28,15 @@ from ecotone.values.errors import SetupError
 class Placed(msgspec.Struct, frozen=True):
     """A ranked option with the steps to its cost, its duties and what else speaks for or against it.
 
-    `equivalents` are the keys of options as good within the evidence (their quality intervals overlap) that cost at
-    most half as much again: what one could move to.
+    `elsewhere` are the other places where the same model stands too. `equivalents` are the keys of options of other
+    models as good within the evidence (their quality intervals overlap) that cost at most half as much again: what one
+    could move to.
     """
 
     ranked: Ranked
     arithmetic: tuple[str, ...]
     standing: Standing
+    elsewhere: tuple[str, ...]
     equivalents: tuple[str, ...]
     reasons: tuple[str, ...]
 
@@ -87,13 +89,14 @@ def advise(
         raise SetupError(_no_evidence(question))
     best_rating = None if question.work.suite else ranking(WORK[question.work.category].category)[0].rating.rating
     judged = _judge(options, question, AS_FOUND, today)
-    ranked = rank(judged.best, judged.costs, question.weights, best_rating=best_rating)
+    ranked = rank(judged.best, judged.costs, question.counted, best_rating=best_rating)
     standings = {row.option.key: row for row in judged.standings}
     placed = tuple(
         Placed(
             row,
             arithmetic(row.option, question),
             standings[row.option.key],
+            _elsewhere(row.option, judged.standings),
             _equivalents(row, ranked),
             _reasons(row, ranked),
         )
@@ -107,7 +110,7 @@ def advise(
             pool = gather(asked, measurements, today=today, newer=newer)
         reweighed = msgspec.structs.replace(asked, weights=question.weights) == question
         found = judged if reweighed and assumptions == AS_FOUND else _judge(pool, asked, assumptions, today)
-        option = winner(found.best, found.costs, asked.weights, best_rating=best_rating)
+        option = winner(found.best, found.costs, asked.counted, best_rating=best_rating)
         return Outcome(None if option is None else option.key, found.standings)
 
     return Advice(
@@ -155,6 +158,11 @@ def _judge(options: Iterable[Option], question: Question, assumptions: Assumptio
     return _Judged(tuple(standings), tuple(best.values()), costs)
 
 
+def _elsewhere(option: Option, standings: Iterable[Standing]) -> tuple[str, ...]:
+    found = {row.option.place for row in standings if row.stands and row.option.model == option.model}
+    return tuple(sorted(found - {option.place}))
+
+
 def _equivalents(row: Ranked, ranked: Iterable[Ranked]) -> tuple[str, ...]:
     mine = row.option.quality
     return tuple(
@@ -184,14 +192,14 @@ def _reasons(row: Ranked, ranked: tuple[Ranked, ...]) -> tuple[str, ...]:
             f"{top.value - quality.value:.0f} rating points below the best, {best.option.name}, which it would lose"
             f" to in {100 * losing:.0f} of 100 comparisons{overlap}"
         )
-    if row is cheapest:
-        found.append("the cheapest")
+    if row.monthly_usd == cheapest.monthly_usd:
+        found.append("none costs less")
     elif cheapest.monthly_usd > 0:
         found.append(f"{row.monthly_usd / cheapest.monthly_usd:.1f} times the cost of the cheapest")
-    places = row.option.places
-    found.append("one vendor has it: leaving means another model" if places == 1 else f"{places} places could run it")
     if quality.setting is not None:
-        found.append(f"rated as {quality.setting}: hidden reasoning counts as tokens of the answer")
+        reasons = quality.setting.startswith(("thinking", "reasoning"))
+        hidden = ", so hidden reasoning counts among the tokens of an answer" if reasons else ""
+        found.append(f"rated as: {quality.setting}{hidden}")
     return tuple(found)
 
 

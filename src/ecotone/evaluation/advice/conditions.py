@@ -14,6 +14,9 @@ from ecotone.catalog.verdicts import Reason, Verdict
 from ecotone.evaluation.advice.options import Option
 from ecotone.evaluation.advice.question import Question
 
+# A model's id with one of these before it names an inference profile, which routes within that geography or anywhere.
+_BEDROCK_PROFILES = frozenset({"global", "us", "eu", "apac", "jp", "au"})
+
 
 class Standing(msgspec.Struct, frozen=True):
     """An option held against the question. It is out of the ranking if anything is `broken` (hard conditions) or
@@ -90,6 +93,9 @@ def _broken(option: Option, question: Question, monthly: Decimal | None) -> Iter
         yield Reason(f"the texts may not leave the own machines, and {option.place} is a vendor")
     if option.offer is not None and option.offer.status == "deprecated":
         yield Reason(f"{option.place} has announced its end")
+    outside = _outside(option, question.privacy.regions)
+    if outside is not None:
+        yield outside
     if not facts.answers_in_text:
         yield Reason("it does not answer in text")
     if facts.context_tokens is not None and facts.context_tokens < work.context_tokens_min:
@@ -102,6 +108,19 @@ def _broken(option: Option, question: Question, monthly: Decimal | None) -> Iter
     if limits.monthly_usd_max is not None and monthly is not None and monthly > limits.monthly_usd_max:
         yield Reason(f"${monthly:,.2f} a month is over the limit of ${limits.monthly_usd_max:,.2f}")
     yield from _poor(option, question)
+
+
+def _outside(option: Option, regions: tuple[str, ...] | None) -> Reason | None:
+    """Why a request may be processed outside `regions`, where the name of the offer tells."""
+    if regions is None or option.offer is None or option.offer.provider != "bedrock":
+        return None
+    prefix = option.offer.name_there.partition(".")[0]
+    if prefix not in _BEDROCK_PROFILES or prefix.upper() in {region.upper() for region in regions}:
+        return None
+    where = "anywhere" if prefix == "global" else f"anywhere in {prefix.upper()}"
+    terms = vendor_terms("bedrock")
+    citation = None if terms is None else terms.fact("residency").citation
+    return Reason(f"this inference profile processes {where}, not only in {', '.join(regions)}", citation)
 
 
 def _poor(option: Option, question: Question) -> Iterator[Reason]:

@@ -18,11 +18,12 @@ class Items(msgspec.Struct, frozen=True, tag=True):
 
 
 class Table(msgspec.Struct, frozen=True, tag=True):
-    """`numeric` are the columns that are set flush right."""
+    """`numeric` are the columns that are set flush right, `minor` those that a narrow terminal leaves out."""
 
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: tuple[int, ...] = ()
+    minor: tuple[int, ...] = ()
 
 
 class Picture(msgspec.Struct, frozen=True, tag=True):

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+import msgspec
+
 from ecotone.catalog.models import find_model, model_facts
 from ecotone.evaluation.advice.options import Measurement, Quality, Speed
 from ecotone.evaluation.advice.question import OwnMachine
@@ -27,13 +29,15 @@ def _of_run(folder: RunFolder, suite: str | None) -> Iterator[tuple[str, Measure
     run, suites = folder.read(), folder.suites()
     if suite is not None and suite not in suites:
         return
-    summary = summarise(run, suites, folder.results())
+    results = folder.results()
     for model in run.models:
-        row = summary.of(model.name, suite)
+        # One model at a time: comparisons between models take long and are not needed.
+        alone = msgspec.structs.replace(run, models=(model,))
+        row = summarise(alone, suites, results).of(model.name, suite)
         catalog_id = _catalog_id(model)
         if catalog_id is not None and row.score is not None and row.interval is not None:
             quality = _quality(row, row.score, row.interval, run)
-            yield catalog_id, Measurement(catalog_id, quality, _speed(row), model.embedded)
+            yield catalog_id, Measurement(catalog_id, quality, _speed(row), _place(model), model.embedded)
 
 
 def _quality(row: Measured, score: float, interval: Interval, run: Run) -> Quality:
@@ -51,6 +55,11 @@ def _quality(row: Measured, score: float, interval: Interval, run: Run) -> Quali
 def _speed(row: Measured) -> Speed:
     wait = row.first_token_p50_s
     return Speed(None if wait is None else 1000 * wait, row.tokens_per_s)
+
+
+def _place(model: Identity) -> str | None:
+    places = {place.provider if place.hosting == "vendor" else "own" for place in model.endpoints}
+    return places.pop() if len(places) == 1 else None
 
 
 def _catalog_id(model: Identity) -> str | None:

@@ -40,12 +40,14 @@ class Speed(msgspec.Struct, frozen=True):
 
 
 class Measurement(msgspec.Struct, frozen=True):
-    """What was measured here of one model, whose catalog id is `model`. `embedded`: inside Ecotone, on the machine that
-    measured it."""
+    """What was measured here of one model, whose catalog id is `model`. `place` is where it ran, which its speed is of:
+    a vendor, or "own" for the team's machines; None where several may have answered. `embedded`: inside Ecotone, on
+    the machine that measured it."""
 
     model: str
     quality: Quality
     speed: Speed
+    place: str | None = None
     embedded: bool = False
 
 
@@ -98,8 +100,17 @@ def gather(
         if facts.id in qualities and facts.weights is not None and (wanted is None or facts.id in wanted)
         for option in _options(facts, qualities[facts.id], question, today, newer)
     )
-    speeds = {row.model: row.speed for row in measurements.values()}
-    return tuple(msgspec.structs.replace(option, speed=speeds.get(option.model)) for option in found)
+    return tuple(_with_speed(option, measurements.get(option.model)) for option in found)
+
+
+def _with_speed(option: Option, measurement: Measurement | None) -> Option:
+    """With the speed that was measured, if that was at this vendor, or on own machines and this one is measured."""
+    if measurement is None:
+        return option
+    own = option.machine is not None and option.machine.throughput == "measured"
+    if measurement.place != ("own" if own else option.place):
+        return option
+    return msgspec.structs.replace(option, speed=measurement.speed)
 
 
 def _ids(names: Iterable[str], newer: str | None) -> frozenset[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
@@ -15,6 +16,11 @@ from ecotone.values.errors import SetupError
 
 Need = Literal["tools", "images", "audio", "reasoning", "json"]
 Criterion = Literal["quality", "cost", "lock_in", "openness"]
+Switching = Literal["easy", "normal", "hard"]
+
+LOCK_IN_FACTORS: Mapping[Switching, Decimal] = MappingProxyType(
+    {"easy": Decimal("0.5"), "normal": Decimal(1), "hard": Decimal(3)}
+)
 
 
 class Work(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,6 +42,8 @@ class Work(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The longest prompt and answer together. Left out: four times the average."""
     needs: tuple[Need, ...] = ()
     """What a model must be able to do."""
+    switching: Switching = "normal"
+    """How hard a later switch to another model would hurt: the weight of lock-in counts half, once or three times."""
 
     @property
     def context_tokens_min(self) -> int:
@@ -154,6 +162,12 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     organisation: Organisation = Organisation()
     machines: tuple[OwnMachine, ...] = ()
 
+    @property
+    def counted(self) -> Weights:
+        """The weights as they count: lock-in by how hard a switch would hurt."""
+        factor = LOCK_IN_FACTORS[self.work.switching]
+        return msgspec.structs.replace(self.weights, lock_in=self.weights.lock_in * factor)
+
 
 def read_question(file: Path) -> Question:
     """Read a question from a TOML file. Raises ConfigError with file, line and reason."""
@@ -179,6 +193,8 @@ def problems(question: Question) -> Mapping[tuple[str | int, ...], str]:
         found["work", "context_tokens"] = "context_tokens is less than the average prompt and answer together"
     if limits.score_min is not None and work.suite is None:
         found["limits", "score_min"] = "score_min needs a suite of your own: set suite in [work]"
+    if limits.rating_min is not None and work.suite is not None:
+        found["limits", "rating_min"] = "rating_min is for public evidence; with a suite of your own, set score_min"
     for criterion in msgspec.structs.fields(Weights):
         if getattr(question.weights, criterion.name) < 0:
             found["weights", criterion.name] = "a weight cannot be negative"

@@ -4,7 +4,8 @@ The values do not depend on which other options there are, except that cost is t
 
 - quality, public evidence: twice the expected share of wins against the best model of the category, 1 for that model
   (Bradley-Terry, as the ratings are defined); measured on a suite of one's own: the score itself.
-- cost: 1 for the cheapest, a third less for every factor of ten above it, 0 from a thousand times on.
+- cost: 1 for the cheapest, a third less for every factor of ten above it, 0 from a thousand times on. A month for
+  less than a dollar counts as one for a dollar: nobody chooses by that.
 - lock-in: 1 - 1/n for n places that could run the same model; open weights count one's own machines as a place.
 - openness: 0 for closed, 0.25 for weights with restrictions, 0.5 for open weights, 0.75 for open source, 1 for open
   science.
@@ -23,6 +24,7 @@ from ecotone.evaluation.advice.question import Criterion, Weights
 CRITERIA: tuple[Criterion, ...] = ("quality", "cost", "lock_in", "openness")
 DRAWS = 2000
 _FACTOR_TO_NOTHING = 1000.0
+_LEAST_USD = Decimal(1)
 # A 95 % interval of a normal distribution is so many standard deviations wide.
 _INTERVAL_WIDTH = 2 * 1.959964
 # Further from its mean than this many standard deviations no draw comes to lie; who needs that is not drawn at all.
@@ -116,12 +118,9 @@ def quality_value(quality: float, best_rating: float | None) -> float:
 
 
 def cost_value(cost: Decimal, cheapest: Decimal) -> float:
-    """1 at the cheapest, falling by a third with every factor of ten. What costs nothing is only beaten by nothing."""
-    if cost == cheapest:
-        return 1.0
-    if cheapest == 0:
-        return 0.0
-    return max(0.0, 1 - math.log(float(cost / cheapest)) / math.log(_FACTOR_TO_NOTHING))
+    """1 at the cheapest, falling by a third with every factor of ten; both at least a dollar."""
+    ratio = max(cost, _LEAST_USD) / max(cheapest, _LEAST_USD)
+    return max(0.0, 1 - math.log(ratio) / math.log(_FACTOR_TO_NOTHING))
 
 
 def _total(values: Mapping[Criterion, float], weights: Weights) -> float:

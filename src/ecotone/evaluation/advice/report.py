@@ -10,13 +10,14 @@ from ecotone.evaluation.advice.costs import BreakEven
 from ecotone.evaluation.advice.document import Document, Folded, Items, Part, Section, Table, Text
 from ecotone.evaluation.advice.options import Option, Quality
 from ecotone.evaluation.advice.pictures import pictures
-from ecotone.evaluation.advice.question import Criterion
+from ecotone.evaluation.advice.question import LOCK_IN_FACTORS, Criterion, Question
 from ecotone.evaluation.advice.ranking import CRITERIA
-from ecotone.evaluation.advice.sensitivity import Flip
+from ecotone.evaluation.advice.sensitivity import Flip, hard_conditions
 
 MARK = {"open": "●", "closed": "○"}
 _SHOWN = 10
 _EXPLAINED = 3
+_EQUIVALENTS = 4
 _DATA_FACTS: tuple[FactName, ...] = (
     "trains_on_inputs",
     "retention_days",
@@ -50,7 +51,8 @@ def _named(option: Option) -> str:
 def quality_in_words(quality: Quality) -> str:
     """With its interval and, for public evidence, its unit."""
     if quality.measured:
-        return f"{100 * quality.value:.0f} % right ({100 * quality.low:.0f} to {100 * quality.high:.0f})"
+        cases = "" if quality.cases is None else f" on {_counted_noun(quality.cases, 'case', 'cases')}"
+        return f"{100 * quality.value:.0f} % right ({100 * quality.low:.0f} to {100 * quality.high:.0f}){cases}"
     return f"{quality.value:.0f} points ({quality.low:.0f} to {quality.high:.0f})"
 
 
@@ -63,6 +65,7 @@ def _answer(advice: Advice) -> Iterator[Part]:
     )
     if not advice.placed:
         yield Text(f"For {asked}: nothing is left. Every option breaks a condition or waits for an answer; see below.")
+        yield from _conditions(advice)
         return
     first = advice.placed[0]
     yield Text(f"For {asked}: {_in_a_line(first)}")
@@ -78,12 +81,22 @@ def _answer(advice: Advice) -> Iterator[Part]:
     nearest = [_flip_in_words(flip, advice) for flip in advice.flips[:1]]
     if nearest:
         yield Text(f"What would flip it soonest: {nearest[0]}.")
+    yield from _conditions(advice)
+
+
+def _conditions(advice: Advice) -> Iterator[Part]:
+    data = advice.question.privacy.data_class
+    if data is not None:
+        yield Text(f"Data: {data}.")
+    demanded = hard_conditions(advice.question)
+    if demanded:
+        yield Text(f"Hard conditions: {'; '.join(demanded)}.")
 
 
 def _in_a_line(row: Placed) -> str:
     option = row.ranked.option
     duties = len(row.standing.verdict.duties)
-    kept = f", with {duties} {'duty' if duties == 1 else 'duties'} to keep" if duties else ""
+    kept = f", with {_counted_noun(duties, 'duty', 'duties')} to keep" if duties else ""
     return (
         f"{_named(option)} ({option.openness}): {quality_in_words(option.quality)}, ${row.ranked.monthly_usd:,.2f} a"
         f" month{kept}."
@@ -98,18 +111,21 @@ def _ranking(advice: Advice) -> Iterator[Part]:
         )
         if best is not None and best[0] > _SHOWN:
             shown.append(best)
-    heads = ("", "MODEL", "", "AT", _quality_head(advice), "USD A MONTH", "PLACES", "TOTAL", "FIRST", "TERMS")
-    rows = tuple(_row(place, row) for place, row in sorted(shown, key=lambda pair: pair[0]))
-    yield Table(heads, rows, (0, 5, 6, 7, 8))
-    weights = advice.question.weights
-    said = ", ".join(f"{_criterion(criterion)} {weights.of(criterion)}" for criterion in CRITERIA)
+    timed = any(row.ranked.option.speed is not None for row in advice.placed)
+    heads = ("", "MODEL", "AT", _quality_head(advice), "USD/MONTH", "TOTAL", "FIRST", "PLACES", "TERMS")
+    rows = tuple(_row(place, row, timed=timed) for place, row in sorted(shown, key=lambda pair: pair[0]))
+    yield Table((*heads, *(("FIRST TOKEN", "TOKENS/S") if timed else ())), rows, (0, 4, 5, 6, 7, 9, 10), (6, 7))
+    yield Text(f"TOTAL is the weighted mean of the criteria: {_weights_in_words(advice.question)}.")
     yield Text(
-        f"TOTAL is the mean of the criteria's values, weighed {said}. FIRST: in how many of 100 draws from the"
-        " intervals of quality it comes first. PLACES: who could run the same model. ● open weights, ○ closed."
+        "FIRST: in how many of 100 draws from the intervals of quality it comes first. PLACES: who could run the same"
+        f" model. {MARK['open']} open weights, {MARK['closed']} closed."
     )
     more = len(advice.placed) - min(_SHOWN, len(advice.placed))
-    if more:
-        yield Text(f"{more} more are ranked below, and {advice.other_places} dearer places for the same models.")
+    below = [_counted_noun(more, "more is", "more are") + " ranked below"] if more else []
+    dearer = _counted_noun(advice.other_places, "dearer place", "dearer places")
+    below += [f"{dearer} for the same models left out"] if advice.other_places else []
+    if below:
+        yield Text(f"{', '.join(below)}.")
     yield Folded(
         "The whole ranking, with each criterion's value",
         (
@@ -133,24 +149,44 @@ def _ranking(advice: Advice) -> Iterator[Part]:
     )
 
 
+def _weights_in_words(question: Question) -> str:
+    said = ", ".join(
+        f"{_criterion(criterion)} {question.counted.of(criterion).normalize():f}" for criterion in CRITERIA
+    )
+    if question.work.switching == "normal":
+        return said
+    factor = LOCK_IN_FACTORS[question.work.switching]
+    return f"{said} (lock-in {factor} times as stated, as a later switch is {question.work.switching})"
+
+
+def _counted_noun(count: int, one: str, several: str) -> str:
+    return f"{count:,} {one if count == 1 else several}"
+
+
 def _criterion(criterion: Criterion) -> str:
     return criterion.replace("_", "-")
 
 
-def _row(place: int, row: Placed) -> tuple[str, ...]:
+def _row(place: int, row: Placed, *, timed: bool) -> tuple[str, ...]:
     ranked, option = row.ranked, row.ranked.option
+    wait, rate = (None, None) if option.speed is None else (option.speed.first_token_ms, option.speed.tokens_per_s)
+    speeds = (_figure(wait, " ms"), _figure(rate)) if timed else ()
     return (
         str(place),
-        option.name,
-        MARK[option.weights],
+        f"{MARK[option.weights]} {option.name}",
         option.place,
         _quality_cell(option.quality),
         f"{ranked.monthly_usd:,.2f}",
-        str(option.places),
         f"{ranked.total:.3f}",
         f"{100 * ranked.wins:.0f}",
+        str(option.places),
         _terms_cell(row),
+        *speeds,
     )
+
+
+def _figure(value: float | None, unit: str = "") -> str:
+    return "" if value is None else f"{value:,.0f}{unit}"
 
 
 def _quality_head(advice: Advice) -> str:
@@ -159,12 +195,12 @@ def _quality_head(advice: Advice) -> str:
 
 def _quality_cell(quality: Quality) -> str:
     factor = 100 if quality.measured else 1
-    return f"{factor * quality.value:.0f} ({factor * quality.low:.0f} to {factor * quality.high:.0f})"
+    return f"{factor * quality.value:.0f} ({factor * quality.low:.0f}–{factor * quality.high:.0f})"
 
 
 def _terms_cell(row: Placed) -> str:
     duties = len(row.standing.verdict.duties)
-    return f"{duties} {'duty' if duties == 1 else 'duties'}" if duties else "allowed"
+    return _counted_noun(duties, "duty", "duties") if duties else "allowed"
 
 
 def _explained(row: Placed, advice: Advice) -> Iterator[Part]:
@@ -180,12 +216,18 @@ def _explained(row: Placed, advice: Advice) -> Iterator[Part]:
     if verdict.duties:
         yield Text("To be done:")
         yield Items(tuple(map(_cited, verdict.duties)))
-    yield Text(f"Leaving it: {_leaving(row, advice)}")
-    if option.speed is not None:
-        wait, rate = option.speed.first_token_ms, option.speed.tokens_per_s
-        figures = [f"{wait:.0f} ms to the first token"] if wait is not None else []
-        figures += [f"{rate:.0f} tokens/s"] if rate is not None else []
-        yield Text(f"Speed, measured here: {', '.join(figures) or 'no figures'}.")
+    yield Text("Leaving it:")
+    yield Items(tuple(_leaving(row, advice)))
+    yield Text(f"Speed: {_speed_in_words(option)}.")
+
+
+def _speed_in_words(option: Option) -> str:
+    wait, rate = (None, None) if option.speed is None else (option.speed.first_token_ms, option.speed.tokens_per_s)
+    figures = [f"{wait:,.0f} ms to the first token"] if wait is not None else []
+    figures += [f"{rate:,.0f} tokens/s of one answer"] if rate is not None else []
+    if figures:
+        return f"{', '.join(figures)}, measured here"
+    return "not measured at this place; `ecotone eval run` or `ecotone compare` does"
 
 
 def _price_source(option: Option) -> Iterator[str]:
@@ -197,7 +239,9 @@ def _price_source(option: Option) -> Iterator[str]:
 
 def _data(option: Option) -> Iterator[str]:
     if option.machine is not None:
-        yield f"stays on {option.place}"
+        rented = option.machine.rent_per_hour is not None
+        whose = "; it is rented, so read the terms of whoever it belongs to" if rented else ""
+        yield f"stays on {option.place}{whose}"
         return
     terms = vendor_terms(option.place)
     if terms is None:
@@ -208,21 +252,32 @@ def _data(option: Option) -> Iterator[str]:
         yield _cited(Reason(fact.text, fact.citation))
 
 
-def _leaving(row: Placed, advice: Advice) -> str:
+def _leaving(row: Placed, advice: Advice) -> Iterator[str]:
     option = row.ranked.option
     same = option.places - 1
-    names = {placed.ranked.option.key: placed.ranked.option.name for placed in advice.placed}
-    others = list(dict.fromkeys(names[key] for key in row.equivalents))
-    move = (
-        f"{same} other {'place' if same == 1 else 'places'} could run the same model: one line of the config, no new"
-        " tests of prompts"
-        if same
-        else "no other place has the same model"
-    )
-    if not others:
-        return f"{move}; no other model in reach is as good within the evidence at up to 1.5 times the cost."
-    listed = ", ".join(others[:4]) + (" and more" if len(others) > 4 else "")
-    return f"{move}; {len(others)} other models are as good within the evidence at up to 1.5 times the cost ({listed})."
+    if same:
+        here = f"under these conditions {', '.join(row.elsewhere)}" if row.elsewhere else "none under these conditions"
+        known = _counted_noun(same, "other place runs or could run", "other places run or could run")
+        yield f"{known} the same model, {here}: a change of one line in the config"
+    else:
+        yield "no other place has the same model: leaving means another model, and testing the prompts again"
+    others = {
+        other.ranked.option.key: f"{_named(other.ranked.option)}, ${other.ranked.monthly_usd:,.2f} a month"
+        for other in advice.placed
+        if other.ranked.option.key in row.equivalents
+    }
+    listed = "; ".join([*others.values()][:_EQUIVALENTS]) + ("; and more" if len(others) > _EQUIVALENTS else "")
+    if others:
+        yield f"as good within the evidence at up to 1.5 times the cost: {listed}"
+    else:
+        yield "no other model that is ranked is as good within the evidence at up to 1.5 times the cost"
+    machine = option.machine
+    if machine is not None and machine.price is not None:
+        yield f"${machine.price:,.2f} a machine are spent, and spread over {machine.lifetime_months} months here"
+    notice = None if machine is not None else vendor_terms(option.place)
+    if notice is not None:
+        fact = notice.fact("deprecation_days")
+        yield f"notice before a model goes: {_cited(Reason(fact.text, fact.citation))}"
 
 
 def _cited(reason: Reason) -> str:
@@ -237,11 +292,24 @@ def _where(citation: Citation) -> str:
 def _break_evens(advice: Advice) -> Iterator[Part]:
     if not advice.question.machines:
         return
+    options = _options(advice)
     for row in advice.break_evens:
-        yield Text(f"{row.own} against {row.vendor}: {_break_even_in_words(row, advice)}")
+        own, vendor = options[row.own], options[row.vendor]
+        other = (
+            ""
+            if own.model == vendor.model
+            else f" (another model: {quality_in_words(vendor.quality)} against {quality_in_words(own.quality)})"
+        )
+        yield Text(f"{_named(own)} against {_named(vendor)}{other}: {_break_even_in_words(row, advice)}")
         yield Items(row.arithmetic)
     if not advice.break_evens:
         yield Text("No own machine stands in the ranking, or no vendor's price is known to hold it against.")
+
+
+def _options(advice: Advice) -> dict[str, Option]:
+    """Every option by its key, except dearer places of what is ranked."""
+    outs = (out.option for out in (*advice.undecided, *advice.fallen))
+    return {option.key: option for option in (*(row.ranked.option for row in advice.placed), *outs)}
 
 
 def _break_even_in_words(row: BreakEven, advice: Advice) -> str:
@@ -258,23 +326,28 @@ def _break_even_in_words(row: BreakEven, advice: Advice) -> str:
 
 def _flip_in_words(flip: Flip, advice: Advice) -> str:
     unit = f" {flip.unit}" if flip.unit else ""
-    change = f"{flip.assumption} at {flip.then.normalize():,f}{unit} instead of {flip.now.normalize():,f}"
-    return f"{change} ({flip.factor.normalize():f} times): {_winner_in_words(flip.winner, advice)}"
+    change = f"{flip.assumption} at {flip.then:,f}{unit} instead of {flip.now.normalize():,f}"
+    times = "" if flip.now == 1 else f" ({flip.factor.normalize():f} times)"
+    out = f"; the first one falls out: {'; '.join(flip.because)}" if flip.because else ""
+    return f"{change}{times}: {_winner_in_words(flip.winner, advice)}{out}"
 
 
 def _winner_in_words(key: str | None, advice: Advice) -> str:
     if key is None:
         return "nothing would be left"
-    for row in advice.placed:
-        if row.ranked.option.key == key:
-            return f"{_named(row.ranked.option)} would come first"
-    return f"{key} would come first"
+    option = _options(advice).get(key)
+    return f"{key if option is None else _named(option)} would come first"
 
 
 def _sensitivity(advice: Advice) -> Iterator[Part]:
     if advice.flips:
         yield Text("Each assumption alone, the nearest value at which another option comes first:")
         yield Items(tuple(_flip_in_words(flip, advice) for flip in advice.flips))
+        if advice.question.machines:
+            yield Text(
+                "The speeds of own machines are for prompts and answers of the stated lengths and are not changed with"
+                " them; longer prompts make machines slower."
+            )
     elif advice.placed:
         yield Text("No single assumption, made up to 86 times larger or smaller, changes the first place.")
     if advice.relaxed:
@@ -286,10 +359,12 @@ def _sensitivity(advice: Advice) -> Iterator[Part]:
 
 def _outs(advice: Advice) -> Iterator[Part]:
     if advice.undecided:
-        yield Text(f"{len(advice.undecided)} options wait for an answer that no source gives:")
+        waiting = _counted_noun(len(advice.undecided), "option waits", "options wait")
+        yield Text(f"{waiting} for an answer that no source gives:")
         yield Items(tuple(_counted(advice.undecided)))
     if advice.fallen:
-        yield Text(f"{len(advice.fallen)} options break a condition:")
+        broken = _counted_noun(len(advice.fallen), "option breaks", "options break")
+        yield Text(f"{broken} a condition:")
         yield Items(tuple(_counted(advice.fallen)))
     for title, outs in (("Every option that waits", advice.undecided), ("Every option that fell out", advice.fallen)):
         if outs:
@@ -308,7 +383,7 @@ def _counted(outs: Iterable[Out]) -> Iterator[str]:
     for words, count in counts.most_common(_SHOWN):
         yield f"{count}: {words} ({'such as ' if count > 1 else ''}{example[words]})"
     if len(counts) > _SHOWN:
-        yield f"and {len(counts) - _SHOWN} rarer reasons"
+        yield f"and {_counted_noun(len(counts) - _SHOWN, 'rarer reason', 'rarer reasons')}"
 
 
 def _basis(advice: Advice) -> Iterator[Part]:

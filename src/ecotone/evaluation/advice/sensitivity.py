@@ -22,6 +22,16 @@ class Outcome(msgspec.Struct, frozen=True):
     standings: tuple[Standing, ...]
 
 
+# Fields of `Limits` and what they demand.
+_LIMITS = {
+    "monthly_usd_max": "${:,.2f} a month at most",
+    "rating_min": "a rating of {} points at least",
+    "score_min": "{:.0%} right at least",
+    "first_token_ms_max": "the first token within {:,} ms, where measured here",
+    "tokens_per_s_min": "{:g} tokens/s at least, where measured here",
+    "weights": "{} weights",
+}
+
 Outcomes = Callable[[Question, Assumptions], Outcome]
 
 
@@ -148,32 +158,40 @@ def relaxations(question: Question, outcomes: Outcomes) -> tuple[Relaxed, ...]:
     return tuple(found)
 
 
+def hard_conditions(question: Question) -> tuple[str, ...]:
+    """What an option must keep to be ranked, in words."""
+    return tuple(condition for condition, _ in _without_each(question))
+
+
 def _without_each(question: Question) -> Iterator[tuple[str, Question]]:
     privacy, limits, work = question.privacy, question.limits, question.work
     replace = msgspec.structs.replace
 
     if not privacy.may_leave:
-        yield "texts may not leave", replace(question, privacy=replace(privacy, may_leave=True))
+        yield "the texts may not leave the own machines", replace(question, privacy=replace(privacy, may_leave=True))
     if privacy.regions is not None:
         where = ", ".join(privacy.regions)
-        yield f"kept in {where}", replace(question, privacy=replace(privacy, regions=None))
+        yield f"a vendor keeps the texts in {where}", replace(question, privacy=replace(privacy, regions=None))
     if privacy.retention_days_max is not None:
-        days = f"kept {privacy.retention_days_max} days at most"
+        days = f"a vendor keeps the texts for {privacy.retention_days_max} days at most"
         yield days, replace(question, privacy=replace(privacy, retention_days_max=None))
     if not privacy.training_allowed:
-        yield "no training on the texts", replace(question, privacy=replace(privacy, training_allowed=True))
+        yield "no vendor trains on the texts", replace(question, privacy=replace(privacy, training_allowed=True))
     if privacy.baa_needed:
-        yield "business associate agreement", replace(question, privacy=replace(privacy, baa_needed=False))
-    for name in ("monthly_usd_max", "rating_min", "score_min", "first_token_ms_max", "tokens_per_s_min", "weights"):
+        yield (
+            "a vendor signs a business associate agreement",
+            replace(question, privacy=replace(privacy, baa_needed=False)),
+        )
+    for name, words in _LIMITS.items():
         value = getattr(limits, name)
         if value is not None:
-            yield f"{name} = {value}", replace(question, limits=replace(limits, **{name: None}))
+            yield words.format(value), replace(question, limits=replace(limits, **{name: None}))
     for need in work.needs:
         rest = tuple(other for other in work.needs if other != need)
-        yield f"needs {need}", replace(question, work=replace(work, needs=rest))
+        yield f"it can do {need}", replace(question, work=replace(work, needs=rest))
     if question.providers is not None:
         yield "only the listed vendors", replace(question, providers=None)
     if question.models is not None:
         yield "only the listed models", replace(question, models=None)
     if question.train_on_outputs:
-        yield "outputs train a model", replace(question, train_on_outputs=False)
+        yield "the answers may train another model", replace(question, train_on_outputs=False)
