@@ -22,7 +22,10 @@ COMMANDS = (
     "up",
     "ask",
     "chat",
+    "compare",
     "models",
+    "models show",
+    "models classify",
     "models rm",
     "pull",
     "config check",
@@ -31,7 +34,9 @@ COMMANDS = (
     "keys create",
     "keys list",
     "keys revoke",
+    "catalog refresh",
 )
+WITHOUT_CONFIG = ("models classify", "catalog refresh")
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -40,7 +45,7 @@ async def test_every_command_explains_itself(tmp_path: Path, command: str) -> No
     assert short.code == 0
     assert "Usage:" in short.out
     if command:
-        assert "--config" in short.out
+        assert ("--config" in short.out) is (command not in WITHOUT_CONFIG)
         assert not (tmp_path / "home").exists()
 
 
@@ -81,6 +86,12 @@ def test_the_reference_has_every_command() -> None:
         ("ask", "x", "--temperature", "hot"),
         ("up", "--port", "many"),
         ("models", "nonsense"),
+        ("models", "show"),
+        ("models", "--open"),
+        ("models", "--limit", "3"),
+        ("models", "--all", "--open", "--closed"),
+        ("models", "--all", "--sort", "taste"),
+        ("models", "--all", "--limit", "0"),
         ("keys", "create"),
     ],
 )
@@ -98,7 +109,7 @@ def test_the_version_is_told_without_loading_the_gateway() -> None:
     code = "import sys; sys.argv = ['ecotone', '--version']\nfrom ecotone.cli import main\ntry:\n    main()\nfinally:\n"
     code += "    print(sorted(name for name in sys.modules if name.startswith('ecotone.')))"
     script = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = ["ecotone.cli", "ecotone.cli.app", "ecotone.values", "ecotone.values.errors"]
+    loaded = ["ecotone.cli", "ecotone.cli.app", "ecotone.cli.evaluating", "ecotone.values", "ecotone.values.errors"]
     assert script.stdout.splitlines() == [f"ecotone {__version__}", str(loaded)]
 
 

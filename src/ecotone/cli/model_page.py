@@ -279,9 +279,9 @@ def _vendors(page: _Page, found: Dossier) -> None:
             Column("VENDOR"),
             Column("VERDICT"),
             Column("TRAINS"),
-            Column("KEEPS", right=True),
-            Column("ZERO RETENTION"),
-            Column("REGIONS", leave_out=1),
+            Column("KEEPS", leave_out=1, right=True),
+            Column("ZERO RETENTION", leave_out=2),
+            Column("REGIONS", leave_out=3),
         )
         page.table(columns, rows)
     unread = [vendor.title for vendor in found.vendors if vendor.terms is None]
