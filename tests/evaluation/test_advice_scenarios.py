@@ -173,7 +173,7 @@ def test_hospital_flips_with_the_weight_of_cost() -> None:
 def test_hospital_forgoes_a_vendor() -> None:
     # The same model at Bedrock for 30,000 x 0.00176 = 52.80 is what the condition keeps out.
     (relaxed,) = answer("hospital").relaxed
-    assert relaxed.condition == "texts may not leave"
+    assert relaxed.condition == "the texts may not leave the own machines"
     assert relaxed.winner == "bedrock/qwen.qwen3-235b-a22b-2507-v1:0"
 
 

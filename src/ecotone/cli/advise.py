@@ -2,11 +2,11 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_args
 
 import msgspec
 import typer
@@ -25,11 +25,21 @@ from ecotone.evaluation.advice.document import Document, Items, Section, Table, 
 from ecotone.evaluation.advice.document_html import as_html
 from ecotone.evaluation.advice.measured import measurements, this_machine
 from ecotone.evaluation.advice.options import Option
-from ecotone.evaluation.advice.question import Question, Weights, Work, problems, read_question
+from ecotone.evaluation.advice.question import (
+    LOCK_IN_FACTORS,
+    Need,
+    Question,
+    Switching,
+    Weights,
+    Work,
+    problems,
+    read_question,
+)
 from ecotone.evaluation.advice.report import report
 from ecotone.evaluation.runs import RunStore
 from ecotone.gateway.build import load_config
 from ecotone.gateway.paths import find_config, find_home
+from ecotone.gateway.toml_file import suggestion
 from ecotone.values.errors import ConfigError, SetupError
 
 _FOOTER = f"Made by Ecotone {__version__}. Information drawn from the sources named, not legal advice."
@@ -48,6 +58,9 @@ class Flags(msgspec.Struct, frozen=True):
     regions: tuple[str, ...] = ()
     retention_days: int | None = None
     budget: str | None = None
+    first_token_ms: int | None = None
+    switching: str | None = None
+    data_class: str | None = None
     only: str | None = None
     vendors: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
@@ -115,13 +128,19 @@ def _changed(base: Question, flags: Flags) -> Question:
             "input_tokens": flags.input_tokens,
             "output_tokens": flags.output_tokens,
             "needs": flags.needs or None,
+            "switching": flags.switching,
         },
         "privacy": {
             "may_leave": None if flags.stays is None else not flags.stays,
             "regions": flags.regions or None,
             "retention_days_max": flags.retention_days,
+            "data_class": flags.data_class,
         },
-        "limits": {"monthly_usd_max": flags.budget, "weights": flags.only},
+        "limits": {
+            "monthly_usd_max": None if flags.budget is None else _money(flags.budget),
+            "first_token_ms_max": flags.first_token_ms,
+            "weights": flags.only,
+        },
         "weights": _weights(flags.weigh),
     }
     data = msgspec.to_builtins(base, builtin_types=(Decimal,))
@@ -129,10 +148,24 @@ def _changed(base: Question, flags: Flags) -> Question:
         data[name].update({key: value for key, value in table.items() if value is not None})
     data["providers"] = flags.vendors or base.providers
     data["models"] = flags.models or base.models
+    for words, (value, known) in {
+        "--only": (flags.only, ("open", "closed")),
+        "--switching": (flags.switching, tuple(LOCK_IN_FACTORS)),
+        **{f"--needs {need}": (need, get_args(Need)) for need in flags.needs},
+    }.items():
+        if value is not None and value not in known:
+            raise SetupError(f"{words}: unknown {value!r}{suggestion(value, [*known])}")
     try:
         return msgspec.convert(data, Question)
     except msgspec.ValidationError as error:
         raise SetupError(f"{error}; see `ecotone advise --help`") from None
+
+
+def _money(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise SetupError(f"--budget {text}: write dollars as a number, like 500") from None
 
 
 def _weights(pairs: tuple[str, ...]) -> dict[str, Decimal]:
@@ -151,30 +184,74 @@ def _weights(pairs: tuple[str, ...]) -> dict[str, Decimal]:
 
 
 def _asked() -> Question:
-    """The question from a person at the terminal. Each has an answer to fall back on."""
+    """The question from a person at the terminal. Each has an answer to fall back on; a wrong one is asked again."""
     say("A few questions; press Enter for what stands in brackets. A TOML file can say more: see the guide.")
-    category = typer.prompt(f"What kind of work ({', '.join(sorted(WORK))})?\n", default="general", err=True)
-    requests = typer.prompt("How many requests a month?", default=10_000, type=int, err=True)
-    sent = typer.prompt("How many tokens has a prompt, on average (1,000 words are about 1,300)?", 1_000, err=True)
-    written = typer.prompt("How many tokens has an answer?", default=300, type=int, err=True)
+    kinds = ", ".join(sorted(WORK))
+    category = _ask(f"What kind of work ({kinds})?\n", "general", _category)
+    requests = _ask("How many requests a month?", "10000", _count)
+    sent = _ask("How many tokens has a prompt, on average (1,000 words are about 1,300)?", "1000", _count)
+    written = _ask("How many tokens has an answer?", "300", _count)
     may_leave = typer.confirm("May the texts leave your own machines?", default=True, err=True)
-    region = typer.prompt("Must they stay in a region (EU, US, ...; empty: no)?", "", err=True) if may_leave else ""
-    budget = typer.prompt("The most it may cost in a month, in US dollars (empty: no limit)?", "", err=True)
+    region = _ask("Must they stay in a region (EU, US, ...; empty: no)?", "", str.strip) if may_leave else ""
+    budget = _ask("The most it may cost in a month, in US dollars (empty: no limit)?", "", _dollars)
+    switching = _ask("How hard would a later switch hurt (easy, normal, hard)?", "normal", _switching)
     commercial = typer.confirm("Is the use commercial?", default=True, err=True)
     flags = Flags(
-        category=category.strip(),
+        category=category,
         requests=requests,
         input_tokens=sent,
         output_tokens=written,
         stays=not may_leave,
-        regions=(region.strip(),) if region.strip() else (),
-        budget=budget.strip() or None,
+        regions=(region,) if region else (),
+        budget=budget,
+        switching=switching,
     )
     base = Question(Work(requests, sent, written), organisation=Organisation(commercial=commercial))
-    question = _changed(base, flags)
-    for reason in problems(question).values():
-        raise SetupError(reason)
-    return question
+    return _changed(base, flags)
+
+
+_Answer = TypeVar("_Answer")
+
+
+def _ask(words: str, default: str, read: Callable[[str], _Answer]) -> _Answer:
+    """Ask until `read` takes the answer; it raises typer.BadParameter for one that it does not."""
+    answer: _Answer = typer.prompt(words, default=default, value_proc=read, show_default=bool(default), err=True)
+    return answer
+
+
+def _category(text: str) -> str:
+    word = text.strip().lower()
+    if word not in WORK:
+        raise typer.BadParameter(f"unknown kind {word!r}{suggestion(word, sorted(WORK))}")
+    return word
+
+
+def _count(text: str) -> int:
+    try:
+        number = int(text.replace(",", "").replace("_", ""))
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise typer.BadParameter("a whole number from 1 on")
+    return number
+
+
+def _dollars(text: str) -> str | None:
+    amount = text.strip().lstrip("$").replace(",", "")
+    try:
+        fits = not amount or (Decimal(amount).is_finite() and Decimal(amount) >= 0)
+    except InvalidOperation:
+        fits = False
+    if not fits:
+        raise typer.BadParameter("a sum of dollars, like 500, or nothing")
+    return amount or None
+
+
+def _switching(text: str) -> Switching:
+    for word in LOCK_IN_FACTORS:
+        if word == text.strip().lower():
+            return word
+    raise typer.BadParameter(f"one of {', '.join(LOCK_IN_FACTORS)}")
 
 
 def _write(advice: Advice, outputs: Outputs) -> None:

@@ -175,6 +175,13 @@ def advise(
     ] = None,
     retention_days: Annotated[int | None, typer.Option(min=0, help="For how many days a vendor may keep them.")] = None,
     budget: Annotated[str | None, typer.Option(help="The most it may cost in a month, in US dollars.")] = None,
+    first_token_ms: Annotated[
+        int | None, typer.Option(min=1, help="The longest median wait for the first token, where it was measured here.")
+    ] = None,
+    switching: Annotated[
+        str | None, typer.Option(help="How hard a later switch would hurt: easy, normal or hard (lock-in counts more).")
+    ] = None,
+    data_class: Annotated[str | None, typer.Option(help="The data class of the texts, for the report.")] = None,
     only: Annotated[str | None, typer.Option(help="Only `open` weights, or only `closed` ones.")] = None,
     vendor: Annotated[list[str] | None, typer.Option(help="A vendor to consider. Repeatable. Left out: all.")] = None,
     model: Annotated[
@@ -208,6 +215,9 @@ def advise(
         regions=tuple(region or ()),
         retention_days=retention_days,
         budget=budget,
+        first_token_ms=first_token_ms,
+        switching=switching,
+        data_class=data_class,
         only=only,
         vendors=tuple(vendor or ()),
         models=tuple(model or ()),

@@ -28,6 +28,8 @@ def _html(part: Part) -> Markup:
 
 
 def _cell(words: str, column: Column) -> Cell:
+    if words[:1].isdigit():  # a figure and its interval stay on one line: no-break spaces and word joiners
+        words = words.replace(" ", "\u00a0").replace("–", "\u2060–\u2060")
     try:
         return Cell(words, float(words.replace(",", "")) if column.numeric else None)
     except ValueError:

@@ -8,9 +8,10 @@ import msgspec
 
 from ecotone.catalog.models import ModelFacts, all_models, model_facts, near_models
 from ecotone.catalog.openness import Word, classify, shipped_descriptions, word_for
-from ecotone.catalog.prices import Offer, offers
+from ecotone.catalog.prices import Offer, all_offers, offers
 from ecotone.catalog.quality import SNAPSHOT, WORK, ranking
 from ecotone.evaluation.advice.question import OwnMachine, Question
+from ecotone.gateway.toml_file import suggestion
 from ecotone.values.errors import SetupError
 
 
@@ -87,11 +88,15 @@ def gather(
     question: Question, measurements: Mapping[str, Measurement], *, today: date, newer: str | None = None
 ) -> tuple[Option, ...]:
     """Every option for which there is evidence of quality: of this kind of work, or, if the question names a suite,
-    from `measurements` (by catalog id). Raises SetupError for a model that the catalog does not know."""
+    from `measurements` (by catalog id). Raises SetupError for a model or a vendor that the catalog does not know."""
     for name in (*(question.models or ()), *(model for machine in question.machines for model in machine.tokens_per_s)):
         if model_facts(name, newer) is None:
             near = ", ".join(near_models(name, newer)) or "see `ecotone models --all`"
             raise SetupError(f"the catalog has no model {name!r}; near names: {near}")
+    vendors = {offer.provider for offer in all_offers(day=today, newer=newer)}
+    for vendor in question.providers or ():
+        if vendor not in vendors:
+            raise SetupError(f"the catalog has no vendor {vendor!r}{suggestion(vendor, sorted(vendors))}")
     qualities = _measured(measurements) if question.work.suite else _public(question.work.category)
     wanted = None if question.models is None else _ids(question.models, newer)
     found = (

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from math import log
 
 import msgspec
 
@@ -73,7 +74,7 @@ def cost_against_volume(advice: Advice) -> str:
     """SVG: the cost of the first options of each kind over four powers of ten of volume, break-evens marked."""
     question = advice.question
     now = question.work.requests_per_month
-    options = _spread_over_kinds(advice.placed)
+    options = _lines(advice)
     volumes = [max(1, round(now * 10 ** (step * 4 / (_VOLUME_STEPS - 1) - 2))) for step in range(_VOLUME_STEPS)]
     drawn = []
     for option in options:
@@ -149,12 +150,19 @@ def _once_a_model(placed: Iterable[Placed]) -> list[Placed]:
     return list(found.values())
 
 
-def _spread_over_kinds(placed: Iterable[Placed]) -> list[Option]:
-    """The first options, with the first of each kind of weights and hosting among them."""
-    options = [row.ranked.option for row in placed]
-    kinds = {(option.weights, option.hosting): option for option in reversed(options)}
-    firsts = sorted(kinds.values(), key=options.index)
-    return [*firsts, *(option for option in options if option not in firsts)][:_LINES_MAX]
+def _lines(advice: Advice) -> list[Option]:
+    """The first option, both sides of the break-even that is nearest to today's volume, then the first of each kind of
+    weights and hosting, then the next in the ranking."""
+    options = {row.ranked.option.key: row.ranked.option for row in advice.placed}
+    now = advice.question.work.requests_per_month
+    meetings = [
+        (abs(log(row.requests / now)), row.vendor, row.own)
+        for row in advice.break_evens
+        if row.requests is not None and row.vendor in options and row.own in options
+    ]
+    kinds = {(option.weights, option.hosting): key for key, option in reversed(options.items())}
+    wanted = [*[*options][:1], *(min(meetings)[1:] if meetings else ()), *sorted(kinds.values(), key=[*options].index)]
+    return [options[key] for key in dict.fromkeys((*wanted, *options))][:_LINES_MAX]
 
 
 def _at(option: Option, question: Question, volume: int) -> Decimal | None:

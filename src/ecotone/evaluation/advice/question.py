@@ -1,7 +1,8 @@
 """What is asked of `advise`: the work, its volume, and the conditions that an answer must keep."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -180,8 +181,10 @@ def read_question(file: Path) -> Question:
 
 def problems(question: Question) -> Mapping[tuple[str | int, ...], str]:
     """What cannot be meant, by the place where it is said; empty if all is well."""
-    found: dict[tuple[str | int, ...], str] = {}
-    work, limits = question.work, question.limits
+    found = dict.fromkeys(_endless(question, ()), "not a number that can be counted with")
+    if found:
+        return found
+    work, weights = question.work, question.weights
     if work.category not in WORK:
         found["work", "category"] = f"unknown category {work.category!r}{suggestion(work.category, sorted(WORK))}"
     for name in ("requests_per_month", "input_tokens", "output_tokens"):
@@ -191,16 +194,38 @@ def problems(question: Question) -> Mapping[tuple[str | int, ...], str]:
         found["work", "cached_input_share"] = "cached_input_share is a share: 0 to 1"
     if work.context_tokens is not None and work.context_tokens < work.input_tokens + work.output_tokens:
         found["work", "context_tokens"] = "context_tokens is less than the average prompt and answer together"
-    if limits.score_min is not None and work.suite is None:
-        found["limits", "score_min"] = "score_min needs a suite of your own: set suite in [work]"
-    if limits.rating_min is not None and work.suite is not None:
-        found["limits", "rating_min"] = "rating_min is for public evidence; with a suite of your own, set score_min"
-    for criterion in msgspec.structs.fields(Weights):
-        if getattr(question.weights, criterion.name) < 0:
-            found["weights", criterion.name] = "a weight cannot be negative"
-    if not any(getattr(question.weights, criterion.name) for criterion in msgspec.structs.fields(Weights)):
+    for criterion in weights.__struct_fields__:
+        if getattr(weights, criterion) < 0:
+            found["weights", criterion] = "a weight cannot be negative"
+    if not any(getattr(weights, criterion) for criterion in weights.__struct_fields__):
         found["weights",] = "at least one weight must be above 0"
+    return found | _of_conditions(question) | _of_machines(question)
+
+
+def _of_conditions(question: Question) -> dict[tuple[str | int, ...], str]:
+    found: dict[tuple[str | int, ...], str] = {}
+    limits, privacy, suite = question.limits, question.privacy, question.work.suite
+    for name in ("monthly_usd_max", "first_token_ms_max", "tokens_per_s_min"):
+        if (getattr(limits, name) or 0) < 0:
+            found["limits", name] = f"{name} cannot be negative"
+    if (privacy.retention_days_max or 0) < 0:
+        found["privacy", "retention_days_max"] = "retention_days_max cannot be negative; 0 is not kept at all"
+    for region in privacy.regions or ():
+        if len(region) != 2 or not region.isascii() or not region.isalpha():
+            found["privacy", "regions"] = f"{region!r} is no region: EU, or an ISO 3166 code of two letters"
+    if limits.score_min is not None and suite is None:
+        found["limits", "score_min"] = "score_min needs a suite of your own: set suite in [work]"
+    if limits.rating_min is not None and suite is not None:
+        found["limits", "rating_min"] = "rating_min is for public evidence; with a suite of your own, set score_min"
+    return found
+
+
+def _of_machines(question: Question) -> dict[tuple[str | int, ...], str]:
+    found: dict[tuple[str | int, ...], str] = {}
+    names = [machine.name for machine in question.machines]
     for index, machine in enumerate(question.machines):
+        if names.index(machine.name) != index:
+            found["machines", index, "name"] = f"there are two machines {machine.name!r}; give each a name of its own"
         if not machine.tokens_per_s:
             found["machines", index, "tokens_per_s"] = f"machine {machine.name!r} names no model with its tokens_per_s"
         try:
@@ -209,3 +234,19 @@ def problems(question: Question) -> Mapping[tuple[str | int, ...], str]:
         except SetupError as error:
             found["machines", index] = error.message
     return found
+
+
+def _endless(value: object, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
+    """Where numbers are that TOML knows and nothing can be paid with: inf and nan."""
+    if isinstance(value, Decimal | float):
+        if not isfinite(value):
+            yield path
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from _endless(getattr(value, name), (*path, name))
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _endless(item, (*path, str(key)))
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from _endless(item, (*path, index))

@@ -60,6 +60,8 @@ def rank(
     `best_rating` is that of the category's best model, in or out of reach; None where quality is a suite's score.
     """
     ranked = _ranked(options, costs, weights, best_rating)
+    if not ranked:
+        return ()
     shares = _winning_shares(ranked, weights, best_rating)
     return tuple(msgspec.structs.replace(row, wins=shares.get(row.option.key, 0.0)) for row in ranked)
 
