@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
+from ecotone.cli.harness import harness_app
+
 eval_app = typer.Typer(help="Measure models on suites of cases, and compare them.", no_args_is_help=True)
+eval_app.add_typer(harness_app, name="harness")
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 _RunArgument = Annotated[
