@@ -6,12 +6,13 @@ Reading never half-succeeds: a config is understood completely or refused with f
 import re
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
 from ecotone.catalog.organisation import Organisation
 from ecotone.catalog.providers import PROVIDERS
-from ecotone.gateway.toml_file import TomlFile, read_text, suggestion
+from ecotone.gateway.toml_file import TomlFile, looks_like_secret, read_text, shown, suggestion
 from ecotone.gateway.toml_lines import Path as TomlPath
 from ecotone.upstream.sources import parse_source
 from ecotone.values.errors import SetupError
@@ -112,19 +113,38 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _EMBEDDED_ONLY = ("source", "sha256", "context", "threads", "parallel")
 _REMOTE_ONLY = ("provider", "name", "base_url", "key_env", "hosting", "wire")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SECRET_KEYS = re.compile(r"(?:api|access|auth|secret)?[_-]?(?:key|token|secret|password)", re.IGNORECASE)
+# Providers with an API of their own that Ecotone does not speak, or without a row in the table yet.
+_NOT_YET = (
+    "anthropic",
+    "gemini",
+    "vertex",
+    "azure",
+    "bedrock",
+    "cohere",
+    "perplexity",
+    "cerebras",
+    "nvidia",
+    "moonshot",
+    "dashscope",
+    "zai",
+    "minimax",
+    "localai",
+)
 _CATALOG_ID = re.compile(r"[a-z0-9][a-z0-9._-]*/[a-z0-9][a-z0-9._:+-]*")
 _CATALOG_HINT = "they are MAKER/MODEL in lower case, like meta/llama-3.3-70b-instruct; `ecotone models` shows them"
 
 
 def read_config(file: Path) -> Config:
     """Read and check a config. Raises ConfigError with the line."""
-    return parse_config(read_text(file, "create it, or leave out --config"), file)
+    return parse_config(read_text(file, "put it there, or start without it"), file)
 
 
 def parse_config(text: str, file: Path) -> Config:
     """As read_config, from text. `file` names it in errors, and its folder is where relative paths start."""
     toml = TomlFile(text, file)
-    config = toml.read(Config)
+    config = toml.read(Config, _advice)
     _check_server(config.server, toml)
     _check_organisation(config.organisation, toml)
     for name, model in config.models.items():
@@ -135,6 +155,15 @@ def parse_config(text: str, file: Path) -> Config:
     return config
 
 
+def _advice(path: TomlPath, value: object) -> str | None:
+    key = str(path[-1])
+    if _SECRET_KEYS.fullmatch(key):
+        return '; keys go into the gateway\'s environment, and key_env names the variable: key_env = "MY_API_KEY"'
+    if key == "engine" and value in PROVIDERS:
+        return f'; it is a server of its own: write provider = "{value}" in its place, and no source'
+    return None
+
+
 def _check_server(server: ServerConfig, toml: TomlFile) -> None:
     if not 0 <= server.port <= 65535:
         raise toml.error(("server", "port"), f"port {server.port} is not between 0 and 65535")
@@ -143,7 +172,7 @@ def _check_server(server: ServerConfig, toml: TomlFile) -> None:
     for origin in server.cors_origins:
         if not re.fullmatch(r"https?://[^/*]+", origin):
             raise toml.error(
-                ("server", "cors_origins"), f"{origin!r} is not an origin; write it like https://app.example.com"
+                ("server", "cors_origins"), f"{shown(origin)} is not an origin; write it like https://app.example.com"
             )
 
 
@@ -178,7 +207,7 @@ def _check_model(name: str, model: ModelConfig, toml: TomlFile) -> None:
         if getattr(model, key) is not None:
             raise toml.error((*path, key), f"{key} means nothing for a model with {ways[0]}; remove it")
     if model.catalog is not None and not _CATALOG_ID.fullmatch(model.catalog):
-        raise toml.error((*path, "catalog"), f"{model.catalog!r} is no id of the catalog; {_CATALOG_HINT}")
+        raise toml.error((*path, "catalog"), f"{shown(model.catalog)} is no id of the catalog; {_CATALOG_HINT}")
     for key in ("context", "threads", "parallel"):
         value = getattr(model, key)
         if value is not None and value < 1:
@@ -207,14 +236,20 @@ def _check_endpoint(path: TomlPath, endpoint: EndpointConfig, toml: TomlFile) ->
         raise toml.error(path, "an endpoint needs a provider")
     provider = PROVIDERS.get(endpoint.provider)
     if provider is None:
-        hint = suggestion(endpoint.provider, sorted(PROVIDERS))
-        raise toml.error((*path, "provider"), f"unknown provider {endpoint.provider!r}{hint}")
+        raise toml.error((*path, "provider"), _unknown_provider(endpoint.provider))
     if endpoint.catalog is not None and not _CATALOG_ID.fullmatch(endpoint.catalog):
-        raise toml.error((*path, "catalog"), f"{endpoint.catalog!r} is no id of the catalog; {_CATALOG_HINT}")
-    base_url = endpoint.base_url or provider.base_url
-    if base_url is None:
+        raise toml.error((*path, "catalog"), f"{shown(endpoint.catalog)} is no id of the catalog; {_CATALOG_HINT}")
+    if endpoint.key_env is not None and (
+        not _VARIABLE.fullmatch(endpoint.key_env) or looks_like_secret(endpoint.key_env)
+    ):
+        raise toml.error(
+            (*path, "key_env"),
+            "key_env must name an environment variable, like MY_API_KEY; what stands there is not shown, as it may be a"
+            " key: keys go into the gateway's environment, never into this file",
+        )
+    if (endpoint.base_url or provider.base_url) is None:
         raise toml.error(path, f"provider {provider.name!r} needs a base_url, like http://gpu1:8000/v1")
-    if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", base_url):
+    if endpoint.base_url is not None and not _is_address(endpoint.base_url):
         raise toml.error(
             (*path, "base_url"),
             "base_url must be an http:// or https:// address like http://gpu1:8000/v1, without user, password or query"
@@ -223,6 +258,26 @@ def _check_endpoint(path: TomlPath, endpoint: EndpointConfig, toml: TomlFile) ->
     for key in ("connect_timeout_s", "first_byte_timeout_s", "between_bytes_timeout_s", "whole_timeout_s"):
         if not 0 < getattr(endpoint, key) <= 86_400:
             raise toml.error((*path, key), f"{key} must be above 0 and at most 86400")
+
+
+def _is_address(base_url: str) -> bool:
+    if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", base_url):
+        return False
+    try:
+        parts = urlsplit(base_url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _unknown_provider(name: str) -> str:
+    if name in _NOT_YET:
+        return (
+            f"provider {name!r}: its native API is not spoken yet. If it also has an address in OpenAI's format, write"
+            ' provider = "openai-compatible" with that address as base_url, and key_env; else another provider of the'
+            " same model may do, like openrouter"
+        )
+    return f"unknown provider {shown(name)}{suggestion(name, sorted(PROVIDERS))}"
 
 
 def _check_route(name: str, route: RouteConfig, config: Config, toml: TomlFile) -> None:
@@ -235,6 +290,6 @@ def _check_route(name: str, route: RouteConfig, config: Config, toml: TomlFile) 
     for model in route.models:
         if model not in config.models:
             hint = suggestion(model, sorted(config.models))
-            raise toml.error((*path, "models"), f"route {name!r} names an unknown model {model!r}{hint}")
+            raise toml.error((*path, "models"), f"route {name!r} names an unknown model {shown(model)}{hint}")
     if len(set(route.models)) != len(route.models):
         raise toml.error((*path, "models"), f"route {name!r} lists a model twice")

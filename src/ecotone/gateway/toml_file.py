@@ -2,10 +2,11 @@
 
 import re
 import tomllib
+from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -17,6 +18,20 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 _WHERE = re.compile(r"^(?P<reason>.*?)(?: - at `(?P<path>.*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`")
+# How vendors begin the keys that they give out, and long strings of digits and letters as no word or name has them.
+_SECRET = re.compile(
+    r"(?:sk|pk|rk|xai|nvapi|csk|tgp|pplx|eco|gsk|hf|fw|r8|ghp|glpat)[-_][A-Za-z0-9_-]*[A-Za-z0-9]{16,}"
+    r"|(?:sk|xai|nvapi|csk|pplx)-.+"
+    r"|AIza[A-Za-z0-9_-]{16,}|AKIA[A-Z0-9]{12,}|eyJ[A-Za-z0-9_-]{16,}.*"
+    r"|(?=[^_]*\d)[A-Za-z0-9]{24,}"
+    r"|(?=.*\d)(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9_]{20,}"
+)
+Advice = Callable[[TomlPath, object], str | None]
+"""What to say about the key at a path that is unknown, or that may not have this value; None: what is near."""
+
+
+def _no_advice(_: TomlPath, __: object) -> str | None:
+    return None
 
 
 class TomlFile:
@@ -37,8 +52,8 @@ class TomlFile:
         """The error to raise about what stands at `path`."""
         return ConfigError(reason, file=str(self.file), line=line_of(self._lines, path) or 1)
 
-    def read(self, kind: type[S]) -> S:
-        """All of it as `kind`. Raises ConfigError; for an unknown key with the near ones."""
+    def read(self, kind: type[S], advice: Advice = _no_advice) -> S:
+        """All of it as `kind`. Raises ConfigError, with what may stand there instead."""
         try:
             return msgspec.convert(self._data, kind, strict=True)
         except msgspec.ValidationError as error:
@@ -47,10 +62,29 @@ class TomlFile:
         path = _steps(where, self._data, kind)
         unknown = _UNKNOWN.match(reason)
         if unknown is None:
-            raise self.error(path, f"{reason} in {_dotted(path)}" if path else reason)
+            raise self.error(path, self._wrong_value(reason, path, kind, advice))
         place = f" in [{_dotted(path)}]" if path else ""
-        hint = suggestion(unknown[1], _known_keys(kind, path))
-        raise self.error((*path, unknown[1]), f"unknown key {unknown[1]!r}{place}{hint}")
+        path = (*path, unknown[1])
+        hint = advice(path, self._value(path)) or suggestion(unknown[1], _known_keys(kind, path[:-1]))
+        raise self.error(path, f"unknown key {unknown[1]!r}{place}{hint}")
+
+    def _wrong_value(self, reason: str, path: TomlPath, kind: Any, advice: Advice) -> str:
+        """What is wrong with the value at `path`, and what to write."""
+        if not path:
+            return reason
+        value, wanted = self._value(path), _without_none(_kind_at(kind, path))
+        if get_origin(wanted) is Literal and isinstance(value, str):
+            allowed = [str(choice) for choice in get_args(wanted)]
+            hint = advice(path, value) or suggestion(value, allowed)
+            return f"{_dotted(path)} cannot be {shown(value)}{hint}"
+        example = _example(path, value, wanted) if reason.startswith("Expected ") else ""
+        return f"{reason} in {_dotted(path)}{example}"
+
+    def _value(self, path: TomlPath) -> object:
+        value: object = self._data
+        for step in path:
+            value = _inside(value, step)
+        return value
 
 
 def read_text(file: Path, hint: str) -> str:
@@ -61,6 +95,18 @@ def read_text(file: Path, hint: str) -> str:
         raise ConfigError(f"there is no such file; {hint}", file=str(file)) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot be read: {error}", file=str(file)) from None
+
+
+def looks_like_secret(text: str) -> bool:
+    """Is this likely a key or a token, rather than a name?"""
+    return _SECRET.fullmatch(text) is not None
+
+
+def shown(text: str) -> str:
+    """The text in quotes as a message may show it: without user and password, and not at all if it looks like a key."""
+    if looks_like_secret(text):
+        return "what is there (it looks like a key, so it is not shown)"
+    return repr(re.sub(r"//[^/\s]*@", "//", text))
 
 
 def suggestion(word: str, known: list[str]) -> str:
@@ -118,11 +164,37 @@ def _without_none(kind: Any) -> Any:
     return kind
 
 
-def _known_keys(kind: Any, path: TomlPath) -> list[str]:
-    """The keys that the table at `path` may have."""
+def _kind_at(kind: Any, path: TomlPath) -> Any:
     for step in path:
         kind = _kind_inside(kind, step)
-    kind = _without_none(kind)
+    return kind
+
+
+def _example(path: TomlPath, value: object, wanted: Any) -> str:
+    """How to write a value of the type that is wanted at `path`."""
+    key = next(str(step) for step in reversed(path) if isinstance(step, str))
+    element = (get_args(wanted) or (None,))[0]
+    if get_origin(wanted) in (tuple, list):
+        if isinstance(element, type) and issubclass(element, msgspec.Struct):
+            return f"; write [[{_dotted(path)}]] above each"
+        inner = (
+            f'"{value}"' if isinstance(value, str) and value.isprintable() and not looks_like_secret(value) else "..."
+        )
+        return f"; write a list: {key} = [{inner}]"
+    if get_origin(wanted) is dict or (isinstance(wanted, type) and issubclass(wanted, msgspec.Struct)):
+        return f"; write a table: [{_dotted(path)}{'.NAME' if get_origin(wanted) is dict else ''}]"
+    words = {
+        str: f'; write it in quotes: {key} = "..."',
+        bool: "; write true or false, without quotes",
+        int: "; write a whole number, without quotes",
+        float: "; write a number, without quotes",
+    }
+    return words.get(wanted, "")
+
+
+def _known_keys(kind: Any, path: TomlPath) -> list[str]:
+    """The keys that the table at `path` may have."""
+    kind = _without_none(_kind_at(kind, path))
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return [field.name for field in msgspec.structs.fields(kind)]
     return []

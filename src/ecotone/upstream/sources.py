@@ -154,7 +154,7 @@ def parse_source(text: str, base: Path) -> Source:
     """
     kind, colon, rest = text.partition(":")
     if not colon or any(ord(character) < 32 for character in text):
-        raise ConfigError(f"{text!r} is not a source; write {_KINDS}")
+        raise ConfigError(f"{_quoted(text)} is not a source; write {_KINDS}")
     match kind:
         case "hf":
             return _hub(text, rest)
@@ -164,7 +164,7 @@ def parse_source(text: str, base: Path) -> Source:
             return _local(text, rest, base)
         case "https" | "http":
             return _url(text)
-    raise ConfigError(f"{kind + ':'!r} is not a kind of source; write {_KINDS}")
+    raise ConfigError(f"{_quoted(kind + ':')} is not a kind of source; write {_KINDS}")
 
 
 def checked_sha256(text: str) -> str:
@@ -172,6 +172,11 @@ def checked_sha256(text: str) -> str:
     if not _SHA256.fullmatch(text.lower()):
         raise ConfigError(f"sha256 must be 64 hexadecimal digits, not {text!r}")
     return text.lower()
+
+
+def _quoted(text: str) -> str:
+    """The text in quotes, without user and password."""
+    return repr(re.sub(r"//[^/\s]*@", "//", text))
 
 
 def entry_name(source: Source) -> str:
@@ -202,7 +207,7 @@ def _hub(text: str, rest: str) -> HubSource:
 def _local(text: str, rest: str, base: Path) -> LocalSource:
     if rest.startswith("//"):
         if not rest.startswith("///"):
-            raise ConfigError(f"{text!r} names a host; write file:/absolute/path or file:relative/path")
+            raise ConfigError(f"{_quoted(text)} names a host; write file:/absolute/path or file:relative/path")
         rest = unquote(rest[2:])
     if not rest:
         raise ConfigError("file: needs a path, as in file:/models/model.gguf")
