@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +18,7 @@ from tests.vendors.openai_replies import Delivery, Ending, Failure, Raw, Reply, 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 KEY = "sk-vendor-secret"
+CUT = Delivery(events=2, ending=Ending.NO_DONE)
 HELLO: Any = [{"role": "user", "content": "hello"}]
 
 
@@ -273,11 +275,51 @@ async def test_the_vendors_words_about_its_key_stay_here(house: House) -> None:
 async def test_what_all_vendors_said_is_told(house: House) -> None:
     house.first.script(Failure(500))
     house.second.script(Reply(delivery=Delivery(delay_s=5)))
-    with pytest.raises(openai.InternalServerError) as raised:
-        await ask(house)
-    assert raised.value.status_code == 503
-    assert "first@openai-compatible" in raised.value.message
-    assert "second@openai-compatible" in raised.value.message
+    reply = await house.post(json.dumps({"model": "both", "messages": HELLO}))
+    assert reply.status_code == 503
+    places = [f"openai-compatible at 127.0.0.1:{vendor.port}" for vendor in (house.first, house.second)]
+    assert reply.json()["error"]["message"] == (
+        f"None of the 2 places behind 'both' could answer: model 'first' ({places[0]}) failed (HTTP 500);"
+        f" model 'second' ({places[1]}): waited 1 s for the first byte."
+    )
+
+
+async def test_an_error_names_the_model_and_its_place(tmp_path: Path) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as plain, FakeOpenAI(KEY) as gone:
+        await gone.stop()
+        ports = {"gone": gone.port, "plain": plain.sockets[0].getsockname()[1]}
+        config = "".join(
+            f'[models.{name}]\nprovider = "openai-compatible"\nbase_url = "{scheme}://127.0.0.1:{ports[name]}/v1"\n'
+            for name, scheme in (("gone", "http"), ("plain", "https"))
+        )
+        async with gateway(tmp_path, config) as gate, httpx.AsyncClient() as client:
+            for model, told in (
+                ("gone", "cannot be reached: connection refused"),
+                ("plain", "does not speak TLS; did you mean http:// in its base_url?"),
+            ):
+                asked = {"model": model, "messages": HELLO}
+                reply = await client.post(f"{gate.base_url}/chat/completions", json=asked)
+                assert reply.status_code == 502
+                error = reply.json()["error"]
+                assert error["message"] == f"model '{model}' (openai-compatible at 127.0.0.1:{ports[model]}) {told}"
+                assert (error["type"], error["code"]) == ("upstream_error", "upstream_unreachable")
+
+
+async def test_errors_within_a_reply_name_the_model_too(house: House) -> None:
+    place = f"model 'first' (openai-compatible at 127.0.0.1:{house.first.port})"
+    house.first.script(Failure(503), Raw(b'{"choices": ['), Failure(401), Reply(deltas=["a ", "b "], delivery=CUT))
+    for told in (" failed (HTTP 503). Try again", ": its reply cannot be read", " refused the key that Ecotone holds"):
+        with pytest.raises(openai.InternalServerError) as raised:
+            await ask(house, "first")
+        assert f"{place}{told}" in raised.value.message
+    with pytest.raises(openai.APIError) as broken:
+        await streamed(house, "first")
+    assert broken.value.message.startswith(f"{place}: ")
 
 
 async def test_retry_after_reaches_the_client(house: House) -> None:

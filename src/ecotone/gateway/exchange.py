@@ -1,6 +1,7 @@
 """One request's life: decode, choose, attempt, answer, record."""
 
 import random
+import re
 import time
 from typing import Any, Literal
 
@@ -8,7 +9,7 @@ from ecotone.gateway.health import Health
 from ecotone.gateway.keys import Principal
 from ecotone.gateway.models import Candidate, Directory
 from ecotone.gateway.request_log import RequestLog, RequestRow
-from ecotone.upstream.endpoints import Endpoint, Operation
+from ecotone.upstream.endpoints import Operation
 from ecotone.upstream.http import Response
 from ecotone.values.errors import (
     EcotoneError,
@@ -18,6 +19,8 @@ from ecotone.values.errors import (
     UpstreamError,
     UpstreamMalformed,
     UpstreamRateLimited,
+    UpstreamRejected,
+    UpstreamUnreachable,
 )
 from ecotone.values.reply import Usage
 from ecotone.wire.fast_lane import StreamWatch, decode_generic, read_usage
@@ -29,6 +32,9 @@ CLIENT_LEFT = 499
 
 _REPLY_MAX_BYTES = 256 * 1024 * 1024
 _ERROR_MAX_BYTES = 64 * 1024
+_NO_CONNECTION = re.compile(r"cannot connect(?: to \S+)?: (?P<reason>.*?)(?: \(os error \d+\))?", re.DOTALL)
+# What rustls says of an answer that is no TLS record.
+_NO_TLS = "InvalidContentType"
 _CONTENT: dict[Operation, Literal["messages", "prompt", "input"]] = {
     "chat": "messages",
     "completions": "prompt",
@@ -63,7 +69,7 @@ class Exchange:
         self.streams = False
         self.body: bytes | None = None
         self.model: str | None = None
-        self._endpoint: Endpoint | None = None
+        self._candidate: Candidate | None = None
         self._response: Response | None = None
         self._watch: StreamWatch | None = None
         self._held = b""
@@ -90,12 +96,12 @@ class Exchange:
         failures: list[EcotoneError] = []
         for candidate in self._gateway.health.order(candidates, time.monotonic()):
             self._attempts += 1
-            self._endpoint = candidate.endpoint
+            self._candidate = candidate
             try:
                 await self._attempt(candidate, request, hide_usage)
             except EcotoneError as error:
                 self._drop_response()
-                self._mark(candidate.endpoint, error)
+                self._mark(candidate, error)
                 if not error.retryable_elsewhere:
                     raise
                 failures.append(error)
@@ -125,12 +131,12 @@ class Exchange:
         response = await endpoint.open(self._operation, request)
         self._response = response
         if response.status != 200:
-            raise await _refusal(response, endpoint)
+            raise await _refusal(response)
         if self.streams:
-            await self._first_token(response, StreamWatch(hide_usage=hide_usage, endpoint=endpoint.id))
+            await self._first_token(response, StreamWatch(hide_usage=hide_usage))
             return
-        body = await _read_all(response, _REPLY_MAX_BYTES, endpoint.id)
-        self._usage = read_usage(body, endpoint=endpoint.id)
+        body = await _read_all(response, _REPLY_MAX_BYTES)
+        self._usage = read_usage(body)
         self.body = body
         self._gateway.health.succeeded(endpoint.id)
 
@@ -148,10 +154,13 @@ class Exchange:
         self._watch = watch
         self._held = b"".join(held)
 
-    def _mark(self, endpoint: Endpoint, error: EcotoneError) -> None:
-        """Hold a failure of its own against the endpoint; what is wrong with the request is not."""
-        if isinstance(error, UpstreamError):
+    def _mark(self, candidate: Candidate, error: EcotoneError) -> None:
+        """Say whose error it is, and hold a failure of its own against the endpoint; what is wrong with the request
+        is not."""
+        endpoint = candidate.endpoint
+        if isinstance(error, UpstreamError) and error.endpoint is None:
             error.endpoint = endpoint.id
+            error.message = _told(error, f"model {candidate.model!r} ({endpoint.place})")
         if error.retryable_elsewhere and not isinstance(error, RequestError):
             retry_after = error.retry_after_s if isinstance(error, UpstreamError) else None
             self._gateway.health.failed(endpoint.id, retry_after, time.monotonic())
@@ -166,7 +175,7 @@ class Exchange:
     @property
     def endpoint(self) -> str | None:
         """The id of the endpoint that answers; None before one does."""
-        return self._endpoint.id if self._endpoint is not None else None
+        return self._candidate.endpoint.id if self._candidate is not None else None
 
     def first_byte_sent(self) -> None:
         """Note that the client is being sent its first byte."""
@@ -200,8 +209,8 @@ class Exchange:
                 self._finished = True
                 self._usage = watch.usage
                 self.failed(error)
-                if self._endpoint is not None and isinstance(error, UpstreamError):
-                    self._mark(self._endpoint, error)
+                if self._candidate is not None and isinstance(error, UpstreamError):
+                    self._mark(self._candidate, error)
                 return encode_error_event(error)
             if forward:
                 return forward
@@ -210,8 +219,8 @@ class Exchange:
     def _stream_complete(self, watch: StreamWatch) -> None:
         self._finished = True
         self._usage = watch.usage
-        if self._endpoint is not None:
-            self._gateway.health.succeeded(self._endpoint.id)
+        if self._candidate is not None:
+            self._gateway.health.succeeded(self._candidate.endpoint.id)
 
     # --- the end
 
@@ -234,7 +243,7 @@ class Exchange:
                 self._operation,
                 self.asked,
                 self.model,
-                self._endpoint.id if self._endpoint is not None else None,
+                self.endpoint,
                 self._attempts,
                 self.streams,
                 status,
@@ -257,7 +266,7 @@ class Exchange:
         return int((time.perf_counter() - self._started_s) * 1_000_000)
 
 
-async def _read_all(response: Response, max_bytes: int, endpoint: str) -> bytes:
+async def _read_all(response: Response, max_bytes: int) -> bytes:
     first = await response.read_chunk() or b""
     pieces = [first]
     total = len(first)
@@ -265,11 +274,11 @@ async def _read_all(response: Response, max_bytes: int, endpoint: str) -> bytes:
         pieces.append(chunk)
         total += len(chunk)
         if total > max_bytes:
-            raise UpstreamMalformed(f"The upstream's reply is over {max_bytes:,} bytes.", endpoint=endpoint)
+            raise UpstreamMalformed(f"The upstream's reply is over {max_bytes:,} bytes.")
     return first if len(pieces) == 1 else b"".join(pieces)
 
 
-async def _refusal(response: Response, endpoint: Endpoint) -> EcotoneError:
+async def _refusal(response: Response) -> EcotoneError:
     """What an answer other than 200 means."""
     pieces: list[bytes] = []
     total = 0
@@ -278,7 +287,7 @@ async def _refusal(response: Response, endpoint: Endpoint) -> EcotoneError:
         total += len(chunk)
     headers = {name: value for name in ("retry-after-ms", "retry-after") if (value := response.header(name))}
     wait_s = retry_after_s(headers, now=time.time())
-    return decode_error(response.status, b"".join(pieces), endpoint=endpoint.id, retry_after_s=wait_s)
+    return decode_error(response.status, b"".join(pieces), retry_after_s=wait_s)
 
 
 def _all_failed(asked: str, failures: list[EcotoneError]) -> EcotoneError:
@@ -290,5 +299,20 @@ def _all_failed(asked: str, failures: list[EcotoneError]) -> EcotoneError:
         return mendable[-1]
     if failures and all(isinstance(failure, UpstreamRateLimited) for failure in failures):
         return failures[-1]
-    told = "; ".join(f"{getattr(failure, 'endpoint', None) or 'engine'}: {failure.message}" for failure in failures)
-    return Unavailable(f"None of the {len(failures)} endpoints behind {asked!r} could answer. {told}")
+    told = "; ".join(failure.message.partition(". ")[0].removesuffix(".") for failure in failures)
+    return Unavailable(f"None of the {len(failures)} places behind {asked!r} could answer: {told}.")
+
+
+def _told(error: UpstreamError, where: str) -> str:
+    """The error's message with `where` as its subject. An upstream's own words about a request stay as they are."""
+    said = error.message
+    if _NO_TLS in said:
+        return f"{where} does not speak TLS; did you mean http:// in its base_url?"
+    if isinstance(error, UpstreamUnreachable) and (found := _NO_CONNECTION.fullmatch(said)):
+        reason = found["reason"]
+        return f"{where} cannot be reached: {reason[:1].lower()}{reason[1:]}"
+    if said.startswith("The upstream "):
+        return f"{where} {said.removeprefix('The upstream ')}"
+    if isinstance(error, UpstreamRejected):
+        return said
+    return f"{where}: {re.sub('^The upstream.s ', 'its ', said)}"

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from typing import Any, Literal, Protocol
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -60,9 +61,11 @@ class EndpointFacts(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Endpoint(Protocol):
-    """`id` names it in logs; `weights` is None where it is not known whether they are open."""
+    """`id` names it in logs, `place` (who serves it, on which host) in errors; `weights` is None where it is not known
+    whether they are open."""
 
     id: str
+    place: str
     provider: str
     hosting: Hosting
     weights: Weights | None
@@ -103,6 +106,7 @@ class RemoteEndpoint:
         self.weights = provider.weights
         self._quirks = provider.quirks
         root = api_root(provider, base_url)
+        self.place = f"{provider.name} at {urlsplit(root).netloc.rpartition('@')[2]}"
         own = provider.base_url is not None and root == api_root(provider, provider.base_url)
         self._facts = EndpointFacts(
             id=self.id,
@@ -123,7 +127,7 @@ class RemoteEndpoint:
 
     async def open(self, operation: Operation, request: Request) -> Response:
         if self._problem is not None:
-            raise UpstreamCredentials(f"{self.id} has no key: {self._problem}", endpoint=self.id)
+            raise UpstreamCredentials(f"The upstream has no key: {self._problem}")
         body = _encoded(request, self._upstream_name, self._quirks)
         return await self._http.send(self._targets[operation], body, self._timeouts)
 
@@ -137,6 +141,7 @@ class RemoteEndpoint:
 class EmbeddedEndpoint:
     """A model inside Ecotone, in an engine that is started when somebody asks for it."""
 
+    place = "the embedded engine"
     provider = "llama.cpp"
     hosting: Hosting = "embedded"
     weights: Weights | None = "open"
