@@ -75,6 +75,11 @@ def test_a_refusal_is_the_clients_own_answer() -> None:
         (b'{"error":"Bad parameter","error_type":"validation"}', "Bad parameter", None),
         (b'{"detail":"Not Found"}', "Not Found", None),
         (
+            b'{"error":{"code":400,"message":"[json.exception.type_error.302] type must be number, but is string"}}',
+            "type must be number, but is string",
+            None,
+        ),
+        (
             b'{"detail":[{"loc":["body","n"],"msg":"not a number","type":"int"},{"msg":"and more"}]}',
             "body.n: not a number; and more",
             None,

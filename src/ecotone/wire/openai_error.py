@@ -42,6 +42,8 @@ _CONTEXT_TEXT = re.compile(
 )
 # llama.cpp's server (tools/server, common/chat.cpp) answers these with status 500, though another try cannot help.
 _OVER_BATCH = re.compile(r"input \((\d+) tokens\) is too large to process.*batch size: (\d+)", re.S)
+# What its JSON library, nlohmann's, puts before the reason (https://json.nlohmann.me/home/exceptions/).
+_LIBRARY_PREFIX = re.compile(r"\[json\.exception\.\w+\.\d+\] ")
 _NO_MEDIA = re.compile(r"(image|audio|video) input is not supported")
 _UNREADABLE = re.compile(r"Failed to parse (tools|messages): (.*?)(?:; (?:tools|messages) = .*)?$", re.S)
 # A proxy gave up waiting: https://developers.cloudflare.com/support/troubleshooting/http-status-codes/ for 522 and 524.
@@ -247,7 +249,7 @@ def _detail(detail: Any) -> str | None:
 
 
 def _text(value: Any) -> str | None:
-    return value[:_MESSAGE_CHARS_MAX] if isinstance(value, str) and value else None
+    return _LIBRARY_PREFIX.sub("", value[:_MESSAGE_CHARS_MAX]) if isinstance(value, str) and value else None
 
 
 def _count(value: Any) -> int | None:
