@@ -4,6 +4,7 @@ They stay programs of their own, with their own environments: here is how they a
 their result files say. Formats and options were read in lm-eval 0.4.13 and inspect-ai 0.3.285.
 """
 
+import glob
 import json
 import math
 import os
@@ -126,13 +127,16 @@ def _inspect_command(asked: Asked, executable: str, raw: Path, here: Path) -> li
     command += ["--log-format=json", "--display=plain", f"--max-connections={asked.concurrency}"]
     command += [f"--max-retries={_RETRIES_MAX}", f"--timeout={_TIMEOUT_S}"]
     command += [] if asked.limit is None else [f"--limit={asked.limit}"]
-    return [*command, "--", *(_inspect_task(task, here) for task in asked.tasks)]
+    return [*command, "--", *(_inspect_task(task, here, raw) for task in asked.tasks)]
 
 
-def _inspect_task(task: str, here: Path) -> str:
-    """A file or folder, perhaps with @ and the name of a task in it, by its full path; any other name as it is."""
+def _inspect_task(task: str, here: Path, folder: Path) -> str:
+    """A file or folder as Inspect finds it from `folder`, any other name as it is.
+
+    With @ and the name of a task in it a file is a path, without it a pattern, which may not begin at the root.
+    """
     if (here / task).exists():
-        return str(here / task)
+        return glob.escape(os.path.relpath((here / task).resolve(), folder.resolve()))
     file, mark, name = task.rpartition("@")
     return f"{here / file}{mark}{name}" if mark and file and (here / file).exists() else task
 
@@ -241,20 +245,16 @@ def interval_of(
     """
     if value is None:
         return None, None
-    shares = bool(scores) and _is_mean_of_shares(value, scores or ())
-    if shares and independent and scores:
-        return mean_interval(scores), "cases"
+    shares = bool(scores) and all(0 <= score <= 1 for score in (value, *(scores or ())))
+    if scores and shares and independent:
+        mean = math.fsum(scores) / len(scores)
+        if math.isclose(mean, value, rel_tol=1e-9, abs_tol=1e-9):
+            return mean_interval(scores), "cases"
     if stderr is None or not math.isfinite(stderr) or stderr <= 0:
         return None, None
     reach = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2) * stderr
     low, high = value - reach, value + reach
     return (Interval(max(0.0, low), min(1.0, high)) if shares else Interval(low, high)), "stderr"
-
-
-def _is_mean_of_shares(value: float, scores: Sequence[float]) -> bool:
-    return all(0 <= score <= 1 for score in scores) and math.isclose(
-        math.fsum(scores) / len(scores), value, rel_tol=1e-9, abs_tol=1e-9
-    )
 
 
 def _number(value: object) -> float | None:
@@ -293,6 +293,7 @@ class _LmEvalFile(msgspec.Struct, frozen=True, rename={"n_samples": "n-samples"}
     results: dict[str, dict[str, Any]]
     n_samples: dict[str, _Counted] = {}
     higher_is_better: dict[str, dict[str, bool | None]] = {}
+    group_subtasks: dict[str, tuple[str, ...]] = {}
     lm_eval_version: str | None = None
 
 
@@ -303,14 +304,15 @@ def read_lm_eval(raw: Path) -> Results:
         return Results()
     data = _read_json(files[-1], _LmEvalFile)
     stamp = files[-1].stem.removeprefix("results_")
+    samples = {task: _samples(raw / f"samples_{task}_{stamp}.jsonl") for task in data.n_samples}
     measures: list[Measure] = []
     for task, row in data.results.items():
-        samples = _samples(raw / f"samples_{task}_{stamp}.jsonl")
+        cases = [case for member in _members(data, task) for case in samples.get(member, ())]
         for key, value in row.items():
             metric, comma, part = key.partition(",")
             if not comma or metric.endswith("_stderr") or not isinstance(value, int | float):
                 continue
-            scores = [_number(sample.get(metric)) for sample in samples if sample.get("filter", "none") == part]
+            scores = [_number(case.get(metric)) for case in cases if case.get("filter", "none") == part]
             known = [score for score in scores if score is not None]
             number, stderr = _number(value), _number(row.get(f"{metric}_stderr,{part}"))
             interval, basis = interval_of(number, known if len(known) == len(scores) else None, stderr)
@@ -318,6 +320,20 @@ def read_lm_eval(raw: Path) -> Results:
             n = _lm_eval_cases(data, task, key)
             measures.append(Measure(task, metric, "" if part == "none" else part, number, interval, basis, n, better))
     return Results(data.lm_eval_version, tuple(measures))
+
+
+def _members(data: _LmEvalFile, task: str) -> list[str]:
+    """The tasks with cases of their own in a group and the groups in it; of a task itself."""
+    found: list[str] = []
+    waiting, seen = [task], set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in data.n_samples and name not in seen:
+            found.append(name)
+        if name not in seen:
+            waiting += data.group_subtasks.get(name, ())
+        seen.add(name)
+    return found
 
 
 def _lm_eval_cases(data: _LmEvalFile, task: str, key: str) -> int | None:
