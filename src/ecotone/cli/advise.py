@@ -348,7 +348,7 @@ def as_data(advice: Advice) -> dict[str, Any]:
 def _placed(place: int, row: Placed) -> dict[str, Any]:
     ranked, verdict = row.ranked, row.standing.verdict
     return {
-        "place": place,
+        "rank": place,
         **_option(ranked.option),
         "monthly_usd": str(ranked.monthly_usd),
         "values": dict(ranked.values),

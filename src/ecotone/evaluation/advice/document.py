@@ -1,5 +1,6 @@
 """A report as data, so that a terminal, Markdown and HTML say the same."""
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -94,4 +95,4 @@ def _plain(words: str) -> str:
     words = " ".join(words.split())
     for letter in "\\`*_[]<>|#":
         words = words.replace(letter, f"\\{letter}")
-    return words
+    return re.sub(r"^(\d*)([-+.)])", r"\1\\\2", words)  # at the beginning these would begin a list
