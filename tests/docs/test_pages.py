@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 import re
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -81,6 +82,12 @@ def test_the_table_of_providers_is_current() -> None:
     assert (DOCS / "reference" / "providers.md").read_text("utf-8") == made, (
         "run: python scripts/providers_reference.py > docs/reference/providers.md"
     )
+
+
+def test_the_pictures_are_current() -> None:
+    drawn = runpy.run_path(str(ROOT / "scripts" / "pictures.py"))["drawn"]()
+    old = [name for name, svg in drawn.items() if (DOCS / "images" / name).read_text("utf-8") != svg]
+    assert old == [], "run: python scripts/pictures.py"
 
 
 def test_every_dependency_has_its_decision() -> None:
