@@ -46,12 +46,22 @@ def read(tmp_path: Path, content: bytes) -> GgufInfo:
 
 
 def refusal(tmp_path: Path, content: bytes) -> str:
+    """What is said of a file that the store keeps: its description lies beside it."""
+    (tmp_path / ".about.json").touch()
     with pytest.raises(StoreError) as caught:
         read(tmp_path, content)
     message = caught.value.message
     assert str(tmp_path / "model.gguf") in message
     assert "`ecotone models rm tiny`" in message
     return message
+
+
+def test_nobody_is_told_to_remove_a_file_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "model.gguf").write_bytes(b"<html>not found</html>")
+    with pytest.raises(StoreError, match="it is not a GGUF file") as caught:
+        read_gguf(tmp_path / "model.gguf", model="tiny")
+    assert "Put a sound GGUF file there" in caught.value.message
+    assert "models rm" not in caught.value.message
 
 
 LLAMA = [

@@ -12,6 +12,7 @@ from typing import BinaryIO, Final, TypeAlias, TypeGuard
 
 import msgspec
 
+from ecotone.upstream.store import is_kept
 from ecotone.values.errors import StoreError
 
 _MAGIC: Final = b"GGUF"
@@ -118,6 +119,7 @@ _QUANTISATIONS: Final = {
     40: "Q1_0",
 }
 
+_OWN_FILE: Final = "Put a sound GGUF file there, or correct the model's source."
 # Buffers for one step and the Python interpreter: 31 to 74 MB measured beyond weights and cache, rounded up.
 _OVERHEAD_BYTES: Final = 96 * 1024**2
 _KV_BYTES_PER_VALUE: Final = 2  # the cache holds 16-bit floats
@@ -164,10 +166,9 @@ class _Bad(Exception):
 def read_gguf(path: Path, *, model: str) -> GgufInfo:
     """Read the header of `path` and check that the file is as long as its tensor table demands.
 
-    `model` is the name the user knows the file by; it appears in the advice. Raises StoreError if the file is missing,
-    is not GGUF, is damaged, or is cut short.
+    `model` is the name the user knows the file by; it appears in the advice, which tells files that a store keeps from
+    the user's own. Raises StoreError if the file is missing, is not GGUF, is damaged, or is cut short.
     """
-    again = f"Remove it with `ecotone models rm {model}` and pull it again."
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -177,7 +178,8 @@ def read_gguf(path: Path, *, model: str) -> GgufInfo:
     except OSError as error:
         raise StoreError(f"The file of model {model} cannot be read: {path}: {error.strerror or error}.") from error
     except _Bad as problem:
-        raise StoreError(f"The file of model {model} cannot be used: {path}: {problem}. {again}") from None
+        advice = f"Remove it with `ecotone models rm {model}` and pull it again." if is_kept(path) else _OWN_FILE
+        raise StoreError(f"The file of model {model} cannot be used: {path}: {problem}. {advice}") from None
 
 
 class _Reader:

@@ -106,6 +106,11 @@ class _Fetched(msgspec.Struct, frozen=True):
     origin: tuple[str, ...]
 
 
+def is_kept(file: Path) -> bool:
+    """Does a store keep this file? If not it is the user's own, or not published yet."""
+    return (file.parent / _ABOUT).is_file()
+
+
 def _free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
