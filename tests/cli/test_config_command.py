@@ -51,6 +51,17 @@ async def test_a_good_config_is_told_and_missing_keys_are_warned_of(tmp_path: Pa
     assert len(said["warnings"]) == 1
 
 
+async def test_a_file_that_is_not_there_is_warned_of(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    shell.config('[models.x]\nengine = "llama.cpp"\nsource = "file:/nope/m.gguf"\n[routes.assistant]\nmodels = ["x"]\n')
+    done = await shell.run("config", "check")
+    assert done.code == 0
+    assert done.err.splitlines() == [
+        "warning: model 'x': there is no file /nope/m.gguf",
+        "warning: route 'assistant' leads to no model that can answer",
+    ]
+
+
 async def test_a_config_with_a_typo_is_refused_with_its_line(tmp_path: Path) -> None:
     shell = Shell(tmp_path)
     shell.config("[server]\nprot = 1\n")

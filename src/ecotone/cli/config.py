@@ -1,7 +1,6 @@
 """`ecotone config`: is the config right, and what does it come to?"""
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from ecotone.catalog.providers import PROVIDERS
 from ecotone.cli.inventory import Installation, find_installation
 from ecotone.cli.output import out, print_json, say
 from ecotone.cli.toml_text import toml
-from ecotone.gateway.build import engine_memory_bytes, missing_key
+from ecotone.gateway.build import config_warnings, engine_memory_bytes
 from ecotone.gateway.config import Config, EndpointConfig, ModelConfig
 from ecotone.values.errors import ConfigError
 
@@ -20,7 +19,10 @@ _PLACE_KEYS = tuple(field.name for field in msgspec.structs.fields(EndpointConfi
 
 
 def check(config_file: Path | None, as_json: bool) -> None:
-    """Print what the config puts in force, or raise ConfigError (with `as_json`: print it and exit with 1)."""
+    """Print what the config puts in force, or raise ConfigError (with `as_json`: print it and exit with 1).
+
+    Keys and files that are not there are warned of; the config is right nevertheless.
+    """
     try:
         here = find_installation(config_file, look_around=False)
     except ConfigError as error:
@@ -28,7 +30,7 @@ def check(config_file: Path | None, as_json: bool) -> None:
             raise
         print_json({"valid": False, "file": error.file, "line": error.line, "reason": _reason(error)})
         raise typer.Exit(1) from None
-    warnings = list(_warnings(here.config, os.environ))
+    told = config_warnings(here.config, os.environ, here.folder)
     if as_json:
         file = str(here.file) if here.file else None
         print_json(
@@ -37,14 +39,14 @@ def check(config_file: Path | None, as_json: bool) -> None:
                 "file": file,
                 "models": list(here.config.models),
                 "routes": _routes(here.config),
-                "warnings": warnings,
+                "warnings": told,
             }
         )
         return
     out.out(f"{here.file} is right" if here.file else "there is no config; in force without one:", highlight=False)
     for line in _in_force(here.config):
         out.out(f"  {line}", highlight=False)
-    for warning in warnings:
+    for warning in told:
         say(f"warning: {warning}")
 
 
@@ -75,15 +77,6 @@ def _told(name: str, place: EndpointConfig) -> str:
     provider = PROVIDERS[place.provider or ""]
     address = place.base_url or provider.base_url
     return f"{place.hosting or 'vendor'}, {place.name or name} at {provider.title} ({address})"
-
-
-def _warnings(config: Config, environment: Mapping[str, str]) -> list[str]:
-    return [
-        f"model {name!r}: the environment variable {missing} is not set, so {place.provider} will not be asked"
-        for name, model in config.models.items()
-        for place in (() if model.engine else model.endpoints or (model,))
-        if (missing := missing_key(place, environment)) is not None
-    ]
 
 
 def show(config_file: Path | None, as_json: bool) -> None:

@@ -36,6 +36,7 @@ from ecotone.upstream.engine import EngineSpec, plan_engine
 from ecotone.upstream.engines import EnginePool
 from ecotone.upstream.http import HttpClient, is_loopback
 from ecotone.upstream.machine import usable_cores, usable_memory_bytes
+from ecotone.upstream.sources import LocalSource, parse_source
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import EcotoneError, EngineError
 
@@ -99,7 +100,7 @@ def _all(config_file: Path | None) -> Iterator[Check]:
     yield from _keys(here)
     found = [item for item in items(here, model_store(home, os.environ), os.environ) if item.source]
     for item in found:
-        yield _file(item)
+        yield _file(item, here)
     ready = sorted((item for item in found if item.usable), key=lambda item: item.size_bytes or 0)
     if ready:
         yield from _tried("memory", lambda: _memory(here, ready))
@@ -226,11 +227,15 @@ def _keys(here: Installation) -> Iterator[Check]:
         yield Check("local servers", "ok", f"{server.provider.title} at {server.base_url}, {len(server.models)} models")
 
 
-def _file(item: Item) -> Check:
+def _file(item: Item, here: Installation) -> Check:
     name = f"model {item.name}"
     if item.usable:
         size = "" if item.size_bytes is None else f", {in_bytes(item.size_bytes)}"
         return Check("model file", "ok", f"{item.name}: {item.path}{size}, header and length are sound")
+    own = parse_source(item.source or "", here.folder)
+    if isinstance(own, LocalSource) and (item.path is not None or not own.path.is_file()):
+        fix = f"put a model's file there, or correct source under [models.{item.name}]"
+        return Check("model file", "problem", f"{name}: {item.state}", fix)
     if item.path is None:
         return Check("model file", "warning", f"{item.name}: {item.state}", f"ecotone pull {item.name}")
     fix = f"ecotone models rm {item.name}, then ecotone pull {item.name}"

@@ -17,7 +17,7 @@ from ecotone.gateway.config import Config, EndpointConfig, ModelConfig, RouteCon
 from ecotone.gateway.discovery import FoundServer
 from ecotone.gateway.exchange import Gateway
 from ecotone.gateway.keys import Keyring
-from ecotone.gateway.model_files import ModelFiles
+from ecotone.gateway.model_files import ModelFiles, no_file
 from ecotone.gateway.models import Directory, Model, Route
 from ecotone.gateway.paths import Home
 from ecotone.gateway.request_log import RequestLog
@@ -29,7 +29,7 @@ from ecotone.upstream.fetch import FetchSettings
 from ecotone.upstream.gguf import read_gguf
 from ecotone.upstream.http import HttpClient
 from ecotone.upstream.machine import usable_cores, usable_memory_bytes
-from ecotone.upstream.sources import parse_source
+from ecotone.upstream.sources import LocalSource, parse_source
 from ecotone.upstream.store import ModelStore
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import ConfigError
@@ -168,10 +168,37 @@ def missing_key(place: EndpointConfig, environment: Environment) -> str | None:
     return named if needed else None
 
 
+def config_warnings(config: Config, environment: Environment, folder: Path) -> list[str]:
+    """What is right in the config and still keeps models from answering: keys and files that are not there.
+
+    `folder` is where relative `file:` sources start.
+    """
+    told = []
+    silent = set()
+    for name, model in config.models.items():
+        source = parse_source(model.source, folder) if model.source is not None else None
+        if isinstance(source, LocalSource) and not source.path.is_file():
+            told.append(f"model {name!r}: {no_file(source)}")
+            silent.add(name)
+        places = () if model.engine else model.endpoints or (model,)
+        missing = [(place, variable) for place in places if (variable := missing_key(place, environment)) is not None]
+        for place, variable in missing:
+            told.append(
+                f"model {name!r}: the environment variable {variable} is not set, so {place.provider} will not be asked"
+            )
+        if missing and len(missing) == len(places):
+            silent.add(name)
+    for name, route in config.routes.items():
+        if silent.issuperset(route.models):
+            told.append(f"route {name!r} leads to no model that can answer")
+    return told
+
+
 class Runtime:
     """Everything of one gateway process that outlives a config: connections, engines, database, log.
 
-    Made inside the event loop that it serves. `apply` puts a config into force, for requests that come after.
+    Made inside the event loop that it serves. `apply` puts a config into force, for requests that come after. Files
+    that are not here at the first `apply` are not fetched: who starts a gateway has just tried.
     """
 
     def __init__(self, home: Home, environment: Environment, config: Config, *, folder: Path) -> None:
@@ -181,6 +208,7 @@ class Runtime:
         self._folder = folder
         self._config = config
         self._vendors: tuple[Provider, ...] = ()
+        self._fetches = False
         self._database = open_database(home)
         self.keyring = Keyring(self._database)
         self.http = http_client(environment)
@@ -202,6 +230,7 @@ class Runtime:
         self._config = config
         self._vendors = vendors
         specs = [self._engine_spec(name, model) for name, model in config.models.items() if model.engine]
+        self._fetches = True
         self.engines.update(spec for spec in specs if spec is not None)
         models = {name: Model(name, self._endpoints(name, model)) for name, model in config.models.items()}
         routes = tuple(
@@ -211,7 +240,8 @@ class Runtime:
 
     def _engine_spec(self, name: str, model: ModelConfig) -> EngineSpec | None:
         """How to run an embedded model; None as long as its file is not here."""
-        path = self.files.find(name, parse_source(model.source or "", self._folder), model.sha256)
+        source = parse_source(model.source or "", self._folder)
+        path = self.files.find(name, source, model.sha256, fetch=self._fetches)
         if path is None:
             return None
         return EngineSpec(name=name, path=path, threads=model.threads, context=model.context, parallel=model.parallel)

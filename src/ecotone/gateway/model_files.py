@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ecotone.upstream.fetch import Progress
-from ecotone.upstream.sources import Source
+from ecotone.upstream.sources import LocalSource, Source
 from ecotone.upstream.store import ModelStore
 from ecotone.values.errors import SetupError
 
@@ -14,7 +14,8 @@ from ecotone.values.errors import SetupError
 class ModelFiles:
     """Finds the files of models and, for a gateway that already serves, fetches missing ones in the background.
 
-    `arrived` is called on the event loop when a file has come.
+    `arrived` is called on the event loop when a file has come, be it fetched here, pulled by another process, or put
+    in its place by its owner.
     """
 
     def __init__(self, store: ModelStore, arrived: Callable[[], None]) -> None:
@@ -22,15 +23,24 @@ class ModelFiles:
         self._arrived = arrived
         self._pulls: dict[str, asyncio.Task[None]] = {}
         self._problems: dict[str, str] = {}
+        self._wanted: dict[str, tuple[Source, str | None]] = {}
         self._cancelled = threading.Event()
 
-    def find(self, name: str, source: Source, sha256: str | None) -> Path | None:
-        """The file of model `name`, or None: then it is being fetched from now on."""
+    def find(self, name: str, source: Source, sha256: str | None, *, fetch: bool = True) -> Path | None:
+        """The file of model `name`, or None: then it is being fetched from now on, or `problem` says what to do.
+
+        Without `fetch`, a file that is not here counts as one that could not be had just now.
+        """
         stored = self._store.find(source, sha256=sha256)
         if stored is not None:
             self._problems.pop(name, None)
             return stored.path
-        if name not in self._pulls:
+        self._wanted[name] = (source, sha256)
+        if isinstance(source, LocalSource) and not source.path.is_file():
+            self._problems[name] = f"{no_file(source)}; put it there, or correct the model's source in the config"
+        elif name not in self._pulls and not fetch:
+            self._problems[name] = f"its file could not be fetched from {source.text} at the start; {_again(name)}"
+        elif name not in self._pulls:
             self._problems[name] = f"its file is being pulled from {source.text}"
             self._pulls[name] = asyncio.get_running_loop().create_task(self._pull(name, source, sha256))
         return None
@@ -41,7 +51,13 @@ class ModelFiles:
         return None if stored is None else stored.sha256
 
     def problem(self, name: str) -> str | None:
-        """Why there is no file for this model yet, None if there is one."""
+        """Why there is no file for this model and what to do about it, None if there is one."""
+        if name not in self._problems or name in self._pulls:
+            return self._problems.get(name)
+        source, sha256 = self._wanted[name]
+        if self._store.find(source, sha256=sha256) is not None:
+            self._problems.pop(name)
+            self._arrived()
         return self._problems.get(name)
 
     async def _pull(self, name: str, source: Source, sha256: str | None) -> None:
@@ -55,7 +71,7 @@ class ModelFiles:
                 self._store.pull, source, sha256=sha256, progress=tell, cancelled=self._cancelled.is_set
             )
         except SetupError as error:
-            self._problems[name] = error.message
+            self._problems[name] = f"its file could not be fetched: {error.message.removesuffix('.')}; {_again(name)}"
         else:
             self._arrived()
         finally:
@@ -65,3 +81,12 @@ class ModelFiles:
         """Stop fetching; what has come is kept for the next time."""
         self._cancelled.set()
         await asyncio.gather(*self._pulls.values(), return_exceptions=True)
+
+
+def no_file(source: LocalSource) -> str:
+    """What to say of a file that its owner named and that is not there."""
+    return f"there is no file {source.path}"
+
+
+def _again(name: str) -> str:
+    return f"`ecotone pull {name}` tries again, and the gateway answers as soon as the file is here"

@@ -172,7 +172,7 @@ class EmbeddedEndpoint:
     async def open(self, operation: Operation, request: Request) -> Response:
         problem = self.problem()
         if problem is not None:
-            raise EngineError(f"{self._model} cannot answer yet: {problem}")
+            raise EngineError(f"{self._model} cannot answer: {problem}")
         forced = False
         if operation == "chat":
             check_output_format(request)
