@@ -1,6 +1,7 @@
 """The report: what it says, in Markdown and HTML, and that names from elsewhere stay words."""
 
 import re
+import tomllib
 from datetime import date
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -215,3 +216,16 @@ def test_markdown_of_every_part() -> None:
         "# T\n\n## S\n\none two\n\n- \\- a\n- b\n\n| A | N |\n|---|---:|\n| x\\|y | 1 |\n\n### More\n\n1\\. in\n"
     )
     assert "![a picture](p.svg)" in as_markdown(document, {"a picture": "p.svg"})
+
+
+def test_the_guide_shows_this_answer() -> None:
+    guide = (SCENARIOS.parents[1] / "guides" / "open-or-closed.md").read_text()
+    shown = re.search(r"<<'END'\n(.*?)\nEND\n", guide, re.S)
+    assert shown is not None
+    kept = tomllib.loads((SCENARIOS / "chatbot.toml").read_text())
+    assert tomllib.loads(shown[1]) == kept
+    ranking = next(part for part in report(answer(asked("chatbot")), drawn=False).sections if part.title == "Ranking")
+    table = next(part for part in ranking.parts if isinstance(part, Table))
+    listed = [line.split() for line in guide.splitlines() if re.match(r" \d  [●○]", line)]
+    assert listed == [" ".join(row).split() for row in table.rows[: len(listed)]]
+    assert len(listed) == 7

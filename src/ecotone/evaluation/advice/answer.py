@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ecotone.catalog.quality import WORK, ranking
+from ecotone.catalog.quality import SNAPSHOT, WORK, ranking
 from ecotone.catalog.verdicts import Reason
 from ecotone.evaluation.advice.conditions import Standing, standing
 from ecotone.evaluation.advice.costs import (
@@ -23,6 +23,8 @@ from ecotone.evaluation.advice.question import Question
 from ecotone.evaluation.advice.ranking import Ranked, rank, winner
 from ecotone.evaluation.advice.sensitivity import Flip, Outcome, Relaxed, flips, relaxations
 from ecotone.values.errors import SetupError
+
+_PRICES_AGE_DAYS = 90
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -124,7 +126,7 @@ def advise(
         break_evens=_break_evens(placed, options, question),
         flips=flips(question, outcome),
         relaxed=relaxations(question, outcome),
-        notes=_notes(question, placed),
+        notes=_notes(question, placed, today),
     )
 
 
@@ -222,13 +224,20 @@ def _break_evens(placed: tuple[Placed, ...], options: tuple[Option, ...], questi
     return tuple(found.values())
 
 
-def _notes(question: Question, placed: tuple[Placed, ...]) -> tuple[str, ...]:
+def _notes(question: Question, placed: tuple[Placed, ...], today: date) -> tuple[str, ...]:
     found = ["This is information drawn from the sources named, not legal advice."]
     evidence = WORK.get(question.work.category)
     if question.work.suite is None and evidence is not None and not evidence.direct:
         found.append(f"Public evidence for {question.work.category} is not direct: {evidence.note}.")
     if question.work.suite is None:
         found.append("Ratings say what a crowd prefers in chat, not what is right; measure with `ecotone eval run`.")
+        found.append(f"They are of {SNAPSHOT.as_of}: what came out later has none, and is not ranked until measured.")
+    oldest = min((offer.as_of for row in placed if (offer := row.ranked.option.offer) is not None), default=today)
+    if (today - oldest).days > _PRICES_AGE_DAYS:
+        found.append(
+            f"Some prices are {(today - oldest).days} days old; `ecotone catalog refresh` takes newer ones, and the"
+            " vendor's own page has the last word."
+        )
     limits = question.limits
     wished = limits.first_token_ms_max is not None or limits.tokens_per_s_min is not None
     if wished and any(row.ranked.option.speed is None for row in placed):
