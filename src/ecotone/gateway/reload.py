@@ -1,8 +1,19 @@
-"""Noticing that the config file has changed."""
+"""Noticing that the config file has changed, and saying what its change comes to."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ecotone.gateway.config import Config, ModelConfig
+
 Signature = tuple[int, int, int] | None
+
+_ONLY_AT_START = (
+    ("server", "host"),
+    ("server", "port"),
+    ("server", "drain_s"),
+    ("engine", "memory_mb"),
+    ("engine", "idle_unload_s"),
+)
 
 
 class FileWatch:
@@ -23,3 +34,53 @@ class FileWatch:
         """Has the file changed since the last call?"""
         seen, self._seen = self._seen, self._signature()
         return seen != self._seen
+
+
+def told_changes(before: Config, now: Config) -> str:
+    """What differs between two configs, in words: `assistant: local -> fake; model fake added`."""
+    if before == now:
+        return "nothing changed"
+    changes = [*_routes(before, now), *_models(before.models, now.models), *_settings(before, now)]
+    return "; ".join(changes) or "nothing that takes effect now"
+
+
+def only_after_restart(at_start: Config, now: Config) -> tuple[str, ...]:
+    """Settings of `now` that are not in force in a gateway that started with `at_start`, like `[server] port`."""
+    return tuple(
+        f"[{table}] {key}"
+        for table, key in _ONLY_AT_START
+        if getattr(getattr(now, table), key) != getattr(getattr(at_start, table), key)
+    )
+
+
+def _routes(before: Config, now: Config) -> Iterator[str]:
+    for name, route in now.routes.items():
+        models = ", ".join(route.models)
+        known = before.routes.get(name)
+        if known is None:
+            yield f"route {name} added: {models}"
+        elif known.models != route.models:
+            yield f"{name}: {', '.join(known.models)} -> {models}"
+    for name in before.routes:
+        if name not in now.routes:
+            yield f"route {name} removed"
+
+
+def _models(before: Mapping[str, ModelConfig], now: Mapping[str, ModelConfig]) -> Iterator[str]:
+    verbs = {
+        "added": [name for name in now if name not in before],
+        "changed": [name for name in now if name in before and now[name] != before[name]],
+        "removed": [name for name in before if name not in now],
+    }
+    for verb, names in verbs.items():
+        if names:
+            yield f"model{'s' if len(names) > 1 else ''} {', '.join(names)} {verb}"
+
+
+def _settings(before: Config, now: Config) -> Iterator[str]:
+    """Settings that changed and are in force at once."""
+    for table in ("server", "engine", "organisation"):
+        old, new = getattr(before, table), getattr(now, table)
+        for key in new.__struct_fields__:
+            if (table, key) not in _ONLY_AT_START and getattr(old, key) != getattr(new, key):
+                yield f"[{table}] {key} changed"
