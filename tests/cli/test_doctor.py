@@ -6,6 +6,8 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cli.terminal import Done, Shell
 from tests.running import gateway
 
@@ -112,7 +114,17 @@ async def test_a_home_that_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file where the folder should be")
     found = checks(await Shell(tmp_path).run("doctor", "--json"))
     assert found["home"]["state"] == "problem"
+    assert found["home"]["detail"] == f"{tmp_path}/home is a file"
     assert "ECOTONE_HOME" in found["home"]["fix"]
+
+
+@pytest.mark.parametrize("command", [("up", "--port", "0"), ("models",), ("keys", "list"), ("pull", "x")])
+async def test_a_home_that_is_a_file_is_told_as_such(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "home").write_text("a file where the folder should be")
+    done = await Shell(tmp_path).run(*command)
+    assert done.code == 1
+    assert f"{tmp_path}/home is a file, and Ecotone keeps its things in a folder" in done.err
+    assert "set ECOTONE_HOME to a folder" in done.err
 
 
 async def test_a_certificate_file_that_is_not_there(tmp_path: Path) -> None:

@@ -98,7 +98,11 @@ def _all(config_file: Path | None) -> Iterator[Check]:
         return
     yield _config(here)
     yield from _keys(here)
-    found = [item for item in items(here, model_store(home, os.environ), os.environ) if item.source]
+    try:
+        found = [item for item in items(here, model_store(home, os.environ), os.environ) if item.source]
+    except EcotoneError as error:
+        yield Check("model file", "problem", error.message)
+        return
     for item in found:
         yield _file(item, here)
     ready = sorted((item for item in found if item.usable), key=lambda item: item.size_bytes or 0)
@@ -129,6 +133,8 @@ def _versions() -> Check:
 def _home(home: Home) -> Check:
     folder = home.folder
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    if not existing.is_dir():
+        return Check("home", "problem", f"{existing} is a file", "move it away, or set ECOTONE_HOME to a folder")
     try:
         with tempfile.TemporaryFile(dir=existing):
             pass

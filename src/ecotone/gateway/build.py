@@ -32,7 +32,7 @@ from ecotone.upstream.machine import usable_cores, usable_memory_bytes
 from ecotone.upstream.sources import LocalSource, parse_source
 from ecotone.upstream.store import ModelStore
 from ecotone.upstream.timeouts import Timeouts
-from ecotone.values.errors import ConfigError
+from ecotone.values.errors import ConfigError, SetupError
 
 MIGRATIONS = (*keys.MIGRATIONS, *request_log.MIGRATIONS)
 DEFAULT_ROUTE = "assistant"
@@ -42,7 +42,16 @@ Environment = Mapping[str, str]
 
 def open_database(home: Home) -> Database:
     """The installation's database, its tables up to date."""
+    _require_folder(home)
     return Database(home.database, MIGRATIONS)
+
+
+def _require_folder(home: Home) -> None:
+    if home.folder.exists() and not home.folder.is_dir():
+        raise SetupError(
+            f"{home.folder} is a file, and Ecotone keeps its things in a folder of that name: move it away, or set"
+            " ECOTONE_HOME to a folder"
+        )
 
 
 def load_config(file: Path | None) -> Config:
@@ -116,6 +125,7 @@ def _listed(host: str, no_proxy: str) -> bool:
 
 def model_store(home: Home, environment: Environment) -> ModelStore:
     """The store of model files, reached through the package indexes and the hub that the environment names."""
+    _require_folder(home)
     named = (environment.get(name) for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"))
     index = next((address for address in named if address), "https://pypi.org/simple")
     extra = environment.get("PIP_EXTRA_INDEX_URL", "").split()
