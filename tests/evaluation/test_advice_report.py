@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from ecotone.evaluation.advice.answer import Advice, advise
 from ecotone.evaluation.advice.document import Document, Folded, Items, Picture, Section, Table, Text, as_markdown
 from ecotone.evaluation.advice.document_html import as_html
+from ecotone.evaluation.advice.pictures import cost_against_volume
 from ecotone.evaluation.advice.question import Limits, Privacy, Question, Work, read_question
 from ecotone.evaluation.advice.report import report
 from tests.evaluation.advising import machine
@@ -229,3 +230,10 @@ def test_the_guide_shows_this_answer() -> None:
     listed = [line.split() for line in guide.splitlines() if re.match(r" \d  [●○]", line)]
     assert listed == [" ".join(row).split() for row in table.rows[: len(listed)]]
     assert len(listed) == 7
+
+
+def test_the_cost_lines_show_a_break_even_of_one_model_and_a_closed_one() -> None:
+    drawing = cost_against_volume(answer(asked("chatbot")))
+    assert "57,000,000" in drawing
+    for line in ("groq: GPT OSS 120B", "eight H100, rented: GPT OSS 120B", "gemini: Gemini 2.5 Flash"):
+        assert line in drawing

@@ -80,7 +80,7 @@ def cost_against_volume(advice: Advice) -> str:
     for option in options:
         places = [(float(volume), float(cost)) for volume in volumes if (cost := _at(option, question, volume))]
         if len(places) > 1:
-            drawn.append(Line(f"{option.name}, {option.place}", tuple(places), option.weights))
+            drawn.append(Line(f"{option.place}: {option.name}", tuple(places), option.weights))
     keys = {option.key for option in options}
     marks = [
         Mark(f"{row.requests:,.0f}", float(row.requests), float(cost))
@@ -151,17 +151,17 @@ def _once_a_model(placed: Iterable[Placed]) -> list[Placed]:
 
 
 def _lines(advice: Advice) -> list[Option]:
-    """The first option, both sides of the break-even that is nearest to today's volume, then the first of each kind of
-    weights and hosting, then the next in the ranking."""
+    """The first option, both sides of a break-even (rather of one model at two places than of two models, and the
+    nearest to today's volume), the first open and the first closed one, then the next in the ranking."""
     options = {row.ranked.option.key: row.ranked.option for row in advice.placed}
     now = advice.question.work.requests_per_month
     meetings = [
-        (abs(log(row.requests / now)), row.vendor, row.own)
+        (options[row.vendor].model != options[row.own].model, abs(log(row.requests / now)), row.vendor, row.own)
         for row in advice.break_evens
-        if row.requests is not None and row.vendor in options and row.own in options
+        if row.requests and row.vendor in options and row.own in options
     ]
-    kinds = {(option.weights, option.hosting): key for key, option in reversed(options.items())}
-    wanted = [*[*options][:1], *(min(meetings)[1:] if meetings else ()), *sorted(kinds.values(), key=[*options].index)]
+    sides = {option.weights: key for key, option in reversed(options.items())}
+    wanted = [*[*options][:1], *(min(meetings)[2:] if meetings else ()), *sides.values()]
     return [options[key] for key in dict.fromkeys((*wanted, *options))][:_LINES_MAX]
 
 
