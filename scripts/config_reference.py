@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import msgspec
 
 from ecotone.catalog.organisation import Organisation
-from ecotone.catalog.providers import PROVIDERS
+from ecotone.catalog.providers import PROVIDERS, api_root
 from ecotone.gateway import config
 
 HEAD = """\
@@ -27,6 +27,11 @@ setting has a default except where it says "needed". A gateway that runs follows
 and keeps what it has when the new text is wrong; `ecotone config check` says where, `ecotone config show` prints what
 is in force.
 
+`ecotone config check` exits with 1 if the config cannot be honoured. A key that is not in the environment or a `file:`
+that is not there is a warning, with exit 0: both may still come before the start, and other models answer without them.
+
+Keys never stand in this file: `key_env` names the environment variable that holds one.
+
 ```toml
 [models.local]                      # open weights, inside Ecotone
 engine = "llama.cpp"
@@ -39,6 +44,12 @@ name = "gpt-4o"
 [routes.assistant]                  # what clients ask for: the first that works answers
 models = ["frontier", "local"]
 ```
+"""
+PROVIDERS_HEAD = """\
+The address is what is asked if there is no `base_url`. Your own `base_url` may be what the provider's own SDK takes or
+the whole address: `https://api.mistral.ai` and `https://api.mistral.ai/v1` come to the same, as do
+`https://api.groq.com` and `https://api.groq.com/openai/v1`. For a provider that is not in the table, write the address
+to which `/chat/completions` is added, most often with `/v1` at its end.
 """
 TABLES: dict[str, type[msgspec.Struct]] = {
     "[server]": config.ServerConfig,
@@ -57,7 +68,7 @@ def reference() -> str:
         lines += [f"## `{title}`\n", about(table), "", "| setting | type | default | meaning |", "|---|---|---|---|"]
         lines += rows(table)
         lines.append("")
-    lines += ["## Providers\n", *providers(), ""]
+    lines += ["## Providers\n", PROVIDERS_HEAD, *providers(), ""]
     return "\n".join(lines)
 
 
@@ -109,7 +120,7 @@ def providers() -> Iterator[str]:
     yield "| `provider` | who | address | key |"
     yield "|---|---|---|---|"
     for row in PROVIDERS.values():
-        address = f"`{row.base_url}`" if row.base_url else "needed: `base_url`"
+        address = f"`{api_root(row, row.base_url)}`" if row.base_url else "needed: `base_url`"
         key = f"`{row.key_env}`" if row.key_env else ""
         yield f"| `{row.name}` | {row.title} | {address} | {key} |"
 

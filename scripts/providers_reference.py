@@ -16,13 +16,16 @@ HEAD = """\
 <!-- Made by scripts/providers_reference.py from src/ecotone/catalog/providers.py; change it there. -->
 
 What `provider = "..."` may say in `ecotone.toml`. All of them speak OpenAI's chat format. A row gives the address that
-is used if the config has no `base_url`, the environment variable that holds the key if it has no `key_env`, and the
-page that the row rests on.
+is used if the config has no `base_url` (`/chat/completions` is added to it), the environment variable that holds the
+key if it has no `key_env`, and the page that the row rests on.
 
 **How far this was tried.** No closed vendor was asked in any test. The format is tested against a fake server that
 checks requests with the types of OpenAI's own SDK and its published API description, and the embedded engine is tested
 for real. Each row rests on the documentation it cites and, for the names of fields, on the vendor's own SDK where there
 is one. If a vendor refuses something, its words reach the client; please report it.
+
+Not spoken yet are the native APIs of Anthropic, Gemini, Vertex, Azure, Bedrock and Cohere, and some vendors have no
+row. Where one has an address in OpenAI's format, `openai-compatible` with that `base_url` and a `key_env` reaches it.
 
 "Weights" says whether the models served are open-weight, as far as that is the same for all of them. It says nothing
 about where they run: that is `hosting`, which you declare.
@@ -44,6 +47,7 @@ def reference() -> str:
     return "\n".join(
         [
             HEAD,
+            *_short_addresses(),
             *_section("Vendors", "Their key is needed at their own address.", vendors),
             *_section(
                 "Servers that you run",
@@ -56,6 +60,14 @@ def reference() -> str:
             "",
         ]
     )
+
+
+def _short_addresses() -> Iterator[str]:
+    """Which addresses may be written without their end."""
+    rows = [row for row in PROVIDERS.values() if row.base_url and row.api_path]
+    pairs = [f"`{row.base_url}` or `{api_root(row, row.base_url)}`" for row in rows if row.base_url]
+    yield "A `base_url` may be an address as below or, where that is shorter, what the provider's own SDK takes:"
+    yield f"{'; '.join(pairs)}.\n"
 
 
 def _section(title: str, says: str, rows: list[Provider]) -> Iterator[str]:

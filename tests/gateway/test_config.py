@@ -1,5 +1,7 @@
 """What ecotone.toml may say, and what is said about one that cannot be honoured."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -168,6 +170,15 @@ def test_what_cannot_be_honoured_is_refused_with_its_place(text: str, line: int,
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file; put it there, or start without it"):
         read_config(tmp_path / "none.toml")
+
+
+def test_the_reference_is_current() -> None:
+    root = Path(__file__).parents[2]
+    script = root / "scripts" / "config_reference.py"
+    made = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True).stdout
+    assert (root / "docs" / "reference" / "config.md").read_text("utf-8") == made, (
+        "run: python scripts/config_reference.py > docs/reference/config.md"
+    )
 
 
 def test_lines_of_keys() -> None:

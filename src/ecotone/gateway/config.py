@@ -54,7 +54,7 @@ class EndpointConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     catalog: str | None = None
     """The catalog's id for its facts. Left out: guessed from `name`."""
     base_url: str | None = None
-    """The API's address, as the provider's own SDK takes it. Left out: the provider's."""
+    """The API's address, as the provider's own SDK takes it or in full. Left out: the provider's."""
     key_env: str | None = None
     """The environment variable that holds the API key. Left out: the one that the provider's SDK reads."""
     hosting: Literal["self-hosted", "vendor"] | None = None
