@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import msgspec
-import uvicorn
 
 from ecotone.catalog.providers import Provider
 from ecotone.cli.output import say
@@ -27,6 +26,7 @@ from ecotone.upstream.machine import usable_memory_bytes
 from ecotone.values.errors import EcotoneError, SetupError
 from ecotone.web.app import App
 from ecotone.web.door import Door
+from ecotone.web.server import Server
 
 _ONLY_AT_START = (
     ("server", "host"),
@@ -37,8 +37,6 @@ _ONLY_AT_START = (
 )
 _SWITCH_INTERVAL_S = 0.0005
 _WATCH_INTERVAL_S = 0.5
-_KEEP_ALIVE_S = 75
-_BACKLOG = 2048
 
 
 def run(*, host: str | None, port: int | None, config_file: Path | None, for_call: bool = False) -> None:
@@ -85,18 +83,6 @@ def _listen(host: str, port: int) -> socket.socket:
         fix = "is another gateway running? Choose a free port with --port, or --port 0 for any"
         raise SetupError(f"cannot listen on {host} port {port}: {error.strerror or error}; {fix}") from None
     return listener
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, telling when it serves."""
-
-    def __init__(self, config: uvicorn.Config, ready: asyncio.Event) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._ready.set()
 
 
 class _Service:
@@ -160,31 +146,14 @@ class _Service:
         )
 
     async def _run_server(self, runtime: Runtime, app: App) -> None:
-        ready = asyncio.Event()
-        server = _Server(
-            uvicorn.Config(
-                app,
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                interface="asgi3",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,  # nobody may say for another where a request came from
-                backlog=_BACKLOG,
-                timeout_keep_alive=_KEEP_ALIVE_S,
-                timeout_graceful_shutdown=self._server.drain_s,
-            ),
-            ready,
-        )
-        # The server takes these signals over while it runs, and raises them again when it is done: to nobody.
+        server = Server(app, drain_s=self._server.drain_s, say=_say_nothing if self._for_call else say)
+        # The server takes these signals over while it runs; afterwards they must not disturb the end.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
         if self._for_call:
             # The starter holds the other end and writes nothing: standard input is readable when the starter is gone.
             asyncio.get_running_loop().add_reader(sys.stdin, setattr, server, "should_exit", True)
-        background = asyncio.create_task(self._look_after(runtime, app, ready))
+        background = asyncio.create_task(self._look_after(runtime, app, server.ready))
         try:
             await server.serve(sockets=[self._listener])
         finally:
@@ -263,6 +232,10 @@ class _Service:
         say(f"config reloaded: {len(config.models)} models, {len(config.routes)} routes")
         if fixed:
             say(f"these settings are in force only after a restart: {', '.join(fixed)}")
+
+
+def _say_nothing(text: str) -> None:
+    pass
 
 
 async def _warm(runtime: Runtime) -> None:

@@ -19,7 +19,7 @@ from ecotone.values.errors import (
     UpstreamError,
 )
 from ecotone.web.door import Door, Headers, read_headers
-from ecotone.wire.openai_error import encode_error
+from ecotone.wire.openai_error import encode_error, encode_error_event
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -72,6 +72,15 @@ class App:
         self._door = door
         self._max_body_bytes = max_body_bytes
 
+    @property
+    def in_flight(self) -> int:
+        """How many requests are being answered."""
+        return self._in_flight
+
+    def end_answers(self) -> None:
+        """Tell those who still wait for an answer, or for the rest of one, that the gateway stops."""
+        self._departures.end_all()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise ValueError(f"Ecotone serves HTTP alone, not {scope['type']}")
@@ -108,7 +117,10 @@ class App:
         except EcotoneError as error:
             await self._send_failure(exchange, error, origin, send)
         except asyncio.CancelledError:
-            if not departure.happened:
+            if departure.ended:
+                departure.stop()
+                await self._break_off(exchange, origin, send)
+            elif not departure.happened:
                 raise
         except Exception:
             # A fault of Ecotone's own. The one who reads the log gets the trace; the client gets the request's id.
@@ -141,6 +153,16 @@ class App:
         while (piece := await exchange.next_bytes()) is not None:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+
+    async def _break_off(self, exchange: Exchange, origin: str, send: Send) -> None:
+        error = Unavailable("The gateway is stopping; ask again in a moment.")
+        if not exchange.answering:
+            await self._send_failure(exchange, error, origin, send)
+        elif exchange.body is None:
+            exchange.failed(error)
+            await send({"type": "http.response.body", "body": encode_error_event(error), "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+            exchange.close(200)
 
     async def _send_failure(self, exchange: Exchange, error: EcotoneError, origin: str, send: Send) -> None:
         exchange.failed(error)
@@ -236,6 +258,10 @@ class _Departures:
     def forget(self, departure: "_Departure") -> None:
         self._watched.pop(departure, None)
 
+    def end_all(self) -> None:
+        for departure in self._watched:
+            departure.end()
+
     def _tick(self) -> None:
         for departure in self._watched:
             departure.tick()
@@ -245,9 +271,10 @@ class _Departures:
 
 
 class _Departure:
-    """One client. `happened`: it has left before its answer was complete. Watched from the second tick on."""
+    """One client. `happened`: it has left before its answer was complete; `ended`: its answer is not to be completed.
+    Watched from the second tick on."""
 
-    __slots__ = ("_handler", "_receive", "_ticks", "_watcher", "happened")
+    __slots__ = ("_handler", "_receive", "_ticks", "_watcher", "ended", "happened")
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -255,6 +282,7 @@ class _Departure:
         self._watcher: asyncio.Task[None] | None = None
         self._ticks = 0
         self.happened = False
+        self.ended = False
 
     def tick(self) -> None:
         self._ticks += 1
@@ -266,6 +294,11 @@ class _Departure:
             pass
         self.happened = True
         if self._handler is not None:
+            self._handler.cancel()
+
+    def end(self) -> None:
+        if not self.happened and self._handler is not None:
+            self.ended = True
             self._handler.cancel()
 
     def stop(self) -> None:
