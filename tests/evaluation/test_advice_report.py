@@ -77,6 +77,8 @@ def test_weights_are_shown_as_they_count() -> None:
 
 def test_an_option_says_all_that_was_asked_of_it(chatbot: Document) -> None:
     said = section(chatbot, "1. Qwen3 235B A22B Instruct 2507 at together")
+    assert "Quality: 1432 points (1425 to 1439); LMArena text leaderboards" in said
+    assert "2025-12-17. Weights: open, Apache-2.0." in said
     assert "a month: 50,000,000 requests x $0.00031 = $15,500.00" in said
     assert "price of 2026-07-02 from models.dev" in said
     assert "The data:" in said

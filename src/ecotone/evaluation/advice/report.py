@@ -207,6 +207,11 @@ def _explained(row: Placed, advice: Advice) -> Iterator[Part]:
     option, verdict = row.ranked.option, row.standing.verdict
     said = "; ".join(row.reasons)
     yield Text(f"{said[0].upper()}{said[1:]}.")
+    quality = option.quality
+    licence = f", {option.facts.licence}" if option.facts.licence is not None else ""
+    yield Text(
+        f"Quality: {quality_in_words(quality)}; {quality.source}, {quality.as_of}. Weights: {option.weights}{licence}."
+    )
     yield Text("Cost:")
     yield Items((*row.arithmetic, *_price_source(option)))
     yield Text("The data:")
