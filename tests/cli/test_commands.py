@@ -109,7 +109,8 @@ def test_the_version_is_told_without_loading_the_gateway() -> None:
     code = "import sys; sys.argv = ['ecotone', '--version']\nfrom ecotone.cli import main\ntry:\n    main()\nfinally:\n"
     code += "    print(sorted(name for name in sys.modules if name.startswith('ecotone.')))"
     script = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = ["ecotone.cli", "ecotone.cli.app", "ecotone.cli.evaluating", "ecotone.values", "ecotone.values.errors"]
+    wanted = ("cli", "cli.app", "cli.evaluating", "cli.harness", "values", "values.errors")
+    loaded = [f"ecotone.{name}" for name in wanted]
     assert script.stdout.splitlines() == [f"ecotone {__version__}", str(loaded)]
 
 

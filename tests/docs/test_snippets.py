@@ -166,6 +166,8 @@ def complaint(arguments: list[str]) -> str | None:
     places = sum(not any(name.startswith("-") for name in option.opts) for option in command.params)
     while waiting:
         word, equals, _ = waiting.pop(0).partition("=")
+        if word == "--":
+            return None
         if word in ("-h", "--help"):
             continue
         if not word.startswith("-"):
