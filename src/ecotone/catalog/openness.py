@@ -146,12 +146,14 @@ def word_for(
 
     `weights` says whether they can be had, `licence` under which identifier, `has_api` whether a vendor answers with
     the model. Weights that others know to be closed are closed, whatever a description says; else one that lists the
-    final parameters speaks for itself. None: nobody knows about the weights.
+    final parameters speaks for itself. None: nobody knows about the weights, or under which licence they are.
     """
     if weights != "closed" and openness is not None and openness.word != "closed":
         return openness.word
     if weights == "open":
-        return "open weights" if licence is not None and is_open(licence) else "open weights with restrictions"
+        if licence is None:
+            return None
+        return "open weights" if is_open(licence) else "open weights with restrictions"
     if weights == "closed" or openness is not None:
         return "API only" if has_api else "closed"
     return None

@@ -17,9 +17,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ecotone.catalog.model_description import shipped_descriptions
 from ecotone.catalog.models import ModelFacts, find_model
-from ecotone.catalog.openness import classify, word_for
+from ecotone.catalog.openness import known_openness, word_for
 from ecotone.catalog.providers import PROVIDERS
 from ecotone.cli.connecting import Connection, connected
 from ecotone.cli.output import print_json, visible
@@ -267,8 +266,7 @@ def openness_word(place: EndpointFacts, name: str) -> str | None:
     facts = _facts(place, name)
     if facts is None:
         return {"open": "open weights", "closed": "closed"}.get(place.weights or "")
-    description = shipped_descriptions().get(facts.openness or "")
-    openness = None if description is None else classify(description)
+    openness = known_openness(facts.openness)
     weights = facts.weights or place.weights
     return word_for(openness, weights=weights, licence=facts.licence, has_api=place.hosting == "vendor")
 

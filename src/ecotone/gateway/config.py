@@ -133,7 +133,9 @@ _NOT_YET = (
     "localai",
 )
 _CATALOG_ID = re.compile(r"[a-z0-9][a-z0-9._-]*/[a-z0-9][a-z0-9._:+-]*")
-_CATALOG_HINT = "they are MAKER/MODEL in lower case, like meta/llama-3.3-70b-instruct; `ecotone models` shows them"
+_CATALOG_HINT = (
+    "they are MAKER/MODEL in lower case, like meta/llama-3.3-70b-instruct; `ecotone models --all` shows them"
+)
 
 
 def read_config(file: Path) -> Config:

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from ecotone.catalog.models import ModelFacts, all_models, model_facts, near_models
-from ecotone.catalog.openness import Word, classify, shipped_descriptions, word_for
+from ecotone.catalog.openness import Word, known_openness, word_for
 from ecotone.catalog.prices import Offer, all_offers, offers
 from ecotone.catalog.quality import SNAPSHOT, WORK, ranking
 from ecotone.evaluation.advice.question import OwnMachine, Question
@@ -64,7 +64,7 @@ class Option(msgspec.Struct, frozen=True):
     name: str
     maker: str
     weights: Literal["open", "closed"]
-    openness: Word
+    openness: Word | None
     quality: Quality
     places: int
     facts: ModelFacts
@@ -151,14 +151,15 @@ def _options(
     ]
     elsewhere = {offer.provider for offer in offers(facts.id, day=today, newer=newer) if offer.status != "deprecated"}
     weights = facts.weights or "closed"
-    word = openness_word(facts, has_api=bool(elsewhere)) or "closed"
     option = Option(
         key="",
         model=facts.id,
         name=facts.name,
         maker=facts.maker,
         weights=weights,
-        openness=word,
+        openness=word_for(
+            known_openness(facts.openness), weights=weights, licence=facts.licence, has_api=bool(elsewhere)
+        ),
         quality=quality,
         places=max(1, len(elsewhere) + (weights == "open")),
         facts=facts,
@@ -168,10 +169,3 @@ def _options(
     for machine in question.machines if weights == "open" else ():
         if facts.id in _ids(machine.tokens_per_s, newer):
             yield msgspec.structs.replace(option, key=f"{machine.name}: {facts.id}", machine=machine)
-
-
-def openness_word(facts: ModelFacts, *, has_api: bool) -> Word | None:
-    """The plain word for a model of the catalog, from its description where it has one."""
-    description = shipped_descriptions().get(facts.openness) if facts.openness is not None else None
-    openness = None if description is None else classify(description)
-    return word_for(openness, weights=facts.weights, licence=facts.licence, has_api=has_api)

@@ -7,8 +7,8 @@ The values do not depend on which other options there are, except that cost is t
 - cost: 1 for the cheapest, a third less for every factor of ten above it, 0 from a thousand times on. A month for
   less than a dollar counts as one for a dollar: nobody chooses by that.
 - lock-in: 1 - 1/n for n places that could run the same model; open weights count one's own machines as a place.
-- openness: 0 for closed, 0.25 for weights with restrictions, 0.5 for open weights, 0.75 for open source, 1 for open
-  science.
+- openness: 0 for closed, 0.25 for weights with restrictions or an unknown licence, 0.5 for open weights, 0.75 for
+  open source, 1 for open science.
 """
 
 import math
@@ -104,7 +104,7 @@ def _values(option: Option, cost: Decimal, cheapest: Decimal, best_rating: float
         "quality": quality_value(option.quality.value, best_rating),
         "cost": cost_value(cost, cheapest),
         "lock_in": 1 - 1 / option.places,
-        "openness": _OPENNESS[option.openness],
+        "openness": _OPENNESS[option.openness or "open weights with restrictions"],
     }
 
 

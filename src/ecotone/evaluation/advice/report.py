@@ -98,7 +98,8 @@ def _in_a_line(row: Placed) -> str:
     duties = len(row.standing.verdict.duties)
     kept = f", with {_counted_noun(duties, 'duty', 'duties')} to keep" if duties else ""
     return (
-        f"{_named(option)} ({option.openness}): {quality_in_words(option.quality)}, ${row.ranked.monthly_usd:,.2f} a"
+        f"{_named(option)} ({option.openness or 'open weights, licence unknown'}):"
+        f" {quality_in_words(option.quality)}, ${row.ranked.monthly_usd:,.2f} a"
         f" month{kept}."
     )
 
