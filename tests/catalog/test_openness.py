@@ -220,7 +220,7 @@ def test_words_where_there_is_no_description() -> None:
     assert word_for(None, weights="closed", licence=None, has_api=True) == "API only"
     assert word_for(None, weights="closed", licence=None, has_api=False) == "closed"
     assert word_for(None, weights="open", licence="MIT", has_api=True) == "open weights"
-    assert word_for(None, weights="open", licence=None, has_api=True) == "open weights with restrictions"
+    assert word_for(None, weights="open", licence=None, has_api=True) is None
     assert word_for(None, weights=None, licence=None, has_api=True) is None
 
 
