@@ -68,11 +68,15 @@ def _address(runner: asyncio.Runner, http: HttpClient, home: Home, config_file: 
             say(f"--config has no effect: ECOTONE_URL names the gateway {named}")
         yield _checked(http, named)
         return
-    note = read_note(home)
     wanted = None if config_file is None else str(config_file.absolute())
-    if note is not None and wanted in (None, note.config) and runner.run(is_healthy(http, note.url)):
-        yield note.url
-        return
+    note = read_note(home)
+    running = () if note is None else (note, *note.earlier)
+    for known in running:
+        if wanted in (None, known.config) and runner.run(is_healthy(http, known.url)):
+            yield known.url
+            return
+    lacking = f"no gateway with the config {config_file} runs" if running and config_file else "no gateway runs"
+    say(f"{lacking}; starting one for this call (`ecotone up` in another terminal keeps one ready)")
     with _started(config_file) as url:
         yield url
 
@@ -83,7 +87,8 @@ def _checked(http: HttpClient, named: str) -> str:
     try:
         http.target("GET", url)
     except ConfigError as error:
-        raise SetupError(f"ECOTONE_URL: {error.message}") from None
+        hint = "" if "://" in named else f"; is it http://{url}?"
+        raise SetupError(f"ECOTONE_URL: {error.message}{hint}") from None
     return url
 
 

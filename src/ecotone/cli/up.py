@@ -15,8 +15,9 @@ import msgspec
 from ecotone.catalog.providers import Provider
 from ecotone.cli.output import say
 from ecotone.cli.pulling import pull_missing
-from ecotone.cli.running import RunningNote, withdraw_note, write_note
+from ecotone.cli.running import RunningNote, read_note, withdraw_note, write_note
 from ecotone.gateway.build import Runtime, load_config, with_found
+from ecotone.gateway.client import is_healthy
 from ecotone.gateway.config import Config, ServerConfig
 from ecotone.gateway.discovery import found_keys, found_servers
 from ecotone.gateway.paths import Home, find_config, find_home
@@ -166,7 +167,7 @@ class _Service:
         """Announce the gateway, then follow changes of config and keys."""
         watch = FileWatch(self._file) if self._file else None
         await ready.wait()
-        self._announce(runtime)
+        await self._announce(runtime)
         if self._for_call:
             return
         # What lives now lives to the end: collecting it again and again costs latency.
@@ -200,11 +201,11 @@ class _Service:
                 say("what was in trouble works again")
             told = troubles
 
-    def _announce(self, runtime: Runtime) -> None:
+    async def _announce(self, runtime: Runtime) -> None:
         if self._for_call:
             print(f"ready {self.url}", flush=True)  # noqa: T201 - for the command that started this one
             return
-        write_note(self._home, RunningNote(self.url, os.getpid(), str(self._file) if self._file else None))
+        await self._leave_note(runtime)
         app_needs_key = not self._loopback or bool(self._server.allowed_hosts)
         if app_needs_key and not len(runtime.keyring):
             say("every caller needs a key and there is none yet; make one: ecotone keys create NAME")
@@ -213,6 +214,13 @@ class _Service:
             say(f"no model can answer yet: {problem}")
         print(f"ready {self.url}", flush=True)  # noqa: T201 - the line that scripts wait for
         say(f"OpenAI clients: base_url={self.url}/v1   ask: ecotone ask 'What is an ecotone?'   stop: Ctrl-C")
+
+    async def _leave_note(self, runtime: Runtime) -> None:
+        note = read_note(self._home)
+        for other in () if note is None else (note, *note.earlier):
+            if other.url != self.url and await is_healthy(runtime.http, other.url):
+                say(f"another gateway runs on this home ({other.url}, process {other.pid}); commands find this one now")
+        write_note(self._home, RunningNote(self.url, os.getpid(), str(self._file) if self._file else None))
 
     def _reload(self, runtime: Runtime, app: App) -> None:
         try:
