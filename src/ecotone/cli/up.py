@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 
 import msgspec
+import typer
 
 from ecotone.catalog.providers import Provider
+from ecotone.cli.listening import listen, local_url, network_urls
 from ecotone.cli.output import say
 from ecotone.cli.pulling import pull_missing
 from ecotone.cli.running import RunningNote, read_note, withdraw_note, write_note
@@ -24,7 +26,7 @@ from ecotone.gateway.paths import Home, find_config, find_home
 from ecotone.gateway.reload import FileWatch
 from ecotone.upstream.http import is_loopback
 from ecotone.upstream.machine import usable_memory_bytes
-from ecotone.values.errors import EcotoneError, SetupError
+from ecotone.values.errors import EcotoneError
 from ecotone.web.app import App
 from ecotone.web.door import Door
 from ecotone.web.server import Server
@@ -46,6 +48,8 @@ def run(*, host: str | None, port: int | None, config_file: Path | None, for_cal
     `for_call`: for the one command that started it, on loopback. It is quiet, no other command finds it, and it ends
     when its standard input does, so that it cannot outlive its starter.
     """
+    if port is not None and not 0 <= port <= 65535:
+        raise typer.BadParameter(f"port {port} is not between 0 and 65535", param_hint="--port")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     home = find_home(os.environ)
     file = find_config(config_file, home, Path.cwd())
@@ -56,13 +60,24 @@ def run(*, host: str | None, port: int | None, config_file: Path | None, for_cal
     )
     if for_call:
         server = msgspec.structs.replace(server, host="127.0.0.1", port=0, allowed_hosts=())
-    listener = _listen(server.host, server.port)
+    listener = listen(server.host, server.port)  # before anything slow: a taken port is known at once
     if not for_call:
         say(f"config: {file}" if file else "no config: serving the embedded model and what is found on this machine")
-    folder = file.parent if file else Path.cwd()
-    pull_missing(config, home, folder, usable_memory_bytes(), only_model=file is None)
+    _fetch(config, home, file)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_Service(home, file, config, server, listener, for_call=for_call).serve())
+
+
+def _fetch(config: Config, home: Home, file: Path | None) -> None:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # this is how a command ends one for its call
+    try:
+        folder = file.parent if file else Path.cwd()
+        pull_missing(config, home, folder, usable_memory_bytes(), only_model=file is None)
+    except KeyboardInterrupt:
+        say("stopped while fetching; the next start goes on from here")
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
@@ -71,19 +86,6 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
     except ImportError:  # there is none for Windows
         return None
     return uvloop.Loop
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A bound socket, taken before anything slow so that a taken port is known at once."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        fix = "is another gateway running? Choose a free port with --port, or --port 0 for any"
-        raise SetupError(f"cannot listen on {host} port {port}: {error.strerror or error}; {fix}") from None
-    return listener
 
 
 class _Service:
@@ -105,10 +107,8 @@ class _Service:
         self._server = server
         self._listener = listener
         self._for_call = for_call
-        host, port = listener.getsockname()[:2]
-        self._loopback = is_loopback(host)
-        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared with, not bound to
-        self.url = f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+        self._loopback = is_loopback(listener.getsockname()[0])
+        self.url = local_url(listener)
 
     async def serve(self) -> None:
         runtime = Runtime(self._home, os.environ, self._config, folder=(self._file or Path.cwd() / "x").parent)
@@ -206,6 +206,9 @@ class _Service:
             print(f"ready {self.url}", flush=True)  # noqa: T201 - for the command that started this one
             return
         await self._leave_note(runtime)
+        reached_at = network_urls(self._listener)
+        if reached_at:
+            say(f"open to the network: others reach it at {' or '.join(reached_at)}, and need a key")
         app_needs_key = not self._loopback or bool(self._server.allowed_hosts)
         if app_needs_key and not len(runtime.keyring):
             say("every caller needs a key and there is none yet; make one: ecotone keys create NAME")
