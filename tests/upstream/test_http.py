@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -327,6 +328,49 @@ async def test_tls_under_a_private_authority(tmp_path: Path) -> None:
         async with client() as http:
             with pytest.raises(UpstreamUnreachable, match="certificate"):
                 await http.send(http.target("GET", url))
+
+
+async def test_a_name_that_nobody_has_is_said_to_be_unknown() -> None:
+    async with client() as http:
+        with pytest.raises(UpstreamUnreachable) as raised:
+            await http.send(http.target("GET", "http://nohost.invalid:4100/"))
+    with pytest.raises(socket.gaierror) as told:
+        socket.getaddrinfo("nohost.invalid", 4100)
+    assert raised.value.message == f"cannot connect to nohost.invalid:4100: {told.value.strerror}"
+
+
+@asynccontextmanager
+async def _no_tls(answer: bytes) -> AsyncIterator[str]:
+    """An https address whose server says this to whatever comes, then waits."""
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(answer)
+        while await reader.read(1000):
+            pass
+        writer.close()
+
+    listener = await asyncio.start_server(speak, "127.0.0.1", 0)
+    try:
+        yield f"https://127.0.0.1:{listener.sockets[0].getsockname()[1]}/"
+    finally:
+        listener.close()
+
+
+async def test_plain_http_where_tls_was_expected_is_named() -> None:
+    async with _no_tls(b"HTTP/1.1 400 Bad Request\r\n\r\n") as url, client() as http:
+        with pytest.raises(UpstreamUnreachable, match="speaks no TLS; its address may have to begin with http://"):
+            await http.send(http.target("GET", url))
+
+
+async def test_timeouts_over_tls_say_what_was_waited_for(tmp_path: Path) -> None:
+    async with _no_tls(b"") as url, client() as http:
+        with pytest.raises(UpstreamTimeout, match=r"no connection within 0\.3 s"):
+            await http.send(http.target("GET", url), timeouts=Timeouts(connect_s=0.3))
+    pem, context = _authority()
+    async with serving(answering(), context(tmp_path)) as (_, url), client(ca_bundle=pem) as http:
+        with pytest.raises(UpstreamTimeout, match=r"no complete answer within 0\.5 s"):
+            await http.send(http.target("GET", url), timeouts=Timeouts(whole_s=0.5))
 
 
 async def test_tls_answers_that_break_or_stall_are_errors(tmp_path: Path) -> None:

@@ -180,10 +180,10 @@ class _ReqwestExchange:
         try:
             async with asyncio.timeout(self._timeouts.first_byte_s):
                 self._response = await self._request.__aenter__()
+        except PyreqwestError as error:  # its own timeouts are TimeoutErrors, too
+            raise _translated(error, self._timeouts, answering=False) from None
         except TimeoutError:
             raise UpstreamTimeout(f"waited {self._timeouts.first_byte_s:g} s for the first byte") from None
-        except PyreqwestError as error:
-            raise _translated(error, self._timeouts, answering=False) from None
         self.status = self._response.status
 
     def header(self, name: str) -> str | None:
@@ -195,10 +195,10 @@ class _ReqwestExchange:
         try:
             async with asyncio.timeout(limit_s):
                 chunk = await self._response.body_reader.read_chunk()
-        except TimeoutError:
-            raise UpstreamTimeout(f"waited {limit_s:g} s for the next bytes") from None
         except PyreqwestError as error:
             raise _translated(error, self._timeouts, answering=True) from None
+        except TimeoutError:
+            raise UpstreamTimeout(f"waited {limit_s:g} s for the next bytes") from None
         if chunk is None:
             self.close()
             return None
@@ -212,7 +212,8 @@ class _ReqwestExchange:
 def _translated(error: PyreqwestError, timeouts: Timeouts, *, answering: bool) -> UpstreamError:
     """The same failure as a member of Ecotone's own tree."""
     match error:
-        case ConnectTimeoutError():
+        # pyreqwest calls everything so that ran out before the body; only its causes tell how far it came.
+        case ConnectTimeoutError() if any("(Connect)" in cause for cause in _causes(error)):
             return UpstreamTimeout(f"no connection within {timeouts.connect_s:g} s")
         case RequestTimeoutError():
             return UpstreamTimeout(f"no complete answer within {timeouts.whole_s:g} s")
@@ -225,5 +226,13 @@ def _translated(error: PyreqwestError, timeouts: Timeouts, *, answering: bool) -
 
 def _innermost(error: PyreqwestError) -> str:
     """The most telling of the causes that pyreqwest lists; its outer layers only repeat the address."""
+    told = _causes(error)[-1]
+    if "InvalidContentType" in told:  # rustls' word for bytes that are no TLS record
+        return "what answers there speaks no TLS; its address may have to begin with http://"
+    return told
+
+
+def _causes(error: PyreqwestError) -> list[str]:
+    """From the outermost to the innermost; at least one."""
     causes = error.details.get("causes") if isinstance(error, DetailedPyreqwestError) else None
-    return causes[-1]["message"] if causes else error.message
+    return [cause["message"] for cause in causes or ()] or [error.message]

@@ -8,6 +8,7 @@ Parsing is httptools'. TLS, HTTP/2 and proxies are not here: `ecotone.upstream.h
 import asyncio
 import os
 import re
+import socket
 from collections.abc import Iterator, Sequence
 from typing import cast
 
@@ -350,7 +351,10 @@ class Pool:
         except TimeoutError:
             raise UpstreamTimeout(f"no connection to {host}:{port} within {timeouts.connect_s:g} s") from None
         except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
+            if error.errno and not isinstance(error, socket.gaierror):  # whose numbers have a table of their own
+                reason = os.strerror(error.errno)
+            else:
+                reason = error.strerror or str(error)
             raise UpstreamUnreachable(f"cannot connect to {host}:{port}: {reason}") from None
         self._connections.add(connection)
         return connection
