@@ -4,7 +4,9 @@ import asyncio
 import json
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -234,7 +236,11 @@ async def test_without_a_route_the_first_model_is_asked(tmp_path: Path, sent: Fa
     ("url", "says"),
     [
         ("http://127.0.0.1:9", "no gateway answers at http://127.0.0.1:9"),
-        ("127.0.0.1:4100", "ECOTONE_URL: '127.0.0.1:4100' is not an http:// or https:// address"),
+        (
+            "127.0.0.1:4100/v1",
+            "ECOTONE_URL: '127.0.0.1:4100' is not an http:// or https:// address; is it http://127.0.0.1:4100?\n",
+        ),
+        ("ftp://127.0.0.1", "ECOTONE_URL: 'ftp://127.0.0.1' is not an http:// or https:// address\n"),
     ],
 )
 async def test_a_gateway_that_is_not_there(tmp_path: Path, url: str, says: str) -> None:
@@ -243,11 +249,30 @@ async def test_a_gateway_that_is_not_there(tmp_path: Path, url: str, says: str) 
     assert done.err.startswith(f"ecotone: {says}")
 
 
-async def test_something_else_at_the_address(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", [(), ("-m", "gpt-4o")])
+async def test_something_else_at_the_address(tmp_path: Path, model: tuple[str, ...]) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Quiet) as other:  # answers 501 to everything, with a page
+        serving = threading.Thread(target=other.serve_forever)
+        serving.start()
+        url = f"http://127.0.0.1:{other.server_port}"
+        done = await Shell(tmp_path, {"ECOTONE_URL": url}).run("ask", "Well?", *model)
+        other.shutdown()
+        serving.join()
+    assert done.code == 1
+    assert done.err.startswith(f"ecotone: what answers at {url} is no Ecotone gateway: it answers with HTTP 501. ")
+
+
+class _Quiet(BaseHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+async def test_something_like_it_at_the_address(tmp_path: Path) -> None:
     async with FakeOpenAI(key="k") as other:
         shell = Shell(tmp_path, {"ECOTONE_URL": other.base_url + "/deeper", "ECOTONE_KEY": "k"})
         done = await shell.run("ask", "Well?")
-    assert (done.code, done.err) == (1, "ecotone: Invalid URL (GET /v1/deeper/v1/models)\n")
+    assert done.code == 1
+    assert f"what answers at {other.base_url}/deeper is no Ecotone gateway: it has no list of models" in done.err
 
 
 async def test_starts_a_gateway_for_the_call_with_the_real_model(tmp_path: Path, smollm2_path: Path) -> None:

@@ -82,6 +82,13 @@ async def test_models_and_instructions_can_be_changed(house: Shell, sent: FakeOp
     assert turns(sent, 2) == [("user", "c")]
 
 
+async def test_a_model_that_nobody_has_is_refused_before_a_line_is_taken(house: Shell, sent: FakeOpenAI) -> None:
+    done = await house.run("chat", "-m", "frist", stdin="never asked\n")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "ecotone: There is no model or route 'frist' here. Did you mean 'first'?\n"
+    assert sent.requests == []
+
+
 async def test_commands_that_only_tell(house: Shell, sent: FakeOpenAI) -> None:
     done = await house.run("chat", stdin="/models\n/help\n/nonsense\n/exit\nnever asked\n")
     assert done.out.startswith("* assistant (route)\n  first (openai-compatible)\n  second (openai-compatible)\n")

@@ -36,6 +36,8 @@ class _LeaveError(Exception):
 def run(*, model: str | None, system: str | None, config_file: Path | None) -> None:
     """Talk until the end of the input."""
     with connected(config_file) as connection:
+        if model is not None:
+            connection.run(connection.gateway.model(model))  # to refuse a name that nobody has, as `ask` does
         chosen = model or connection.run(connection.gateway.default_model())
         conversation = _Conversation(connection, chosen, system)
         if sys.stdin.isatty():

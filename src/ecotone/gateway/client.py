@@ -12,7 +12,14 @@ from ecotone.gateway.models import About
 from ecotone.upstream.http import HttpClient, Response, Target
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.chat import ChatRequest
-from ecotone.values.errors import RequestError, SetupError, UpstreamError, UpstreamRejected, UpstreamUnreachable
+from ecotone.values.errors import (
+    EcotoneError,
+    RequestError,
+    SetupError,
+    UpstreamError,
+    UpstreamRejected,
+    UpstreamUnreachable,
+)
 from ecotone.values.reply import (
     AudioDelta,
     End,
@@ -39,6 +46,7 @@ DEFAULT_ROUTE = "assistant"
 _TIMEOUTS = Timeouts(connect_s=5.0, first_byte_s=3600.0, between_bytes_s=900.0, whole_s=14_400.0)
 _QUICK = Timeouts(connect_s=2.0, first_byte_s=5.0, between_bytes_s=5.0, whole_s=10.0)
 _BODY_MAX_BYTES = 4 * 1024 * 1024
+_WHERE = "Start one with `ecotone up`; ECOTONE_URL says where it is, if it is elsewhere"
 
 
 _T = TypeVar("_T")
@@ -132,7 +140,12 @@ class GatewayClient:
 
     async def models(self) -> tuple[ListedModel, ...]:
         """What can be asked for, routes first. Raises UpstreamError in words for the user."""
-        return tuple((await self._get("/v1/models", _Listing)).data)
+        try:
+            return tuple((await self._get("/v1/models", _Listing)).data)
+        except UpstreamRejected as error:
+            if error.status == 404:
+                raise _no_gateway(self.url, "it has no list of models") from None
+            raise
 
     async def model(self, name: str) -> ListedModel:
         """The one of this name, also of a vendor's model that is not listed. Raises UpstreamError, SetupError."""
@@ -184,20 +197,17 @@ class GatewayClient:
         try:
             return msgspec.json.decode(body, type=kind)
         except msgspec.DecodeError:
-            raise SetupError(f"what answers at {self.url} is no gateway: it has no list of models") from None
+            raise _no_gateway(self.url, "it has no list of models") from None
 
     async def _send(self, target: Target, body: bytes, timeouts: Timeouts) -> Response:
         try:
             response = await self._http.send(target, body, timeouts)
         except UpstreamError as error:
-            raise UpstreamUnreachable(
-                f"no gateway answers at {self.url}: {error.message}. Start one with `ecotone up`; ECOTONE_URL says"
-                " where it is, if it is elsewhere"
-            ) from None
+            raise UpstreamUnreachable(f"no gateway answers at {self.url}: {error.message}. {_WHERE}") from None
         if response.status == 200:
             return response
         try:
-            raise _refused(response, await _read(response))
+            raise _refused(self.url, response, await _read(response))
         finally:
             response.close()
 
@@ -219,9 +229,15 @@ async def _read(response: Response) -> bytes:
     return body
 
 
-def _refused(response: Response, body: bytes) -> UpstreamRejected:
+def _no_gateway(url: str, reason: str) -> SetupError:
+    return SetupError(f"what answers at {url} is no Ecotone gateway: {reason}. {_WHERE}")
+
+
+def _refused(url: str, response: Response, body: bytes) -> EcotoneError:
     """The gateway's refusal in its own words, on one line."""
     status, said = response.status, read_error(body)
+    if said.message is None and status in (404, 405, 501):
+        return _no_gateway(url, f"it answers with HTTP {status}")
     message = " ".join((said.message or f"the gateway answered with HTTP {status} and no reason").split())
     if status == 401:
         message += " Put the key into the environment variable ECOTONE_KEY."
