@@ -52,12 +52,14 @@ def _lines() -> Iterator[str]:
     if not sys.stdin.isatty():
         yield from sys.stdin
         return
-    remember = _line_editing()
+    remember, typed = _line_editing()
     while True:
         try:
             line = input("> ")
         except KeyboardInterrupt:
             sys.stdout.write("\n")
+            if not typed():
+                say("Ctrl-D leaves")
             continue
         except EOFError:
             sys.stdout.write("\n")
@@ -66,12 +68,13 @@ def _lines() -> Iterator[str]:
         yield line
 
 
-def _line_editing() -> Callable[[], None]:
-    """Turn on editing with the lines of earlier conversations. Returns what keeps the lines typed so far."""
+def _line_editing() -> tuple[Callable[[], None], Callable[[], str]]:
+    """Turn on editing with the lines of earlier conversations. Returns what keeps the lines typed so far, and what
+    tells the one that was being typed."""
     try:
         import readline
     except ImportError:  # a Python without it: plain lines
-        return lambda: None
+        return lambda: None, lambda: ""
     file = find_home(os.environ).folder / "chat_history"
     with suppress(OSError):
         file.touch(mode=0o600)
@@ -82,7 +85,7 @@ def _line_editing() -> Callable[[], None]:
         with suppress(OSError):
             readline.write_history_file(file)
 
-    return remember
+    return remember, readline.get_line_buffer
 
 
 class _Conversation:
