@@ -67,27 +67,34 @@ def gsm8k(lines: Iterable[str]) -> Iterator[Row]:
 
 
 def humaneval(lines: Iterable[str]) -> Iterator[Row]:
-    """The function to complete; the tests, called on it; and what stands before it and is needed to run it."""
+    """The function to write; the tests, called on it; and what stands before it and is needed to run it."""
     for line in lines:
         problem = json.loads(line)
         code, name = problem["prompt"], problem["entry_point"]
-        prompt = (
-            "Complete this Python function. Reply with the whole function in one ```python block, without its docstring"
-            f" and without any explanation.\n\n```python\n{code.strip()}\n```"
-        )
-        reference = {
-            "entry_point": name,
-            "before": _before(code, name),
-            "tests": f"{problem['test'].strip()}\n\ncheck({name})\n",
-        }
+        function = _function(code, name)
+        before = "\n".join(code.splitlines()[: function.lineno - 1]).strip()
+        reference = {"entry_point": name, "before": before, "tests": f"{problem['test'].strip()}\n\ncheck({name})\n"}
+        prompt = _asked_for(code, function, before)
         yield {"id": problem["task_id"].lower().replace("/", "-"), "prompt": prompt, "reference": reference}
 
 
-def _before(code: str, name: str) -> str:
-    """Imports and functions in front of the function `name`."""
+def _function(code: str, name: str) -> ast.FunctionDef:
     tree = ast.parse(code + "    pass\n")
-    function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
-    return "\n".join(code.splitlines()[: function.lineno - 1]).strip()
+    return next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+
+
+def _asked_for(code: str, function: ast.FunctionDef, before: str) -> str:
+    """The task in words. The docstring is told apart from the code: small models spend a reply on repeating it."""
+    lines = code.splitlines()
+    told = ast.get_docstring(function)
+    if told is None:
+        return f"Complete this Python function.\n\n```python\n{code.strip()}\n```\n\n{_REPLY}"
+    head = "\n".join(lines[function.lineno - 1 : function.body[0].lineno - 1])
+    start = "\n\n".join(filter(None, (before, f"{head}\n    ...")))
+    return f"Write this Python function:\n\n```python\n{start}\n```\n\nWhat it is to do:\n\n{told}\n\n{_REPLY}"
+
+
+_REPLY = "Reply with the whole function in one ```python block, without a docstring and without any explanation."
 
 
 def ifeval(lines: Iterable[str]) -> Iterator[Row]:

@@ -63,12 +63,12 @@ def test_each_asks_little_enough_for_small_machines(name: str) -> None:
     asked = limited(suite, suite.limit)
     assert 16 <= len(asked.cases) <= 40
     assert sum(len(text(case)) for case in asked.cases) < 20_000
-    assert len(asked.cases) * asked.max_tokens <= 5_500
+    assert len(asked.cases) * asked.max_tokens <= 7_500
 
 
 def test_the_worst_of_all_runs_is_bounded() -> None:
     asked = [limited(suite, suite.limit) for suite in map(load_bundled, NAMES)]
-    assert sum(len(suite.cases) * suite.max_tokens for suite in asked) < 19_000
+    assert sum(len(suite.cases) * suite.max_tokens for suite in asked) < 20_000
     assert sum(len(text(case)) for suite in asked for case in suite.cases) / 4 < 15_000
 
 
@@ -134,7 +134,7 @@ async def test_the_data_sets_own_functions_pass_and_empty_ones_do_not() -> None:
     assert {case.id for case in asked} == set(solutions)
     for case in asked:
         name = case.reference["entry_point"]
-        code = text(case).split("```python\n", 1)[1].removesuffix("```")
+        code = text(case).split("```python\n", 1)[1].split("```")[0]
         function = code[code.index(f"def {name}(") :]
         right = await scorer.score(case, f"Here it is:\n```python\n{function}{solutions[case.id]}```")
         assert right.value == 1, f"{case.id}: {right.why}"

@@ -40,7 +40,8 @@ def test_what_a_function_needs_is_kept_apart(importer: Any) -> None:
     }
     (row,) = importer.humaneval([json.dumps(problem)])
     assert row["id"] == "humaneval-7"
-    assert row["prompt"].endswith(f"```python\n{code.strip()}\n```")
+    assert "```python\nimport math\n\ndef half(x):\n    return x / 2\n\ndef f(x):\n    ...\n```" in row["prompt"]
+    assert "\n\nSay.\n\nReply with the whole function" in row["prompt"]
     assert row["reference"] == {
         "entry_point": "f",
         "before": "import math\n\ndef half(x):\n    return x / 2",
