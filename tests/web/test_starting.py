@@ -218,6 +218,39 @@ async def test_a_file_that_could_not_be_fetched_is_told_and_taken_once_it_is_her
         assert reply.choices[0].message.content
 
 
+async def test_a_reload_says_what_changed_and_what_does_not_work(tmp_path: Path) -> None:
+    models = (
+        '[models.near]\nprovider = "ollama"\n[models.far]\nprovider = "openai"\n'
+        '[models.file]\nengine = "llama.cpp"\nsource = "file:/nope/m.gguf"\n'
+    )
+
+    def config(model: str, server: str = "") -> str:
+        return f'{models}[routes.assistant]\nmodels = ["{model}"]\n{server}'
+
+    async with gateway(tmp_path, config("near")) as gate:
+        assert not [line for line in gate.log if line.startswith("fetching")]
+        missing = [
+            "warning: model 'far': the environment variable OPENAI_API_KEY is not set, so openai will not be asked",
+            "warning: model 'file': there is no file /nope/m.gguf",
+        ]
+        assert [line for line in gate.log if line.startswith("warning")] == missing
+        steps = (
+            (config("far"), ["assistant: near -> far", *missing, "warning: route 'assistant' leads to no model that"]),
+            (config("near", "[server]\nport = 9\n"), ["assistant: far -> near", "[server] port", *missing]),
+            (config("near"), ["nothing that takes effect now", *missing]),
+        )
+        for text, expected in steps:
+            seen = len(gate.log)
+            await gate.reconfigure(text)
+            async with asyncio.timeout(10):
+                while len(gate.log) < seen + len(expected):
+                    await asyncio.sleep(0.02)
+            assert len(gate.log) == seen + len(expected)
+            assert gate.log[seen].startswith("config reloaded: ")
+            for words in expected:
+                assert any(words in line for line in gate.log[seen:]), words
+
+
 async def test_a_gateway_without_models_is_alive_but_not_ready(tmp_path: Path) -> None:
     async with gateway(tmp_path, "") as gate, httpx.AsyncClient() as client:
         assert (await client.get(f"{gate.url}/healthz")).status_code == 200

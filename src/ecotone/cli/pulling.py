@@ -11,7 +11,7 @@ from ecotone.gateway.build import model_store
 from ecotone.gateway.config import Config
 from ecotone.gateway.paths import Home
 from ecotone.upstream.fetch import Progress as PullProgress
-from ecotone.upstream.sources import Source, parse_source
+from ecotone.upstream.sources import LocalSource, Source, parse_source
 from ecotone.upstream.store import ModelStore, StoredModel
 from ecotone.values.errors import StoreError
 
@@ -70,6 +70,8 @@ def pull_missing(config: Config, home: Home, folder: Path, memory_bytes: int, *,
         source = parse_source(model.source, folder)
         if store.find(source, sha256=model.sha256) is not None:
             continue
+        if isinstance(source, LocalSource) and not source.path.is_file():
+            continue  # nothing can be fetched; the config's warnings say so
         if only_model:
             say(
                 f"first run: fetching {name} ({in_bytes(DEFAULT_MODEL.size)}, {DEFAULT_MODEL.licence}) into"

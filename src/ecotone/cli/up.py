@@ -18,12 +18,12 @@ from ecotone.cli.listening import listen, local_url, network_urls
 from ecotone.cli.output import say
 from ecotone.cli.pulling import pull_missing
 from ecotone.cli.running import RunningNote, read_note, withdraw_note, write_note
-from ecotone.gateway.build import Runtime, load_config, with_found
+from ecotone.gateway.build import Runtime, config_warnings, load_config, with_found
 from ecotone.gateway.client import is_healthy
 from ecotone.gateway.config import Config, ServerConfig
 from ecotone.gateway.discovery import found_keys, found_servers
 from ecotone.gateway.paths import Home, find_config, find_home
-from ecotone.gateway.reload import FileWatch
+from ecotone.gateway.reload import FileWatch, only_after_restart, told_changes
 from ecotone.upstream.http import is_loopback
 from ecotone.upstream.machine import usable_memory_bytes
 from ecotone.values.errors import EcotoneError
@@ -31,13 +31,6 @@ from ecotone.web.app import App
 from ecotone.web.door import Door
 from ecotone.web.server import Server
 
-_ONLY_AT_START = (
-    ("server", "host"),
-    ("server", "port"),
-    ("server", "drain_s"),
-    ("engine", "memory_mb"),
-    ("engine", "idle_unload_s"),
-)
 _SWITCH_INTERVAL_S = 0.0005
 _WATCH_INTERVAL_S = 0.5
 
@@ -103,7 +96,9 @@ class _Service:
     ) -> None:
         self._home = home
         self._file = file
+        self._folder = Path.cwd() if file is None else file.parent
         self._config = config
+        self._at_start = config
         self._server = server
         self._listener = listener
         self._for_call = for_call
@@ -111,7 +106,7 @@ class _Service:
         self.url = local_url(listener)
 
     async def serve(self) -> None:
-        runtime = Runtime(self._home, os.environ, self._config, folder=(self._file or Path.cwd() / "x").parent)
+        runtime = Runtime(self._home, os.environ, self._config, folder=self._folder)
         try:
             await self._apply_first(runtime)
             app = App(
@@ -212,6 +207,7 @@ class _Service:
         app_needs_key = not self._loopback or bool(self._server.allowed_hosts)
         if app_needs_key and not len(runtime.keyring):
             say("every caller needs a key and there is none yet; make one: ecotone keys create NAME")
+        self._warn()
         problem = runtime.problem()
         if problem is not None:
             say(f"no model can answer yet: {problem}")
@@ -233,16 +229,16 @@ class _Service:
             say(f"kept as it was: {error.message}")
             return
         app.configure(self._door(runtime, config.server), config.server.max_body_mb * 1024 * 1024)
-        before, now = self._config, config
-        fixed = [
-            f"[{table}] {key}"
-            for table, key in _ONLY_AT_START
-            if getattr(getattr(now, table), key) != getattr(getattr(before, table), key)
-        ]
+        say(f"config reloaded: {told_changes(self._config, config)}")
         self._config = config
-        say(f"config reloaded: {len(config.models)} models, {len(config.routes)} routes")
-        if fixed:
-            say(f"these settings are in force only after a restart: {', '.join(fixed)}")
+        waiting = only_after_restart(self._at_start, config)
+        if waiting:
+            say(f"in force only after a restart: {', '.join(waiting)}")
+        self._warn()
+
+    def _warn(self) -> None:
+        for warning in config_warnings(self._config, os.environ, self._folder):
+            say(f"warning: {warning}")
 
 
 def _say_nothing(text: str) -> None:
