@@ -329,7 +329,7 @@ def test_what_the_owner_decided_stands(smollm2_path: Path) -> None:
 def test_a_half_pulled_file_is_refused_before_anything_starts(smollm2_path: Path, tmp_path: Path) -> None:
     half = tmp_path / "half.gguf"
     half.write_bytes(smollm2_path.read_bytes()[:50_000_000])
-    with pytest.raises(StoreError, match="ecotone models rm"):
+    with pytest.raises(StoreError, match="Put a sound GGUF file there"):
         plan_for(half)
 
 

@@ -300,7 +300,10 @@ async def test_an_error_names_the_model_and_its_place(tmp_path: Path) -> None:
         async with gateway(tmp_path, config) as gate, httpx.AsyncClient() as client:
             for model, told in (
                 ("gone", "cannot be reached: connection refused"),
-                ("plain", "does not speak TLS; did you mean http:// in its base_url?"),
+                (
+                    "plain",
+                    "cannot be reached: what answers there speaks no TLS; its address may have to begin with http://",
+                ),
             ):
                 asked = {"model": model, "messages": HELLO}
                 reply = await client.post(f"{gate.base_url}/chat/completions", json=asked)

@@ -33,8 +33,6 @@ CLIENT_LEFT = 499
 _REPLY_MAX_BYTES = 256 * 1024 * 1024
 _ERROR_MAX_BYTES = 64 * 1024
 _NO_CONNECTION = re.compile(r"cannot connect(?: to \S+)?: (?P<reason>.*?)(?: \(os error \d+\))?", re.DOTALL)
-# What rustls says of an answer that is no TLS record.
-_NO_TLS = "InvalidContentType"
 _CONTENT: dict[Operation, Literal["messages", "prompt", "input"]] = {
     "chat": "messages",
     "completions": "prompt",
@@ -306,8 +304,6 @@ def _all_failed(asked: str, failures: list[EcotoneError]) -> EcotoneError:
 def _told(error: UpstreamError, where: str) -> str:
     """The error's message with `where` as its subject. An upstream's own words about a request stay as they are."""
     said = error.message
-    if _NO_TLS in said:
-        return f"{where} does not speak TLS; did you mean http:// in its base_url?"
     if isinstance(error, UpstreamUnreachable) and (found := _NO_CONNECTION.fullmatch(said)):
         reason = found["reason"]
         return f"{where} cannot be reached: {reason[:1].lower()}{reason[1:]}"
