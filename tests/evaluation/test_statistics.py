@@ -11,7 +11,6 @@ from ecotone.evaluation.statistics import (
     Interval,
     Mean,
     clustered_mean,
-    difference_of_independent,
     mcnemar_exact,
     mean_interval,
     paired_difference,
@@ -404,24 +403,6 @@ def test_paired_clusters_in_a_simulation() -> None:
         blind += plain.clear
     assert alarms / 150 <= 0.05
     assert blind / 150 > 0.1, "without the sources the same cases would raise false alarms"
-
-
-# statsmodels.stats.proportion.confint_proportions_2indep(..., method="newcomb", compare="diff")
-@pytest.mark.parametrize(
-    ("first", "second", "low", "high"),
-    [
-        ((56, 70), (48, 80), 0.05243147240236498, 0.33387265403690614),
-        ((10, 10), (0, 20), 0.6790860371419145, 1.0),
-    ],
-)
-def test_independent_runs_agree_with_statsmodels(
-    first: tuple[int, int], second: tuple[int, int], low: float, high: float
-) -> None:
-    a, b = (clustered_mean([1.0] * right + [0.0] * (n - right)) for right, n in (first, second))
-    assert a is not None and b is not None
-    found = difference_of_independent(a, b)
-    assert found.difference == pytest.approx(first[0] / first[1] - second[0] / second[1])
-    assert close(found.interval, low, high)
 
 
 # numpy.percentile(values, percent, method="inverted_cdf")

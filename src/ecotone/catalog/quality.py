@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from importlib.resources import files
-from math import hypot
 from types import MappingProxyType
 from typing import Literal
 
@@ -49,14 +48,6 @@ class Evidence(msgspec.Struct, frozen=True):
     category: str
     direct: bool
     note: str = ""
-
-
-class WinRate(msgspec.Struct, frozen=True):
-    """How often the first of two models' answers is preferred, ties apart: 0 to 1, with its 95 % interval."""
-
-    expected: float
-    low: float
-    high: float
 
 
 class Best(msgspec.Struct, frozen=True):
@@ -159,20 +150,11 @@ def ratings(model_id: str, board: Board = "style control", variant: str | None =
     return next(iter(rows.values()), MappingProxyType({})) if variant is None else MappingProxyType({})
 
 
-def expected_win_rate(first: Rating, second: Rating) -> WinRate:
-    """How often `first` beats `second`: 1 / (1 + 10^((b - a) / 400)), the Bradley-Terry model on the scale of Elo
-    (Chiang et al. 2024, "Chatbot Arena", arXiv:2403.04132).
-
-    The interval is that of the difference of the ratings, from each one's bounds as if they were independent (Zou and
-    Donner 2008, "Construction of confidence limits about effect measures", Statistics in Medicine 27). Ratings
-    of one fit are not quite: the interval is rather too wide. Raises ValueError for ratings of two categories.
-    """
-    if first.category != second.category:
-        raise ValueError(f"ratings of {first.category!r} and of {second.category!r} do not compare")
-    difference = first.rating - second.rating
-    low = difference - hypot(first.rating - first.low, second.high - second.rating)
-    high = difference + hypot(first.high - first.rating, second.rating - second.low)
-    return WinRate(*(1 / (1 + 10 ** (-points / 400)) for points in (difference, low, high)))
+def expected_wins(rating: float, other: float) -> float:
+    """The share of comparisons that the first of two ratings wins, ties apart: 1 / (1 + 10^((other - rating) / 400)),
+    the Bradley-Terry model on the scale of Elo (Chiang et al. 2024, "Chatbot Arena", arXiv:2403.04132). Ratings of one
+    category compare with each other alone."""
+    return 1 / (1 + 10 ** ((other - rating) / 400))
 
 
 def ranking(category: str, board: Board = "style control") -> tuple[Best, ...]:

@@ -64,13 +64,6 @@ class Mean(msgspec.Struct, frozen=True):
     n_effective: float
 
 
-class Difference(msgspec.Struct, frozen=True):
-    """How much higher the first of two means is than the second, and the interval of that."""
-
-    difference: float
-    interval: Interval
-
-
 class PairedResult(msgspec.Struct, frozen=True):
     """Two models on the same `n` cases: `difference` is the mean of a's scores less the mean of b's.
 
@@ -206,14 +199,6 @@ def tango(only_a: int, only_b: int, n: int, confidence: float = CONFIDENCE) -> I
     low = -1.0 if centre == -1 else _crossing(lambda delta: statistic(delta) <= z, -1.0, centre)
     high = 1.0 if centre == 1 else _crossing(lambda delta: statistic(delta) <= -z, centre, 1.0)
     return Interval(low, high)
-
-
-def difference_of_independent(a: Mean, b: Mean) -> Difference:
-    """The difference of two means measured on different cases, from their own intervals [N]."""
-    difference = a.value - b.value
-    below = math.hypot(a.value - a.interval.low, b.interval.high - b.value)
-    above = math.hypot(a.interval.high - a.value, b.value - b.interval.low)
-    return Difference(difference, Interval(difference - below, difference + above))
 
 
 def percentile(values: Iterable[float], percent: float) -> float | None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from ecotone.catalog.quality import SNAPSHOT, WORK, ranking
+from ecotone.catalog.quality import SNAPSHOT, WORK, expected_wins, ranking
 from ecotone.catalog.verdicts import Reason
 from ecotone.evaluation.advice.conditions import Standing, standing
 from ecotone.evaluation.advice.costs import (
@@ -188,7 +188,7 @@ def _reasons(row: Ranked, ranked: tuple[Ranked, ...]) -> tuple[str, ...]:
     elif quality.measured:
         found.append(f"{100 * (top.value - quality.value):.0f} points of 100 below the best, {best.option.name}")
     else:
-        losing = 1 / (1 + 10 ** ((quality.value - top.value) / 400))
+        losing = expected_wins(top.value, quality.value)
         overlap = "; the intervals overlap" if quality.high >= top.low else ""
         found.append(
             f"{top.value - quality.value:.0f} rating points below the best, {best.option.name}, which it would lose"

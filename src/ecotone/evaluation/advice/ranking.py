@@ -18,6 +18,7 @@ from decimal import Decimal
 
 import msgspec
 
+from ecotone.catalog.quality import expected_wins
 from ecotone.evaluation.advice.options import Option, Quality
 from ecotone.evaluation.advice.question import Criterion, Weights
 
@@ -116,7 +117,7 @@ def quality_value(quality: float, best_rating: float | None) -> float:
     """
     if best_rating is None:
         return quality
-    return 2 / (1 + 10 ** ((best_rating - quality) / 400))
+    return 2 * expected_wins(quality, best_rating)
 
 
 def cost_value(cost: Decimal, cheapest: Decimal) -> float:
