@@ -13,8 +13,6 @@ H  Hesterberg, What teachers should know about the bootstrap, The American Stati
 K  Korn and Graubard, Confidence intervals for proportions with small expected number of positive counts estimated from
    survey data, Survey Methodology 24 (1998): the effective number of cases and its correction for few clusters.
 M  McNemar, Note on the sampling error of the difference between correlated proportions, Psychometrika 12 (1947).
-N  Newcombe, Interval estimation for the difference between independent proportions, Statistics in Medicine 17 (1998),
-   method 10; for any two means: Zou and Donner, Statistics in Medicine 27 (2008).
 P  Pitman, Significance tests which may be applied to samples from any populations, JRSS Supplement 4 (1937).
 T  Tango, Equivalence test and confidence interval for the difference in proportions for the paired-sample design,
    Statistics in Medicine 17 (1998).
