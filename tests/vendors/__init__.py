@@ -3,19 +3,39 @@
 They share no code and no assumptions with the package under test.
 """
 
-from .openai_chat import FakeOpenAI, Received
-from .openai_replies import Delivery, Ending, Failure, Raw, Reply, Scripted, ScriptError, ToolCall, Usage
+from .http_server import FakeVendor, Received
+from .openai_chat import FakeOpenAI
+from .scripts import (
+    Declined,
+    Delivery,
+    Ending,
+    Failure,
+    Part,
+    Raw,
+    Reply,
+    Scripted,
+    ScriptError,
+    Text,
+    Thinking,
+    ToolCall,
+    Usage,
+)
 
 __all__ = [
+    "Declined",
     "Delivery",
     "Ending",
     "Failure",
     "FakeOpenAI",
+    "FakeVendor",
+    "Part",
     "Raw",
     "Received",
     "Reply",
     "ScriptError",
     "Scripted",
+    "Text",
+    "Thinking",
     "ToolCall",
     "Usage",
 ]

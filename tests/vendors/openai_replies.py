@@ -5,165 +5,24 @@ import hashlib
 import itertools
 import json
 import random
-import re
 import struct
-from asyncio import Event
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import Enum, auto
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from openai.types import Completion, CreateEmbeddingResponse, Model
+from openai.types import Completion, CreateEmbeddingResponse
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from pydantic import BaseModel
 
-from .openai_rules import Refusal
+from .openai_server import CREATED
+from .scripts import Declined, Reply, ScriptError, Text, Thinking, ToolCall, Usage, pieces
+from .sdk_models import checked, example
 
 Json = dict[str, Any]
-FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 # Open servers send a model's thoughts in this field; the vendor itself has none like it.
 EXTENSIONS = frozenset({"reasoning_content"})
 EMBEDDING_DIMENSIONS = 1536
 ARGUMENT_PIECE = 7  # characters of a tool call's arguments in one streamed delta
-CREATED = 1_780_000_000
 FINGERPRINT = "fp_fake000001"
-
-
-class ScriptError(Exception):
-    """The test's script asks for a reply that the vendor would not give to this request."""
-
-
-class Ending(Enum):
-    """How the bytes of a reply end."""
-
-    COMPLETE = auto()
-    NO_DONE = auto()  # the HTTP body ends properly, the event stream lacks its [DONE]
-    CLOSE = auto()  # the connection closes within the body
-    RESET = auto()  # the connection is reset within the body
-    STALL = auto()  # nothing more comes until the client leaves
-    ERROR_EVENT = auto()  # an error object as the last event of the stream
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """How the bytes of a reply go out.
-
-    `events`: how many events of a stream are sent before `gate` is awaited, `insert` is sent and `ending` takes over
-    (None: all of them; a body that is no stream is cut in its middle). `piece_bytes`: each write carries at most so
-    many bytes, with `gap_s` between writes. `gate` holds the reply until the test sets it: before the first byte when
-    `events` is None. `content_length`: what the header claims instead of the truth.
-    """
-
-    delay_s: float = 0
-    gap_s: float = 0
-    piece_bytes: int | None = None
-    crlf: bool = False
-    pings: bool = False
-    events: int | None = None
-    insert: bytes = b""
-    gate: Event | None = None
-    ending: Ending = Ending.COMPLETE
-    content_length: int | None = None
-
-
-@dataclass(frozen=True)
-class ToolCall:
-    """A call of one of the request's function tools; `arguments` is sent as it is, valid JSON or not."""
-
-    name: str
-    arguments: str = "{}"
-    id: str | None = None
-
-
-@dataclass(frozen=True)
-class Usage:
-    """Token counts; what is None is counted from the words."""
-
-    prompt: int | None = None
-    completion: int | None = None
-    cached: int = 0
-    reasoning: int = 0
-
-
-@dataclass(frozen=True)
-class Reply:
-    """One answer. With nothing said it echoes the last user message and names the model.
-
-    `deltas`: the text in the pieces a stream shall carry (default: a word each). `model`: the name in the reply, as
-    vendors answer with a dated one. A second choice's text is marked, so that choices can be told apart.
-    """
-
-    text: str | None = None
-    tool_calls: Sequence[ToolCall] = ()
-    refusal: str | None = None
-    reasoning: str | None = None
-    deltas: Sequence[str] | None = None
-    finish_reason: FinishReason | None = None
-    model: str | None = None
-    usage: Usage = Usage()
-    delivery: Delivery = Delivery()
-
-
-@dataclass(frozen=True)
-class Failure:
-    """An HTTP error in the vendor's form; `body` replaces that form with any bytes."""
-
-    status: int
-    message: str | None = None
-    code: str | None = None
-    retry_after_s: float | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
-    delivery: Delivery = Delivery()
-
-    def refusal(self) -> Refusal:
-        message, kind, code = FAILURES.get(self.status, ("The request failed.", "invalid_request_error", None))
-        return Refusal(self.message or message, None, self.code or code, self.status, kind)
-
-
-@dataclass(frozen=True)
-class Raw:
-    """Any bytes as the body: malformed JSON, malformed events."""
-
-    body: bytes
-    content_type: str = "application/json"
-    status: int = 200
-    delivery: Delivery = Delivery()
-
-
-Scripted = Reply | Failure | Raw
-
-# Messages, types and codes as in the vendor's guide "Error codes".
-FAILURES: dict[int, tuple[str, str, str | None]] = {
-    401: ("Incorrect API key provided.", "invalid_request_error", "invalid_api_key"),
-    403: ("Country, region, or territory not supported.", "request_forbidden", "unsupported_country_region_territory"),
-    429: ("Rate limit reached for requests.", "requests", "rate_limit_exceeded"),
-    500: ("The server had an error while processing your request.", "server_error", None),
-    503: ("That model is currently overloaded with other requests.", "server_error", None),
-}
-
-
-def pieces(text: str) -> list[str]:
-    """Words with the space before them: what passes for tokens here. Joined they are the text again."""
-    return re.findall(r"\s*\S+|\s+", text)
-
-
-def checked(model: type[BaseModel], payload: Json) -> Json:
-    """The payload, after the SDK's model has accepted it and knew every field in it."""
-    unknown = sorted(set(unknown_fields(model.model_validate(payload, strict=True))) - EXTENSIONS)
-    if unknown:
-        raise ScriptError(f"{model.__name__} has no field {unknown}")
-    return payload
-
-
-def unknown_fields(value: object) -> Iterator[str]:
-    if isinstance(value, BaseModel):
-        yield from value.model_extra or {}
-        for _, inner in value:
-            yield from unknown_fields(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from unknown_fields(inner)
 
 
 @dataclass(frozen=True)
@@ -175,7 +34,7 @@ class Choice:
     refusal: list[str] | None
     reasoning: list[str]
     tool_calls: list[ToolCall]
-    finish_reason: FinishReason
+    finish_reason: str
 
 
 class ChatAnswer:
@@ -193,26 +52,25 @@ class ChatAnswer:
         self.choices = [self._choice(index, serial) for index in range(request.get("n") or 1)]
 
     def _choice(self, index: int, serial: int) -> Choice:
-        reply = self.reply
-        silent = reply.text is None and reply.deltas is None and reply.refusal is None and not reply.tool_calls
-        forced = forced_call(self.request) if silent else None
-        calls = self._permitted([forced] if forced else list(reply.tool_calls))
-        words: list[str] | None = None
-        if reply.deltas is not None:
-            words = list(reply.deltas)
-        elif reply.text is not None:
-            words = pieces(reply.text)
-        elif silent and not calls:
+        reply, said = self.reply, self.reply.said()
+        if any(isinstance(part, Thinking) and (part.signature or part.hidden) for part in said):
+            raise ScriptError("this vendor neither signs nor hides reasoning")
+        forced = None if said else forced_call(self.request)
+        calls = self._permitted([forced] if forced else [part for part in said if isinstance(part, ToolCall)])
+        texts = [part for part in said if isinstance(part, Text)]
+        words = [word for part in texts for word in part.words] if texts else None
+        if not said and not calls:
             words = pieces(default_text(self.request))
+        refusals = [part.text for part in said if isinstance(part, Declined)]
         if words is not None and index:
             words = [*words, f" [{index}]"]
         words, natural = limited(words, self.request)
-        finish: FinishReason = "tool_calls" if calls else natural
+        finish = "tool_calls" if calls else natural
         return Choice(
             index=index,
             text=words,
-            refusal=None if reply.refusal is None else pieces(reply.refusal),
-            reasoning=pieces(reply.reasoning or ""),
+            refusal=pieces("".join(refusals)) if refusals else None,
+            reasoning=pieces("".join(part.text for part in said if isinstance(part, Thinking))),
             tool_calls=[
                 replace(call, id=call.id or f"call_fake{serial:06d}_{index}_{position}")
                 for position, call in enumerate(calls)
@@ -222,6 +80,8 @@ class ChatAnswer:
 
     def _permitted(self, calls: list[ToolCall]) -> list[ToolCall]:
         offered = {tool["function"]["name"] for tool in self.request.get("tools", ()) if tool["type"] == "function"}
+        if any(call.kind == "custom" for call in calls):
+            raise ScriptError("the streaming grammar has no form for calls of custom tools")
         if strangers := {call.name for call in calls} - offered:
             raise ScriptError(f"the request offers no tool {strangers}")
         if len(calls) > 1 and self.request.get("parallel_tool_calls") is False:
@@ -239,7 +99,7 @@ class ChatAnswer:
             for choice in self.choices
         ]
         payload = {**self.head, "object": "chat.completion", "choices": choices, "usage": self._usage()}
-        return checked(ChatCompletion, payload)
+        return checked(ChatCompletion, payload, EXTENSIONS)
 
     def _message(self, choice: Choice) -> Json:
         message: Json = {
@@ -287,7 +147,7 @@ class ChatAnswer:
         if options.get("include_obfuscation", True):
             # Pads a delta towards a common size, so that sizes on the line tell less of the words.
             payload["obfuscation"] = "x" * (16 - len(json.dumps(delta)) % 16)
-        return checked(ChatCompletionChunk, payload)
+        return checked(ChatCompletionChunk, payload, EXTENSIONS)
 
     def _deltas(self, choice: Choice) -> Iterator[Json]:
         first: Json = {"role": "assistant", "content": None if choice.tool_calls else ""}
@@ -343,11 +203,12 @@ def token_logprob(token: str, logprob: float) -> Json:
 def usage_payload(usage: Usage, prompt: int, completion: int) -> Json:
     prompt = prompt if usage.prompt is None else usage.prompt
     completion = completion if usage.completion is None else usage.completion
+    written = {"cache_write_tokens": usage.cache_write} if usage.cache_write else {}
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
-        "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0},
+        "prompt_tokens_details": {"cached_tokens": usage.cached, "audio_tokens": 0, **written},
         "completion_tokens_details": {
             "reasoning_tokens": usage.reasoning,
             "audio_tokens": 0,
@@ -386,35 +247,6 @@ def forced_call(request: Json) -> ToolCall | None:
         return None
     schema = functions[name].get("parameters", {})
     return ToolCall(name, json.dumps(example(schema, schema.get("$defs", {}))))
-
-
-def example(schema: Json, defs: Json) -> Any:
-    """A value of the schema, always the same one. Recursive schemas end because optional properties are left out."""
-    if "$ref" in schema:
-        return example(defs[schema["$ref"].rpartition("/")[2]], defs)
-    for word in ("const", "default"):
-        if word in schema:
-            return schema[word]
-    if "enum" in schema:
-        return schema["enum"][0]
-    if "anyOf" in schema:
-        return example(schema["anyOf"][-1], defs)
-    kind = schema.get("type", "object")
-    match kind if isinstance(kind, str) else kind[0]:
-        case "object":
-            properties = schema.get("properties", {})
-            return {name: example(properties[name], defs) for name in schema.get("required", ())}
-        case "array":
-            return [example(schema.get("items", {}), defs)] * schema.get("minItems", 0)
-        case "string":
-            return "fake"
-        case "integer":
-            return max(1, schema.get("minimum", 1))
-        case "number":
-            return max(0.5, schema.get("minimum", 0.5))
-        case "boolean":
-            return True
-    return None
 
 
 def limited(words: list[str] | None, request: Json) -> tuple[list[str] | None, Literal["stop", "length"]]:
@@ -512,9 +344,3 @@ def embeddings(request: Json) -> Json:
     if request.get("encoding_format") == "base64":
         return payload  # the SDK's model knows only the decoded form
     return checked(CreateEmbeddingResponse, payload)
-
-
-def checked_models(names: Sequence[str]) -> dict[str, Json]:
-    """The entries of the model list, by name."""
-    entries = {name: {"id": name, "object": "model", "created": CREATED, "owned_by": "system"} for name in names}
-    return {name: checked(Model, entry) for name, entry in entries.items()}

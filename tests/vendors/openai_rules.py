@@ -42,9 +42,11 @@ class Refusal:
     status: int = 400
     type: str = "invalid_request_error"
 
+    def fields(self) -> Json:
+        return {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+
     def body(self) -> bytes:
-        fields = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
-        return json.dumps({"error": fields}, indent=2).encode()
+        return json.dumps({"error": self.fields()}, indent=2).encode()
 
 
 @cache

@@ -13,8 +13,7 @@ import pytest_asyncio
 from openai.types.chat import ChatCompletionToolParam
 
 from tests.running import RunningGateway, gateway
-from tests.vendors.openai_chat import FakeOpenAI
-from tests.vendors.openai_replies import Delivery, Ending, Failure, Raw, Reply, ToolCall, Usage
+from tests.vendors import Delivery, Ending, Failure, FakeOpenAI, Raw, Reply, ToolCall, Usage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 KEY = "sk-vendor-secret"

@@ -15,8 +15,7 @@ import pytest_asyncio
 from openai.types.chat import ChatCompletionToolParam
 
 from tests.running import RunningGateway, gateway
-from tests.vendors.openai_chat import FakeOpenAI
-from tests.vendors.openai_replies import Delivery, Reply
+from tests.vendors import Delivery, FakeOpenAI, Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 QUESTION: Any = [{"role": "user", "content": "What is an ecotone?"}]
