@@ -12,12 +12,12 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.chat.chat_completion import Choice
 
-from ecotone.upstream.endpoints import EmbeddedEndpoint, Operation
+from ecotone.upstream.endpoints import Call, EmbeddedEndpoint, Operation
 from ecotone.upstream.engine import EngineSpec
 from ecotone.upstream.engines import EnginePool
 from ecotone.upstream.http import HttpClient
 from ecotone.values.errors import ContextExceeded, MalformedRequest, RequestError, UnsupportedFeature
-from ecotone.wire.fast_lane import StreamWatch
+from ecotone.wire.openai_chat import StreamWatch
 from ecotone.wire.openai_error import decode_error
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -105,7 +105,7 @@ def asking(*names: str, **fields: Any) -> dict[str, Any]:
 
 async def answer(endpoint: EmbeddedEndpoint, request: dict[str, Any], operation: Operation = "chat") -> Any:
     """The whole reply; an error status raises what the gateway would make of it."""
-    response = await endpoint.open(operation, request)
+    response = await endpoint.open(Call(operation, "openai-chat", request))
     pieces = []
     while (piece := await response.read_chunk()) is not None:
         pieces.append(piece)
@@ -121,9 +121,11 @@ async def streamed(
     endpoint: EmbeddedEndpoint, request: dict[str, Any]
 ) -> tuple[list[ChatCompletionChunk], StreamWatch]:
     """The chunks of a stream, each checked by the official types, after the gateway's own watch let them through."""
-    response = await endpoint.open("chat", request | {"stream": True, "stream_options": {"include_usage": True}})
+    response = await endpoint.open(
+        Call("chat", "openai-chat", request | {"stream": True, "stream_options": {"include_usage": True}}, stream=True)
+    )
     assert response.status == 200
-    watch = StreamWatch()
+    watch = StreamWatch({})
     passed = b""
     while (piece := await response.read_chunk()) is not None:
         passed += watch.feed(piece)
@@ -217,7 +219,9 @@ async def test_a_call_cut_by_max_tokens_stays_cut(endpoint: EmbeddedEndpoint) ->
 
 
 async def test_a_client_that_leaves_frees_the_engine(endpoint: EmbeddedEndpoint, pool: EnginePool) -> None:
-    response = await endpoint.open("chat", asking("get_weather", tool_choice="required", stream=True))
+    response = await endpoint.open(
+        Call("chat", "openai-chat", asking("get_weather", tool_choice="required", stream=True), stream=True)
+    )
     assert await response.read_chunk()
     assert pool.states()[0].leases == 1
     response.close()

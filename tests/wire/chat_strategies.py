@@ -65,7 +65,7 @@ documents = st.builds(
     DocumentPart, st.builds(FileReference, words) | inline | st.builds(Inline, base64), maybe(words), vendors
 )
 calls = st.builds(ToolCallPart, words, words, text, st.sampled_from(["function", "custom"]), vendors)
-reasonings = st.builds(ReasoningPart, words, maybe(words))
+reasonings = st.builds(ReasoningPart, words) | st.builds(ReasoningPart, words, words, wire=st.just("openai-chat"))
 
 
 def _content(part: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:

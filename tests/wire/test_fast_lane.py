@@ -19,27 +19,39 @@ from ecotone.values.errors import (
     UpstreamRateLimited,
 )
 from ecotone.values.reply import Usage
-from ecotone.wire.fast_lane import StreamWatch, decode_generic, encode_generic, read_usage
+from ecotone.wire.json_body import asks_for_stream, decode_json_object, encode_json_object, model_named
+from ecotone.wire.openai_chat import StreamWatch, check_request, prepare_request, read_usage
+from ecotone.wire.openai_chat.fast_lane import Content
 
 GOLDENS = Path(__file__).parent / "goldens"
+# A client that wants the usage chunk.
+SHOWN = {"stream_options": {"include_usage": True}}
+
+
+def checked(body: bytes, content: Content = "messages") -> dict[str, Any]:
+    """The request in this body, as far as it is looked at before it is passed on."""
+    request = decode_json_object(body)
+    model_named(request)
+    check_request(request, content)
+    return request
 
 
 @given(st.lists(st.tuples(some.names, some.json_values), max_size=5, unique_by=lambda field: field[0]))
 def test_unknown_fields_and_order_stay(fields: list[tuple[str, Any]]) -> None:
     body = dict(fields) | {"messages": [{"z": 1, "a": None}], "model": "m"}
     body = {**dict(fields), **body}
-    encoded = encode_generic(decode_generic(json.dumps(body).encode()))
+    encoded = encode_json_object(decode_json_object(json.dumps(body).encode()))
     assert json.loads(encoded, object_pairs_hook=list) == json.loads(json.dumps(body), object_pairs_hook=list)
 
 
 def test_numbers_stay_as_large_as_they_are() -> None:
     body = b'{"model":"m","messages":[{}],"big":123456789012345678901234567890,"small":-1e-9,"whole":1.0}'
-    assert encode_generic(decode_generic(body)) == body
+    assert encode_json_object(decode_json_object(body)) == body
 
 
 def test_a_duplicate_key_cannot_hide() -> None:
     body = b'{"model":"m","messages":[{"content":"harmless"}],"messages":[{"content":"other"}]}'
-    assert encode_generic(decode_generic(body)) == b'{"model":"m","messages":[{"content":"other"}]}'
+    assert encode_json_object(decode_json_object(body)) == b'{"model":"m","messages":[{"content":"other"}]}'
 
 
 @pytest.mark.parametrize(
@@ -72,25 +84,25 @@ def test_a_duplicate_key_cannot_hide() -> None:
 )
 def test_a_body_that_cannot_be_passed_on_is_told_where(body: bytes, message: str, param: str | None) -> None:
     with pytest.raises(MalformedRequest) as raised:
-        decode_generic(body)
+        checked(body)
     assert (raised.value.message, raised.value.param) == (message, param)
 
 
 @pytest.mark.parametrize("number", [b"1e999", b"9" * 5000])
 def test_a_number_out_of_range_is_told(number: bytes) -> None:
     with pytest.raises(MalformedRequest, match="out of range"):
-        decode_generic(b'{"model":"m","messages":[{"n":' + number + b"}]}")
+        checked(b'{"model":"m","messages":[{"n":' + number + b"}]}")
 
 
 @pytest.mark.parametrize("content", ["prompt", "input"])
 def test_completions_and_embeddings_have_their_own_content(content: Any) -> None:
     for value in ("text", ["a", "b"], [1, 2]):
         body = {"model": "m", content: value}
-        assert decode_generic(json.dumps(body).encode(), content) == body
+        assert checked(json.dumps(body).encode(), content) == body
     wrongs: list[Any] = [None, [], {}, 5]
     for wrong in wrongs:
         with pytest.raises(MalformedRequest) as raised:
-            decode_generic(json.dumps({"model": "m", content: wrong}).encode(), content)
+            checked(json.dumps({"model": "m", content: wrong}).encode(), content)
         assert raised.value.param == content
 
 
@@ -133,7 +145,7 @@ FINISH = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n
 
 
 def test_whole_events_pass_untouched() -> None:
-    watch = StreamWatch()
+    watch = StreamWatch(SHOWN)
     first = text("") + b": a comment\n\n"
     assert watch.feed(first) is first
     assert (watch.token_seen, watch.model, watch.events) == (False, "m", 1)
@@ -162,7 +174,7 @@ def test_whole_events_pass_untouched() -> None:
     ],
 )
 def test_every_kind_of_content_is_a_token(delta: str) -> None:
-    watch = StreamWatch()
+    watch = StreamWatch(SHOWN)
     watch.feed(b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":null}}]}\n\n')
     assert not watch.token_seen
     watch.feed(f'data: {{"choices":[{{"index":0,"delta":{delta}}}]}}\n\n'.encode())
@@ -170,14 +182,14 @@ def test_every_kind_of_content_is_a_token(delta: str) -> None:
 
 
 def test_completions_are_watched_too() -> None:
-    watch = StreamWatch()
+    watch = StreamWatch(SHOWN)
     watch.feed(b'data: {"choices":[{"index":0,"text":"a","finish_reason":"length"}]}\n\n')
     assert watch.token_seen
     assert watch.finished
 
 
 def test_usage_that_the_client_did_not_ask_for_is_hidden() -> None:
-    watch = StreamWatch(hide_usage=True)
+    watch = StreamWatch({})
     # With a choice in the chunk there is more to it than usage.
     mixed = text("a", ',"finish_reason":"stop"')[:-3] + b',"usage":{"prompt_tokens":1,"completion_tokens":1}}\n\n'
     assert watch.feed(text("a") + mixed + USAGE + DONE) == text("a") + mixed + DONE
@@ -197,7 +209,7 @@ def test_any_split_of_the_bytes_shows_the_same(places: list[int], end: bytes, hi
     borders = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
     seen, passed = [], []
     for pieces in ([data], [data[start:stop] for start, stop in itertools.pairwise(borders)]):
-        watch = StreamWatch(hide_usage=hide)
+        watch = StreamWatch({} if hide else SHOWN)
         forwarded = b"".join(watch.feed(piece) for piece in pieces)
         passed.append(forwarded.replace(b"\r\n", b"\n").replace(b"\r", b"\n").strip(b"\n"))
         fault = None if watch.error is None else (type(watch.error), watch.error.message)
@@ -210,7 +222,7 @@ def test_any_split_of_the_bytes_shows_the_same(places: list[int], end: bytes, hi
 
 
 def test_an_error_in_the_stream_is_held_back() -> None:
-    watch = StreamWatch(endpoint="gpu1")
+    watch = StreamWatch(SHOWN, endpoint="gpu1")
     error = b'data: {"error":{"message":"CUDA","code":503}}\n\n'
     assert watch.feed(text("a") + error + text("b")) == text("a")
     assert type(watch.error) is UpstreamFailed
@@ -225,14 +237,14 @@ def test_an_error_in_the_stream_is_held_back() -> None:
     "data", [b"{", b"[]", b"null", b'{"choices":5}', b'{"choices":[{"finish_reason":1}]}', b"\xff"]
 )
 def test_an_event_that_cannot_be_read_is_held_back(data: bytes, token_first: bool) -> None:
-    watch = StreamWatch()
+    watch = StreamWatch(SHOWN)
     before = text("a") if token_first else text("")
     assert watch.feed(before + b"data: " + data + b"\n\n") == before
     assert type(watch.error) is UpstreamMalformed
 
 
 def test_an_event_over_the_bound_is_held_back() -> None:
-    watch = StreamWatch(event_bytes_max=200)
+    watch = StreamWatch(SHOWN, event_bytes_max=200)
     assert watch.feed(text("a") + text("b" * 200)) == text("a")
     assert type(watch.error) is UpstreamMalformed
     assert "200 bytes" in watch.error.message
@@ -240,7 +252,21 @@ def test_an_event_over_the_bound_is_held_back() -> None:
 
 @pytest.mark.parametrize("cut", [b"", text("a"), text("a") + FINISH, text("a") + FINISH + b"data: [DO"])
 def test_a_stream_without_its_end_is_cut(cut: bytes) -> None:
-    watch = StreamWatch(endpoint="gpu1")
+    watch = StreamWatch(SHOWN, endpoint="gpu1")
     watch.feed(cut)
     with pytest.raises(UpstreamCut):
         watch.close()
+
+
+def test_the_upstream_is_asked_for_usage_and_the_request_stays_as_it_was() -> None:
+    request = {"model": "m", "messages": [{}], "stream": True, "stream_options": {"x": 1}}
+    assert prepare_request(request)["stream_options"] == {"x": 1, "include_usage": True}
+    assert request["stream_options"] == {"x": 1}
+    assert "stream_options" not in prepare_request({"model": "m", "messages": [{}]})
+
+
+@pytest.mark.parametrize(("said", "streams"), [({}, False), ({"stream": None}, False), ({"stream": True}, True)])
+def test_a_stream_is_asked_for_with_true(said: dict[str, Any], streams: bool) -> None:
+    assert asks_for_stream(said) is streams
+    with pytest.raises(MalformedRequest, match="`stream` must be true or false"):
+        asks_for_stream({"stream": "yes"})

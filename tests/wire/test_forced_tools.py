@@ -12,8 +12,8 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from ecotone.values.errors import MalformedRequest, RequestError, UnsupportedFeature, UpstreamMalformed
-from ecotone.wire.fast_lane import StreamWatch
 from ecotone.wire.forced_tools import CallStream, check_output_format, force_tools, read_call
+from ecotone.wire.openai_chat import StreamWatch
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 WEATHER = {"type": "function", "function": {"name": "get_weather", "parameters": CITY}}
@@ -496,7 +496,7 @@ def test_any_split_gives_the_same_calls(called: list[tuple[str, str, list[str]]]
     body += event(USAGE) + b"data: [DONE]\n\n"
     cuts = sorted(data.draw(st.lists(st.integers(0, len(body)), max_size=10)))
 
-    stream, watch, state = CallStream(), StreamWatch(), ChatCompletionStreamState()
+    stream, watch, state = CallStream(), StreamWatch({}), ChatCompletionStreamState()
     turned = b"".join(watch.feed(stream.feed(body[a:b])) for a, b in zip([0, *cuts], [*cuts, len(body)], strict=True))
     watch.close()
     assert watch.finished

@@ -139,9 +139,9 @@ REQUEST = ChatRequest(
 
 
 def test_a_request_with_everything() -> None:
-    assert decode_request(golden("openai_request.json")) == REQUEST
+    assert decode_request(json.loads(golden("openai_request.json"))) == REQUEST
     encoded = encode_request(REQUEST)
-    assert json.loads(encoded.body) == json.loads(golden("openai_request.json"))
+    assert {"model": REQUEST.model, **encoded.body} == json.loads(golden("openai_request.json"))
     assert encoded.losses == ()
 
 
@@ -153,7 +153,7 @@ def legacy_call(number: int, city: str) -> tuple[Message, Message]:
 
 
 def test_deprecated_functions_are_tools() -> None:
-    request = decode_request(golden("openai_request_legacy.json"))
+    request = decode_request(json.loads(golden("openai_request_legacy.json")))
     assert request == ChatRequest(
         model="gpt-old",
         messages=(
@@ -166,7 +166,7 @@ def test_deprecated_functions_are_tools() -> None:
         sampling=Sampling(max_tokens=50),
         vendor=form(tool_choice="function_call", max_tokens="max_tokens"),
     )
-    assert json.loads(encode_request(request).body) == json.loads(golden("openai_request_legacy.json"))
+    assert {"model": request.model, **encode_request(request).body} == json.loads(golden("openai_request_legacy.json"))
 
 
 REPLIES = {
@@ -308,7 +308,7 @@ def test_replies(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["openai_reply.json", "openai_reply_audio.json", "deepseek_reply.json"])
 def test_what_came_in_goes_out(name: str) -> None:
-    came, went = json.loads(golden(name)), json.loads(encode_reply(REPLIES[name]))
+    came, went = json.loads(golden(name)), json.loads(encode_reply(REPLIES[name], ChatRequest("m", ())))
     came["choices"].sort(key=lambda choice: choice["index"])
     if name == "deepseek_reply.json":
         # What the official description says elsewhere is added there.
@@ -318,7 +318,7 @@ def test_what_came_in_goes_out(name: str) -> None:
 
 
 def test_reasoning_and_content_go_out_where_they_came_in() -> None:
-    ollama = json.loads(encode_reply(REPLIES["ollama_reply.json"]))["choices"][0]["message"]
+    ollama = json.loads(encode_reply(REPLIES["ollama_reply.json"], ChatRequest("m", ())))["choices"][0]["message"]
     assert ollama == {
         "role": "assistant",
         "content": "",
@@ -328,7 +328,7 @@ def test_reasoning_and_content_go_out_where_they_came_in() -> None:
             {"id": "call_x", "index": 0, "type": "function", "function": {"name": "time", "arguments": "{}"}}
         ],
     }
-    mistral = json.loads(encode_reply(REPLIES["mistral_reply.json"]))["choices"][0]
+    mistral = json.loads(encode_reply(REPLIES["mistral_reply.json"], ChatRequest("m", ())))["choices"][0]
     assert mistral["finish_reason"] == "length"
     assert mistral["message"]["content"] == [
         {"type": "thinking", "thinking": [{"type": "text", "text": "Let me see. Yes."}]},
@@ -342,7 +342,7 @@ DETAIL = {"type": "reasoning.text", "format": "anthropic-claude-v1", "index": 0}
 
 def openrouter_thought(text: str) -> ReasoningDelta:
     kept = ours(reasoning_details=[DETAIL | {"text": text}]) | form(at="reasoning")
-    return ReasoningDelta(0, 0, text, vendor=kept)
+    return ReasoningDelta(0, 0, text, vendor=kept, wire="openai-chat")
 
 
 STREAMS: dict[str, list[Event]] = {
@@ -400,6 +400,7 @@ STREAMS: dict[str, list[Event]] = {
             "",
             "c2ln",
             ours(reasoning_details=[DETAIL | {"signature": "c2ln"}]) | form(at="reasoning_details"),
+            "openai-chat",
         ),
         TextDelta(0, 1, "Done."),
         Finish(0, "stop", "stop", ours(native_finish_reason="end_turn")),
@@ -447,7 +448,7 @@ def test_streams(name: str, step_bytes: int) -> None:
 
 
 def test_a_stream_as_it_goes_out() -> None:
-    encoder = EventEncoder(include_usage=True)
+    encoder = EventEncoder(ChatRequest("m", (), include_usage=True))
     events: list[Event] = [
         Start("c", "m", 5, ours(system_fingerprint="fp", prompt_filter_results=[1])),
         ReasoningDelta(0, 0, "Hm"),
@@ -481,7 +482,7 @@ def test_a_stream_as_it_goes_out() -> None:
 
 
 def test_a_client_that_did_not_ask_for_usage_gets_no_chunk_without_choices() -> None:
-    encoder = EventEncoder(include_usage=False)
+    encoder = EventEncoder(ChatRequest("m", ()))
     events: list[Event] = [
         Start("c", "m", 5),
         TextDelta(0, 0, "Hi"),

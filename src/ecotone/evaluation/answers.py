@@ -12,6 +12,7 @@ from ecotone.storage.database import Database, Migration
 from ecotone.upstream.endpoints import EndpointFacts
 from ecotone.values.chat import ChatRequest
 from ecotone.values.reply import FinishReason, Usage
+from ecotone.wire.json_body import encode_json_object
 from ecotone.wire.openai_chat import encode_request
 
 _MIGRATIONS = (
@@ -155,5 +156,5 @@ def answer_key(identity: Identity, request: ChatRequest) -> str | None:
     """
     if not identity.certain:
         return None
-    body = encode_request(msgspec.structs.replace(request, model="model")).body
+    body = encode_json_object({"model": "model", **encode_request(request).body})
     return hashlib.sha256(identity.digest.encode() + b"\n" + body).hexdigest()

@@ -33,6 +33,7 @@ from ecotone.upstream.sources import LocalSource, parse_source
 from ecotone.upstream.store import ModelStore
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import ConfigError, SetupError
+from ecotone.wire import WIRES
 
 MIGRATIONS = (*keys.MIGRATIONS, *request_log.MIGRATIONS)
 DEFAULT_ROUTE = "assistant"
@@ -233,7 +234,7 @@ class Runtime:
         )
         self._engine = _engine_version()
         self.log = RequestLog(lambda: Database(home.database))
-        self.gateway = Gateway(Directory((), ()), self.log)
+        self.gateway = Gateway(Directory((), ()), self.log, WIRES)
 
     def apply(self, config: Config, vendors: tuple[Provider, ...] = ()) -> None:
         """Put `config` in force. With `vendors`, any of their models can be asked for as PROVIDER/NAME."""

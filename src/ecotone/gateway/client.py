@@ -36,6 +36,7 @@ from ecotone.values.reply import (
     Usage,
     UsageReport,
 )
+from ecotone.wire.json_body import encode_json_object
 from ecotone.wire.openai_chat import EventDecoder, encode_request
 from ecotone.wire.openai_error import read_error
 from ecotone.wire.retry_after import retry_after_s
@@ -164,7 +165,8 @@ class GatewayClient:
 
     async def ask(self, request: ChatRequest, answer: Answer, show: Callable[[Event], None]) -> None:
         """Stream a reply into `answer`, passing each event to `show` as it comes. Raises EcotoneError."""
-        body = encode_request(msgspec.structs.replace(request, stream=True, include_usage=True)).body
+        encoded = encode_request(msgspec.structs.replace(request, stream=True, include_usage=True))
+        body = encode_json_object({"model": request.model, **encoded.body})
         begun_s = time.perf_counter()
         response = await self._send(self._chat, body, _TIMEOUTS)
         try:

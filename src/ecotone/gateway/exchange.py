@@ -3,17 +3,17 @@
 import random
 import re
 import time
-from typing import Any, Literal
+from collections.abc import Mapping
 
 from ecotone.gateway.health import Health
+from ecotone.gateway.jobs import Answer, Job
 from ecotone.gateway.keys import Principal
 from ecotone.gateway.models import Candidate, Directory
 from ecotone.gateway.request_log import RequestLog, RequestRow
-from ecotone.upstream.endpoints import Operation
+from ecotone.upstream.endpoints import Call, Operation
 from ecotone.upstream.http import Response
 from ecotone.values.errors import (
     EcotoneError,
-    MalformedRequest,
     RequestError,
     Unavailable,
     UpstreamError,
@@ -23,9 +23,9 @@ from ecotone.values.errors import (
     UpstreamUnreachable,
 )
 from ecotone.values.reply import Usage
-from ecotone.wire.fast_lane import StreamWatch, decode_generic, read_usage
-from ecotone.wire.openai_error import decode_error, encode_error_event
+from ecotone.wire.losses import Loss
 from ecotone.wire.retry_after import retry_after_s
+from ecotone.wire.wire import StreamWatch, Wire
 
 CLIENT_LEFT = 499
 """Recorded as the status of an exchange whose client left before it was answered (nginx's number for it)."""
@@ -33,25 +33,21 @@ CLIENT_LEFT = 499
 _REPLY_MAX_BYTES = 256 * 1024 * 1024
 _ERROR_MAX_BYTES = 64 * 1024
 _NO_CONNECTION = re.compile(r"cannot connect(?: to \S+)?: (?P<reason>.*?)(?: \(os error \d+\))?", re.DOTALL)
-_CONTENT: dict[Operation, Literal["messages", "prompt", "input"]] = {
-    "chat": "messages",
-    "completions": "prompt",
-    "embeddings": "input",
-}
 
 
 class Gateway:
     """What every exchange needs. `directory` is replaced as a whole when the config changes; an exchange keeps the
-    one it began with."""
+    one it began with. `wires` are all that clients and endpoints may speak, by name."""
 
-    def __init__(self, directory: Directory, log: RequestLog) -> None:
+    def __init__(self, directory: Directory, log: RequestLog, wires: Mapping[str, Wire]) -> None:
         self.directory = directory
+        self.wires = wires
         self.health = Health()
         self.log = log
 
 
 class Exchange:
-    """One request from its arrival to its row in the log. Use: `open`, then the reply (`body`, or `next_bytes` until
+    """One request from its arrival to its row in the log. Use: `open`, then the reply (`answer`, or `next_bytes` until
     it returns None), then `close`."""
 
     def __init__(self, gateway: Gateway, operation: Operation, now_us: int) -> None:
@@ -63,9 +59,8 @@ class Exchange:
         # Ordered by time, so that the log's index grows at its end.
         self.request_id = f"req_{now_us // 1000:012x}{random.getrandbits(64):016x}"
         self.principal: Principal | None = None
-        self.asked: str | None = None
-        self.streams = False
-        self.body: bytes | None = None
+        self.job: Job | None = None
+        self.answer: Answer | None = None
         self.model: str | None = None
         self._candidate: Candidate | None = None
         self._response: Response | None = None
@@ -80,23 +75,21 @@ class Exchange:
 
     # --- the request
 
-    async def open(self, principal: Principal, body: bytes) -> None:
-        """Find a model that answers. Afterwards `body` holds the whole reply, or `streams` is true and `next_bytes`
-        brings it. Nothing has reached the client yet, so that up to here another endpoint could still be tried.
+    async def open(self, principal: Principal, job: Job) -> None:
+        """Find a model that answers. Afterwards `answer` holds the whole reply, or it is None and `next_bytes` brings
+        the stream. Nothing has reached the client yet, so that up to here another endpoint could still be tried.
 
         Raises RequestError, UpstreamError or Unavailable.
         """
         self.principal = principal
-        request = decode_generic(body, _CONTENT[self._operation])
-        self.asked = request["model"]
-        candidates = self._gateway.directory.candidates(request["model"])
-        hide_usage = self._prepare_stream(request)
+        self.job = job
+        candidates = self._gateway.directory.candidates(job.asked)
         failures: list[EcotoneError] = []
         for candidate in self._gateway.health.order(candidates, time.monotonic()):
             self._attempts += 1
             self._candidate = candidate
             try:
-                await self._attempt(candidate, request, hide_usage)
+                await self._attempt(candidate, job)
             except EcotoneError as error:
                 self._drop_response()
                 self._mark(candidate, error)
@@ -106,37 +99,33 @@ class Exchange:
             else:
                 self.model = candidate.model
                 return
-        raise _all_failed(self.asked or "", failures)
+        raise _all_failed(job.asked, failures)
 
-    def _prepare_stream(self, request: dict[str, Any]) -> bool:
-        """Ask the upstream for usage at the end of a stream. Returns whether to hide it from the client, who did not
-        ask."""
-        stream = request.get("stream")
-        if stream is not None and not isinstance(stream, bool):
-            raise MalformedRequest("`stream` must be true or false.", param="stream")
-        self.streams = bool(stream) and self._operation != "embeddings"
-        if not self.streams:
-            return False
-        options = request.get("stream_options")
-        if options is not None and not isinstance(options, dict):
-            raise MalformedRequest("`stream_options` must be an object.", param="stream_options")
-        asked_for = bool(options and options.get("include_usage"))
-        request["stream_options"] = {**(options or {}), "include_usage": True}
-        return not asked_for
-
-    async def _attempt(self, candidate: Candidate, request: dict[str, Any], hide_usage: bool) -> None:
+    async def _attempt(self, candidate: Candidate, job: Job) -> None:
         endpoint = candidate.endpoint
-        response = await endpoint.open(self._operation, request)
+        call = job.call(endpoint)
+        response = await endpoint.open(call)
         self._response = response
         if response.status != 200:
-            raise await _refusal(response)
-        if self.streams:
-            await self._first_token(response, StreamWatch(hide_usage=hide_usage))
+            raise await self._refusal(response, call)
+        if job.streams:
+            await self._first_token(response, job.watch(call))
             return
-        body = await _read_all(response, _REPLY_MAX_BYTES)
-        self._usage = read_usage(body)
-        self.body = body
+        answer = job.answer(call, await _read_all(response, _REPLY_MAX_BYTES))
+        self._usage = answer.usage
+        self.answer = answer
         self._gateway.health.succeeded(endpoint.id)
+
+    async def _refusal(self, response: Response, call: Call) -> EcotoneError:
+        """What an answer other than 200 means."""
+        pieces: list[bytes] = []
+        total = 0
+        while total < _ERROR_MAX_BYTES and (chunk := await response.read_chunk()) is not None:
+            pieces.append(chunk)
+            total += len(chunk)
+        headers = {name: value for name in ("retry-after-ms", "retry-after") if (value := response.header(name))}
+        wait_s = retry_after_s(headers, now=time.time())
+        return self._gateway.wires[call.wire].decode_error(response.status, b"".join(pieces), retry_after_s=wait_s)
 
     async def _first_token(self, response: Response, watch: StreamWatch) -> None:
         """Hold the stream back until its first token has come: until then it can still be tried elsewhere."""
@@ -171,6 +160,16 @@ class Exchange:
         return self._first_byte_us is not None
 
     @property
+    def stream_type(self) -> str:
+        """The media type of the stream that answers."""
+        return self.job.stream_type if self.job is not None else ""
+
+    @property
+    def losses(self) -> tuple[Loss, ...]:
+        """What the request could not say to the endpoint that answers."""
+        return self.job.losses if self.job is not None else ()
+
+    @property
     def endpoint(self) -> str | None:
         """The id of the endpoint that answers; None before one does."""
         return self._candidate.endpoint.id if self._candidate is not None else None
@@ -182,8 +181,8 @@ class Exchange:
     async def next_bytes(self) -> bytes | None:
         """More of the stream: whole events, at least one; None at its end.
 
-        A stream that breaks ends with an error event in the client's wire and without `[DONE]`, so that no client
-        can take it for a finished one.
+        A stream that breaks ends with an error in the client's wire and without that wire's end, so that no client can
+        take it for a finished one.
         """
         watch, response = self._watch, self._response
         assert watch is not None and response is not None  # noqa: S101 - set when a stream opened
@@ -209,7 +208,7 @@ class Exchange:
                 self.failed(error)
                 if self._candidate is not None and isinstance(error, UpstreamError):
                     self._mark(self._candidate, error)
-                return encode_error_event(error)
+                return watch.encode_error(error)
             if forward:
                 return forward
         return None
@@ -219,6 +218,11 @@ class Exchange:
         self._usage = watch.usage
         if self._candidate is not None:
             self._gateway.health.succeeded(self._candidate.endpoint.id)
+
+    def break_off(self, error: EcotoneError) -> bytes:
+        """What tells a client in the middle of a stream that no more will come."""
+        self.failed(error)
+        return self._watch.encode_error(error) if self._watch is not None else b""
 
     # --- the end
 
@@ -239,11 +243,11 @@ class Exchange:
                 self._started_at_us,
                 self.principal.name if self.principal is not None else None,
                 self._operation,
-                self.asked,
+                self.job.asked if self.job is not None else None,
                 self.model,
                 self.endpoint,
                 self._attempts,
-                self.streams,
+                self.job.streams if self.job is not None else False,
                 status,
                 None if self._error is None else self._error.code or self._error.type,
                 usage.input_tokens,
@@ -274,18 +278,6 @@ async def _read_all(response: Response, max_bytes: int) -> bytes:
         if total > max_bytes:
             raise UpstreamMalformed(f"The upstream's reply is over {max_bytes:,} bytes.")
     return first if len(pieces) == 1 else b"".join(pieces)
-
-
-async def _refusal(response: Response) -> EcotoneError:
-    """What an answer other than 200 means."""
-    pieces: list[bytes] = []
-    total = 0
-    while total < _ERROR_MAX_BYTES and (chunk := await response.read_chunk()) is not None:
-        pieces.append(chunk)
-        total += len(chunk)
-    headers = {name: value for name in ("retry-after-ms", "retry-after") if (value := response.header(name))}
-    wait_s = retry_after_s(headers, now=time.time())
-    return decode_error(response.status, b"".join(pieces), retry_after_s=wait_s)
 
 
 def _all_failed(asked: str, failures: list[EcotoneError]) -> EcotoneError:

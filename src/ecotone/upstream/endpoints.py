@@ -1,7 +1,7 @@
 """Endpoints: places where a model runs, each ready to take a request in its own wire."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
@@ -13,11 +13,12 @@ from ecotone.upstream.engines import EnginePool, Lease
 from ecotone.upstream.http import HttpClient, Response, Target
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import EngineError, UpstreamCredentials, UpstreamMalformed, UpstreamUnreachable
-from ecotone.wire.fast_lane import encode_generic
 from ecotone.wire.forced_tools import CallStream, check_output_format, force_tools, read_call
+from ecotone.wire.json_body import encode_json_object
 from ecotone.wire.quirks import QUIRKS
 
 Request = dict[str, Any]
+Headers = Sequence[tuple[str, str]]
 Operation = Literal["chat", "completions", "embeddings"]
 
 PATHS: dict[Operation, str] = {"chat": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings"}
@@ -37,7 +38,18 @@ def _encoded(request: Request, upstream_name: str, quirks: tuple[str, ...]) -> b
         changed["messages"] = [{**said} if isinstance(said, dict) else said for said in changed["messages"]]
     for quirk in quirks:
         QUIRKS[quirk](changed)
-    return encode_generic(changed)
+    return encode_json_object(changed)
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request for an endpoint: what is wanted, in which wire, and whether the reply is to be a stream. `request` is
+    the body without the model's name there; it is left as it is. `headers` go along as they are."""
+
+    operation: Operation
+    wire: str
+    request: Request
+    stream: bool = False
+    headers: Headers = ()
 
 
 class EndpointFacts(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -62,17 +74,19 @@ class EndpointFacts(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Endpoint(Protocol):
     """`id` names it in logs, `place` (who serves it, on which host) in errors; `weights` is None where it is not known
-    whether they are open."""
+    whether they are open. `wires` are those that it can be asked in; a client of another wire is answered by way of the
+    first."""
 
     id: str
     place: str
     provider: str
     hosting: Hosting
     weights: Weights | None
+    wires: tuple[str, ...]
 
-    async def open(self, operation: Operation, request: Request) -> Response:
-        """Send a generically decoded request, under the model's name there, and return once status and headers are
-        there. `request` is left as it is. Raises UpstreamError or EngineError."""
+    async def open(self, call: Call) -> Response:
+        """Send a request of one of `wires`, under the model's name there, and return once status and headers are
+        there. Raises UpstreamError or EngineError."""
 
     def problem(self) -> str | None:
         """Why nothing can be sent there at present, in words for the owner; None if nothing is known against it."""
@@ -104,6 +118,7 @@ class RemoteEndpoint:
         self.provider = provider.name
         self.hosting: Hosting = hosting
         self.weights = provider.weights
+        self.wires: tuple[str, ...] = ("openai-chat",)
         self._quirks = provider.quirks
         root = api_root(provider, base_url)
         self.place = f"{provider.name} at {urlsplit(root).netloc.rpartition('@')[2]}"
@@ -125,11 +140,11 @@ class RemoteEndpoint:
             operation: http.target("POST", root + path, headers) for operation, path in PATHS.items()
         }
 
-    async def open(self, operation: Operation, request: Request) -> Response:
+    async def open(self, call: Call) -> Response:
         if self._problem is not None:
             raise UpstreamCredentials(f"The upstream has no key: {self._problem}")
-        body = _encoded(request, self._upstream_name, self._quirks)
-        return await self._http.send(self._targets[operation], body, self._timeouts)
+        body = _encoded(call.request, self._upstream_name, self._quirks)
+        return await self._http.send(self._targets[call.operation], body, self._timeouts)
 
     def problem(self) -> str | None:
         return self._problem
@@ -145,6 +160,7 @@ class EmbeddedEndpoint:
     provider = "llama.cpp"
     hosting: Hosting = "embedded"
     weights: Weights | None = "open"
+    wires: tuple[str, ...] = ("openai-chat",)
 
     def __init__(
         self,
@@ -169,7 +185,8 @@ class EmbeddedEndpoint:
         self._catalog = catalog
         self._targets: dict[tuple[str, Operation], Target] = {}
 
-    async def open(self, operation: Operation, request: Request) -> Response:
+    async def open(self, call: Call) -> Response:
+        operation, request = call.operation, call.request
         problem = self.problem()
         if problem is not None:
             raise EngineError(f"{self._model} cannot answer: {problem}")

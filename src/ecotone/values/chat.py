@@ -80,11 +80,13 @@ class ToolCallPart(msgspec.Struct, frozen=True, tag="tool_call"):
 
 
 class ReasoningPart(msgspec.Struct, frozen=True, tag="reasoning"):
-    """The model thinking. `signature` is the vendor's opaque proof and is carried untouched."""
+    """The model thinking. `signature` is the vendor's opaque proof and is carried untouched; `wire` names the wire
+    whose vendor made it, None where there is none."""
 
     text: str
     signature: str | None = None
     vendor: Vendor = {}
+    wire: str | None = None
 
 
 class RefusalPart(msgspec.Struct, frozen=True, tag="refusal"):
@@ -208,17 +210,28 @@ class Sampling(msgspec.Struct, frozen=True):
 
 
 class Reasoning(msgspec.Struct, frozen=True):
-    """How much to think first: a word (`effort`) or a number of tokens (`budget_tokens`)."""
+    """How much to think first: a word (`effort`, of which "none" means not at all) or a number of tokens
+    (`budget_tokens`). `shown`: whether the client wants to see what was thought; None where it did not say."""
 
     effort: str | None = None
     budget_tokens: int | None = None
+    shown: bool | None = None
+
+
+class Need(msgspec.Struct, frozen=True):
+    """What only the wire `wire` can say and what may not be left out: `feature` is its field or type there."""
+
+    wire: str
+    feature: str
 
 
 class ChatRequest(msgspec.Struct, frozen=True):
     """One request for a reply.
 
     `system` holds the leading system and developer messages; later ones stay among `messages`.
-    `include_usage` asks for token counts at the end of a stream; None where the client did not say.
+    `include_usage` asks for token counts at the end of a stream; None where the client did not say. `needs` lists what
+    is in `vendor` and may not be dropped: a wire that cannot say it must refuse. On a wire whose path names the model
+    and asks for a stream, `model` is empty and `stream` False until whoever read the path has set them.
     """
 
     model: str
@@ -235,3 +248,4 @@ class ChatRequest(msgspec.Struct, frozen=True):
     metadata: dict[str, str] | None = None
     user: str | None = None
     vendor: Vendor = {}
+    needs: tuple[Need, ...] = ()

@@ -91,11 +91,14 @@ class TextDelta(msgspec.Struct, frozen=True, tag="text"):
 
 
 class ReasoningDelta(msgspec.Struct, frozen=True, tag="reasoning"):
+    """`signature` comes whole, in one delta, together with its `wire` and with what `vendor` must go back beside it."""
+
     choice: int
     part: int
     text: str
     signature: str | None = None
     vendor: Vendor = {}
+    wire: str | None = None
 
 
 class RefusalDelta(msgspec.Struct, frozen=True, tag="refusal"):
@@ -294,7 +297,12 @@ def _join(deltas: list[PartDelta]) -> ReplyPart:
         return RefusalPart("".join(d.text for d in deltas if isinstance(d, RefusalDelta)), vendor)
     if kind is ReasoningDelta:
         reasoning = [d for d in deltas if isinstance(d, ReasoningDelta)]
-        return ReasoningPart("".join(d.text for d in reasoning), _appended([d.signature for d in reasoning]), vendor)
+        return ReasoningPart(
+            text="".join(d.text for d in reasoning),
+            signature=_first(d.signature for d in reasoning),
+            vendor=vendor,
+            wire=_first(d.wire for d in reasoning),
+        )
     if kind is ToolCallDelta:
         calls = [d for d in deltas if isinstance(d, ToolCallDelta)]
         return ToolCallPart(
@@ -328,7 +336,7 @@ def _delta(choice: int, number: int, part: ReplyPart) -> PartDelta:
         case TextPart():
             return TextDelta(choice, number, part.text, part.vendor)
         case ReasoningPart():
-            return ReasoningDelta(choice, number, part.text, part.signature, part.vendor)
+            return ReasoningDelta(choice, number, part.text, part.signature, part.vendor, part.wire)
         case RefusalPart():
             return RefusalDelta(choice, number, part.text, part.vendor)
         case ToolCallPart():

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from ecotone.gateway.exchange import CLIENT_LEFT, Exchange, Gateway
-from ecotone.upstream.endpoints import Operation
 from ecotone.values.errors import (
     BodyTooLarge,
     EcotoneError,
@@ -19,26 +18,23 @@ from ecotone.values.errors import (
     UpstreamError,
 )
 from ecotone.web.door import Door, Headers, read_headers
-from ecotone.wire.openai_error import encode_error, encode_error_event
+from ecotone.web.fronts import PATHS, Front, error_form, find_front, make_job
+from ecotone.wire.openai_error import encode_error
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 HeaderPairs = list[tuple[bytes, bytes]]
+ErrorForm = Callable[[EcotoneError], bytes]
 
-_OPERATIONS: dict[str, Operation] = {
-    "/v1/chat/completions": "chat",
-    "/v1/completions": "completions",
-    "/v1/embeddings": "embeddings",
-}
 _log = logging.getLogger(__name__)
 
 _IN_FLIGHT_MAX = 4096
 _TICK_S = 0.1
 _JSON = (b"content-type", b"application/json")
+_LOSSES_CHARS_MAX = 2000
 _STREAM: HeaderPairs = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
@@ -86,9 +82,9 @@ class App:
             raise ValueError(f"Ecotone serves HTTP alone, not {scope['type']}")
         path: str = scope["path"]
         method: str = scope["method"]
-        operation = _OPERATIONS.get(path)
-        if operation is not None and method == "POST":
-            await self._serve(operation, scope, receive, send)
+        front = find_front(path) if method == "POST" else None
+        if front is not None and (front.wire is None or front.wire in self._gateway.wires):
+            await self._serve(front, scope, receive, send)
         elif path in ("/healthz", "/readyz") and method in ("GET", "HEAD"):
             await self._health(path, send)
         else:
@@ -96,8 +92,10 @@ class App:
 
     # --- the data plane
 
-    async def _serve(self, operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange(self._gateway, operation, time.time_ns() // 1000)
+    async def _serve(self, front: Front, scope: Scope, receive: Receive, send: Send) -> None:
+        now_us = time.time_ns() // 1000
+        exchange = Exchange(self._gateway, front.operation, now_us)
+        form = error_form(front, self._gateway.wires)
         departure = _Departure(receive)
         origin = ""
         self._in_flight += 1
@@ -111,15 +109,16 @@ class App:
                 raise Unavailable(f"More than {_IN_FLIGHT_MAX} requests are being answered; try again in a moment.")
             body = await self._read_body(headers, receive)
             self._departures.watch(departure)
-            await exchange.open(principal, body)
+            job = make_job(self._gateway, front, body, dict(scope["headers"]), exchange, now_us // 1_000_000)
+            await exchange.open(principal, job)
             await self._reply(exchange, origin, send)
             exchange.close(200)
         except EcotoneError as error:
-            await self._send_failure(exchange, error, origin, send)
+            await self._send_failure(exchange, error, form, origin, send)
         except asyncio.CancelledError:
             if departure.ended:
                 departure.stop()
-                await self._break_off(exchange, origin, send)
+                await self._break_off(exchange, form, origin, send)
             elif not departure.happened:
                 raise
         except Exception:
@@ -128,7 +127,7 @@ class App:
             if exchange.answering:
                 raise
             fault = EcotoneError(f"Ecotone failed at request {exchange.request_id}; its log says why.")
-            await self._send_failure(exchange, fault, origin, send)
+            await self._send_failure(exchange, fault, form, origin, send)
         finally:
             self._departures.forget(departure)
             departure.stop()
@@ -142,31 +141,38 @@ class App:
             (b"x-ecotone-endpoint", (exchange.endpoint or "").encode()),
             *self._cors(origin),
         ]
-        if exchange.body is not None:
-            length = (b"content-length", b"%d" % len(exchange.body))
-            exchange.first_byte_sent()
-            await send({"type": "http.response.start", "status": 200, "headers": [_JSON, length, *headers]})
-            await send({"type": "http.response.body", "body": exchange.body})
-            return
+        if exchange.losses:
+            told = "; ".join(f"{loss.field or 'request'}: {loss.reason}" for loss in exchange.losses)
+            headers.append((b"x-ecotone-losses", told.encode("ascii", "replace")[:_LOSSES_CHARS_MAX]))
+        answer = exchange.answer
         exchange.first_byte_sent()
-        await send({"type": "http.response.start", "status": 200, "headers": [*_STREAM, *headers]})
+        if answer is not None:
+            typed = (b"content-type", answer.media_type.encode())
+            length = (b"content-length", b"%d" % len(answer.body))
+            await send({"type": "http.response.start", "status": 200, "headers": [typed, length, *headers]})
+            await send({"type": "http.response.body", "body": answer.body})
+            return
+        typed = (b"content-type", exchange.stream_type.encode())
+        await send({"type": "http.response.start", "status": 200, "headers": [typed, *_STREAM, *headers]})
         while (piece := await exchange.next_bytes()) is not None:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
-    async def _break_off(self, exchange: Exchange, origin: str, send: Send) -> None:
+    async def _break_off(self, exchange: Exchange, form: ErrorForm, origin: str, send: Send) -> None:
         error = Unavailable("The gateway is stopping; ask again in a moment.")
         if not exchange.answering:
-            await self._send_failure(exchange, error, origin, send)
-        elif exchange.body is None:
-            exchange.failed(error)
-            await send({"type": "http.response.body", "body": encode_error_event(error), "more_body": True})
+            await self._send_failure(exchange, error, form, origin, send)
+        elif exchange.answer is None:
+            await send({"type": "http.response.body", "body": exchange.break_off(error), "more_body": True})
             await send({"type": "http.response.body", "body": b""})
             exchange.close(200)
 
-    async def _send_failure(self, exchange: Exchange, error: EcotoneError, origin: str, send: Send) -> None:
+    async def _send_failure(
+        self, exchange: Exchange, error: EcotoneError, form: ErrorForm, origin: str, send: Send
+    ) -> None:
         exchange.failed(error)
-        await _send_error(send, error, [(b"x-ecotone-request-id", exchange.request_id.encode()), *self._cors(origin)])
+        headers = [(b"x-ecotone-request-id", exchange.request_id.encode()), *self._cors(origin)]
+        await _send_error(send, error, form(error), headers)
         exchange.close(error.status)
 
     async def _read_body(self, headers: Headers, receive: Receive) -> bytes:
@@ -215,7 +221,7 @@ class App:
                 return
             raise _nothing_there(method, path)
         except EcotoneError as error:
-            await _send_error(send, error, self._cors(origin))
+            await _send_error(send, error, encode_error(error), self._cors(origin))
 
     def _models(self, name: str) -> dict[str, Any]:
         """The list of models and routes as OpenAI's API has it, or the one of this name."""
@@ -314,11 +320,11 @@ def _too_large(limit: int) -> BodyTooLarge:
 
 
 def _nothing_there(method: str, path: str) -> EcotoneError:
-    if path in _OPERATIONS:
+    if find_front(path) is not None:
         return MethodNotAllowed(f"{path} takes POST, not {method}.")
     if path in ("/v1/models", "/healthz", "/readyz"):
         return MethodNotAllowed(f"{path} takes GET, not {method}.")
-    known = ", ".join((*_OPERATIONS, "/v1/models"))
+    known = ", ".join((*PATHS, "/v1/models"))
     return NotFound(f"There is nothing at {path}. The base URL for clients ends in /v1; there are {known}.")
 
 
@@ -326,11 +332,11 @@ async def _send_json(send: Send, status: int, content: Any, extra: Iterable[tupl
     await _send_body(send, status, msgspec.json.encode(content), extra)
 
 
-async def _send_error(send: Send, error: EcotoneError, extra: Iterable[tuple[bytes, bytes]]) -> None:
+async def _send_error(send: Send, error: EcotoneError, body: bytes, extra: Iterable[tuple[bytes, bytes]]) -> None:
     headers = list(extra)
     if isinstance(error, UpstreamError) and error.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after_s))))
-    await _send_body(send, error.status, encode_error(error), headers)
+    await _send_body(send, error.status, body, headers)
 
 
 async def _send_body(send: Send, status: int, body: bytes, extra: Iterable[tuple[bytes, bytes]]) -> None:

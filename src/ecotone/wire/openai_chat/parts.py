@@ -31,8 +31,10 @@ from ecotone.values.chat import (
     Url,
 )
 from ecotone.values.errors import UnsupportedFeature
+from ecotone.wire.envelope import open_id, opened_reasoning, seal_id, sealed_signature, unseal
 from ecotone.wire.fields import Fields, add_rest
-from ecotone.wire.openai_chat.vendor import NAME, Losses, form_of, make_vendor, rest_of
+from ecotone.wire.losses import Losses
+from ecotone.wire.openai_chat.vendor import NAME, form_of, make_vendor, rest_of
 
 ContentPart = TextPart | ImagePart | AudioPart | DocumentPart | RefusalPart | ReasoningPart | OpaquePart
 """What a content list may hold."""
@@ -125,7 +127,9 @@ def _decode_thinking(fields: Fields) -> ReasoningPart | OpaquePart:
     fields.take("type")
     fields.take("thinking")
     text = "".join(piece["text"] for piece in pieces)
-    return ReasoningPart(text, fields.text("signature"), make_vendor(fields.rest(), at="content"))
+    signature = fields.text("signature")
+    vendor = make_vendor(fields.rest(), at="content")
+    return opened_reasoning(text, signature, NAME, vendor)
 
 
 def _is_plain_text(piece: Any) -> bool:
@@ -137,7 +141,7 @@ def _is_plain_text(piece: Any) -> bool:
     )
 
 
-def encode_part(part: ContentPart, losses: Losses, place: str) -> Json:
+def encode_part(part: ContentPart, losses: Losses, place: str, *, to_client: bool = False) -> Json:
     """The entry of a content list that says `part`. Raises UnsupportedFeature where there is none."""
     encoded: Json
     match part:
@@ -156,8 +160,9 @@ def encode_part(part: ContentPart, losses: Losses, place: str) -> Json:
             encoded = {"type": "refusal", "refusal": part.text}
         case ReasoningPart():
             encoded = {"type": "thinking", "thinking": [{"type": "text", "text": part.text}]}
-            if part.signature is not None:
-                encoded["signature"] = part.signature
+            signature = _signature(part, to_client=to_client)
+            if signature is not None:
+                encoded["signature"] = signature
         case OpaquePart():
             if part.wire != NAME:
                 raise UnsupportedFeature(f"A part that only the wire {part.wire} knows cannot be sent.", param=place)
@@ -201,23 +206,24 @@ def _encode_document(part: DocumentPart, place: str) -> Json:
 def decode_tool_call(fields: Fields) -> ToolCallPart:
     """One entry of a message's `tool_calls`."""
     kind = fields.text("type")
+    identity, attached = open_id(fields.text("id") or "")
     if kind == "custom":
         call = fields.need_child("custom")
         return ToolCallPart(
-            id=fields.text("id") or "",
+            id=identity,
             name=call.need_text("name"),
             arguments=call.text("input") or "",
             kind="custom",
-            vendor=make_vendor(fields.rest()),
+            vendor=make_vendor(fields.rest()) | attached,
         )
     if kind not in (None, "", "function"):
         raise fields.wrong("type", '"function" or "custom"')
     call = fields.need_child("function")
     return ToolCallPart(
-        id=fields.text("id") or "",
+        id=identity,
         name=call.need_text("name"),
         arguments=take_arguments(call),
-        vendor=make_vendor(fields.rest()),
+        vendor=make_vendor(fields.rest()) | attached,
     )
 
 
@@ -228,33 +234,56 @@ def take_arguments(call: Fields) -> str:
     return call.text("arguments") or ""
 
 
-def encode_tool_call(part: ToolCallPart, losses: Losses, place: str) -> Json:
+def encode_tool_call(part: ToolCallPart, losses: Losses, place: str, *, to_client: bool = False) -> Json:
+    """The entry of `tool_calls` that says `part`; a client's id carries what other wires must get back."""
+    identity = seal_id(part.id, part.vendor, NAME) if to_client else part.id
     encoded: Json
     if part.kind == "custom":
-        encoded = {"id": part.id, "type": "custom", "custom": {"name": part.name, "input": part.arguments}}
+        encoded = {"id": identity, "type": "custom", "custom": {"name": part.name, "input": part.arguments}}
     else:
-        encoded = {"id": part.id, "type": "function", "function": {"name": part.name, "arguments": part.arguments}}
+        encoded = {"id": identity, "type": "function", "function": {"name": part.name, "arguments": part.arguments}}
     add_rest(encoded, losses.rest(part.vendor, place))
     return encoded
 
 
-def decode_reasoning(message: Fields) -> ReasoningPart | None:
-    """The reasoning beside a message's content, None where there is none.
+def decode_reasoning(message: Fields) -> list[ReasoningPart]:
+    """The reasoning beside a message's content: one piece, or as many as other wires' signatures hold apart.
 
     The vendor keeps `reasoning_details` whole where they hold more than the text and its signature.
     """
     found = {name: message.text(name) for name in REASONING_FIELDS if message.look(name) is not None}
     details = message.items("reasoning_details")
+    foreign = [part for part in map(_foreign, details or ()) if part is not None]
+    if foreign:
+        return foreign
     texts = [text for text in found.values() if text]
     if not texts and not details:
-        return None
+        return []
     signature, told, plain = _read_details(details)
     text = texts[0] if texts else told
     rest: Json = {}
     if details and not (plain and told == text):
         rest["reasoning_details"] = details
     form = "+".join(found) if found else "reasoning_details"
-    return ReasoningPart(text, signature, make_vendor(rest, at=None if form == REASONING_FIELDS[0] else form))
+    vendor = make_vendor(rest, at=None if form == REASONING_FIELDS[0] else form)
+    return [ReasoningPart(text, signature, vendor, NAME if signature is not None or rest else None)]
+
+
+def _foreign(detail: Any) -> ReasoningPart | None:
+    """The reasoning that another wire's vendor has signed, as `encode_reasoning` gave it to a client."""
+    if not isinstance(detail, dict):
+        return None
+    text, signature = detail.get("text"), detail.get("signature")
+    if not isinstance(signature, str) or unseal(signature) is None:
+        return None
+    return opened_reasoning(text if isinstance(text, str) else "", signature, NAME, {})
+
+
+def _signature(part: ReasoningPart, *, to_client: bool) -> str | None:
+    """A client gets each signature, an upstream only those of this wire."""
+    if to_client:
+        return sealed_signature(part, NAME)
+    return part.signature if part.wire in (None, NAME) else None
 
 
 def _read_details(details: list[Any] | None) -> tuple[str | None, str, bool]:
@@ -277,23 +306,22 @@ def _read_details(details: list[Any] | None) -> tuple[str | None, str, bool]:
     return signature, "".join(texts), plain
 
 
-def encode_reasoning(part: ReasoningPart) -> Json:
+def encode_reasoning(part: ReasoningPart, *, to_client: bool) -> Json:
     """The fields of a message or delta that say this reasoning."""
     form = form_of(part.vendor, "at") or REASONING_FIELDS[0]
-    encoded: Json = {name: part.text for name in form.split("+") if name in REASONING_FIELDS}
-    if part.signature is not None:
-        encoded["reasoning_details"] = [
-            {"type": "reasoning.text", "text": part.text, "signature": part.signature},
-        ]
+    encoded: Json = {name: part.text for name in form.split("+") if name in REASONING_FIELDS and part.text}
+    signature = _signature(part, to_client=to_client)
+    if signature is not None:
+        encoded["reasoning_details"] = [{"type": "reasoning.text", "text": part.text, "signature": signature}]
     encoded.update(rest_of(part.vendor))
     return encoded
 
 
-def join_reasoning(parts: Iterable[ReasoningPart]) -> Json:
+def join_reasoning(parts: Iterable[ReasoningPart], *, to_client: bool) -> Json:
     """The fields that say several pieces of reasoning in one message."""
     encoded: Json = {}
     for part in parts:
-        for name, value in encode_reasoning(part).items():
+        for name, value in encode_reasoning(part, to_client=to_client).items():
             present = encoded.get(name)
             encoded[name] = present + value if isinstance(value, str | list) and present is not None else value
     return encoded

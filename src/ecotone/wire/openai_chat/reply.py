@@ -6,6 +6,7 @@ import msgspec
 
 from ecotone.values.chat import (
     AudioPart,
+    ChatRequest,
     ImagePart,
     Json,
     OpaquePart,
@@ -18,6 +19,7 @@ from ecotone.values.chat import (
 from ecotone.values.errors import UpstreamMalformed
 from ecotone.values.reply import Choice, FinishReason, Reply, TokenLogprob
 from ecotone.wire.fields import Fields, add_rest
+from ecotone.wire.losses import Losses
 from ecotone.wire.openai_chat.parts import (
     ContentPart,
     decode_content,
@@ -29,7 +31,7 @@ from ecotone.wire.openai_chat.parts import (
     join_reasoning,
     take_arguments,
 )
-from ecotone.wire.openai_chat.vendor import NAME, Losses, form_of, make_vendor, rest_of
+from ecotone.wire.openai_chat.vendor import NAME, form_of, make_vendor, rest_of
 from ecotone.wire.openai_error import decode_error_object
 from ecotone.wire.openai_usage import decode_usage, encode_usage
 
@@ -88,10 +90,7 @@ def take_time(fields: Fields) -> int | None:
 def _decode_choice(fields: Fields, number: int) -> Choice:
     message = fields.need_child("message")
     message.take("role")
-    parts: list[ReplyPart] = []
-    reasoning = decode_reasoning(message)
-    if reasoning is not None:
-        parts.append(reasoning)
+    parts: list[ReplyPart] = [*decode_reasoning(message)]
     empty = message.look("content") == ""
     parts += take_content(message)
     refusal = message.text("refusal")
@@ -216,12 +215,13 @@ def _encode_top(token: TokenLogprob) -> Json:
     return {"top_logprobs": [_encode_logprob(other) for other in token.top]}
 
 
-def encode_reply(reply: Reply) -> bytes:
-    """The whole reply for a client.
+def encode_reply(reply: Reply, request: ChatRequest) -> bytes:
+    """The whole reply for the client that sent `request`, of which it need not repeat anything.
 
     Where `id`, `model` or `created` are unknown they are empty or 0, as Azure writes them. Several texts become one
     string, several pieces of reasoning too; a part that only another wire knows is left out.
     """
+    del request
     body: Json = {
         "id": reply.id or "",
         "object": "chat.completion",
@@ -251,7 +251,7 @@ def _encode_message(choice: Choice) -> Json:
     content: list[ContentPart] = []
     reasoning: list[ReasoningPart] = []
     message: Json = {"role": "assistant", "content": None, "refusal": None}
-    losses = Losses()
+    losses = Losses(NAME)
     for part in choice.parts:
         match part:
             case ReasoningPart() if form_of(part.vendor, "at") != "content":
@@ -265,7 +265,8 @@ def _encode_message(choice: Choice) -> Json:
             case ToolCallPart() if form_of(part.vendor, "at") == "function_call":
                 message["function_call"] = {"name": part.name, "arguments": part.arguments}
             case ToolCallPart():
-                message.setdefault("tool_calls", []).append(encode_tool_call(part, losses, "tool_calls"))
+                call = encode_tool_call(part, losses, "tool_calls", to_client=True)
+                message.setdefault("tool_calls", []).append(call)
             case OpaquePart() if part.wire != NAME:
                 continue
             case TextPart() | ReasoningPart() | RefusalPart() | OpaquePart():
@@ -275,8 +276,8 @@ def _encode_message(choice: Choice) -> Json:
         empty = "" if form_of(choice.vendor, "content") == "empty" else None
         message["content"] = "".join(texts) if texts else empty
     else:
-        message["content"] = [encode_part(part, losses, "content") for part in content]
-    return message | join_reasoning(reasoning)
+        message["content"] = [encode_part(part, losses, "content", to_client=True) for part in content]
+    return message | join_reasoning(reasoning, to_client=True)
 
 
 def _encode_audio(part: AudioPart) -> Json:

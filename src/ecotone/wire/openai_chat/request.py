@@ -7,8 +7,6 @@ understood survive in `vendor`.
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from ecotone.values.chat import (
     AudioPart,
     ChatRequest,
@@ -28,9 +26,9 @@ from ecotone.values.chat import (
     ToolResultPart,
 )
 from ecotone.values.errors import MalformedRequest, UnsupportedFeature
-from ecotone.wire.fast_lane import decode_json_object
+from ecotone.wire.envelope import open_id
 from ecotone.wire.fields import Fields, add_rest
-from ecotone.wire.losses import Encoded
+from ecotone.wire.losses import Encoded, Losses, refuse_needs
 from ecotone.wire.openai_chat.parts import (
     ContentPart,
     decode_content,
@@ -49,7 +47,8 @@ from ecotone.wire.openai_chat.tools import (
     encode_tool_choice,
     encode_tools,
 )
-from ecotone.wire.openai_chat.vendor import Losses, form_of, make_vendor, rest_of
+from ecotone.wire.openai_chat.vendor import NAME, form_of, make_vendor, rest_of
+from ecotone.wire.thinking import effort_of
 
 _ROLES: dict[str, Role] = {
     "system": "system",
@@ -65,9 +64,12 @@ def _malformed(message: str, place: str) -> MalformedRequest:
     return MalformedRequest(message, param=place)
 
 
-def decode_request(body: bytes) -> ChatRequest:
-    """The request that a client sent. Raises MalformedRequest, which names the place."""
-    fields = Fields(decode_json_object(body), "", _malformed)
+def decode_request(request: Json) -> ChatRequest:
+    """The request that a client sent, as a decoded object, which is taken apart.
+
+    Raises MalformedRequest, which names the place.
+    """
+    fields = Fields(request, "", _malformed)
     model = fields.text("model")
     if not model:
         raise fields.wrong("model", "a non-empty string: the name of a model or route")
@@ -145,18 +147,17 @@ def _decode_message(fields: Fields, calls: _LegacyCalls) -> Message:
     if said == "function":
         result = ToolResultPart(calls.latest(name or ""), answer)
         return Message(role, (result,), name, make_vendor(fields.rest(), role="function", content=form))
-    result = ToolResultPart(fields.need_text("tool_call_id"), answer)
+    result = ToolResultPart(open_id(fields.need_text("tool_call_id"))[0], answer)
     return Message(role, (result,), name, make_vendor(fields.rest(), content=form))
 
 
 def _decode_assistant(fields: Fields, calls: _LegacyCalls) -> Message:
     form = "list" if isinstance(fields.look("content"), list) else None
-    reasoning = decode_reasoning(fields)
+    parts: list[Part] = [*decode_reasoning(fields)]
     content: list[ContentPart] = decode_content(fields)
     if content == [TextPart("")] and form is None:
         content, form = [], "empty"
     form = form if form == "empty" or _is_plain(content) or not content else None
-    parts: list[Part] = [reasoning] if reasoning is not None else []
     parts += content
     refusal = fields.text("refusal")
     if refusal is not None:
@@ -243,13 +244,14 @@ def _decode_effort(body: Fields) -> tuple[Reasoning | None, str | None]:
 
 def encode_request(request: ChatRequest) -> Encoded:
     """The request for an upstream. Raises UnsupportedFeature where leaving something out would change the meaning."""
-    losses = Losses()
+    refuse_needs(request, NAME)
+    losses = Losses(NAME)
     messages = [
         encoded
         for number, message in enumerate(request.system + request.messages)
         for encoded in _encode_message(message, losses, f"messages[{number}]")
     ]
-    body: Json = {"model": request.model, "messages": messages}
+    body: Json = {"messages": messages}
     body |= encode_tools(request.tools, losses)
     if request.tool_choice is not None:
         body |= encode_tool_choice(request.tool_choice, form_of(request.vendor, "tool_choice"))
@@ -266,7 +268,7 @@ def encode_request(request: ChatRequest) -> Encoded:
     }
     body |= {name: value for name, value in optional.items() if value is not None}
     add_rest(body, losses.rest(request.vendor, ""))
-    return Encoded(msgspec.json.encode(body), losses.all())
+    return Encoded(body, losses.all())
 
 
 def _encode_sampling(request: ChatRequest) -> Json:
@@ -296,9 +298,11 @@ def _encode_effort(request: ChatRequest, losses: Losses) -> Json:
     if form_of(request.vendor, "reasoning") == "object":
         fields = {"effort": reasoning.effort, "max_tokens": reasoning.budget_tokens}
         return {"reasoning": {name: value for name, value in fields.items() if value is not None}}
-    if reasoning.budget_tokens is not None:
-        losses.add("reasoning.budget_tokens", "this wire takes an effort in words, not a number of tokens")
-    return {} if reasoning.effort is None else {"reasoning_effort": reasoning.effort}
+    effort = reasoning.effort
+    if effort is None and reasoning.budget_tokens is not None:
+        effort = effort_of(reasoning.budget_tokens)
+        losses.add("reasoning.budget_tokens", f"a number of tokens; sent as the effort {effort}")
+    return {} if effort is None else {"reasoning_effort": effort}
 
 
 def _encode_message(message: Message, losses: Losses, place: str) -> Iterator[Json]:
@@ -367,7 +371,10 @@ def _encode_assistant(message: Message, losses: Losses, place: str) -> Json:
             losses.add(where, "its place after a tool call; calls go last")
         match part:
             case ReasoningPart() if form_of(part.vendor, "at") != "content":
-                losses.rest(part.vendor, where)
+                if part.wire not in (None, NAME):
+                    losses.add(where, f"the signature of a vendor on the wire {part.wire}")
+                else:
+                    losses.rest(part.vendor, where)
                 reasoning.append(part)
             case RefusalPart() if form_of(part.vendor, "at") != "content":
                 encoded["refusal"] = encoded.get("refusal", "") + part.text
@@ -389,7 +396,7 @@ def _encode_assistant(message: Message, losses: Losses, place: str) -> Json:
     form = form_of(message.vendor, "content")
     if content or form is not None:
         encoded["content"] = _encode_content(content, form, losses, place)
-    encoded |= join_reasoning(reasoning)
+    encoded |= join_reasoning(reasoning, to_client=False)
     if calls:
         encoded["tool_calls"] = calls
     if message.name is not None:

@@ -5,8 +5,8 @@ Both sides are one-pass: each chunk becomes events, each event becomes at most o
 
 import msgspec
 
-from ecotone.values.chat import ImagePart, Json, OpaquePart, ReasoningPart, RefusalPart, TextPart, Vendor
-from ecotone.values.errors import RequestError, UpstreamCut, UpstreamError, UpstreamMalformed
+from ecotone.values.chat import ChatRequest, ImagePart, Json, OpaquePart, ReasoningPart, RefusalPart, TextPart, Vendor
+from ecotone.values.errors import EcotoneError, RequestError, UpstreamCut, UpstreamError, UpstreamMalformed
 from ecotone.values.reply import (
     AudioDelta,
     End,
@@ -25,8 +25,17 @@ from ecotone.values.reply import (
     UsageReport,
     merge_json,
 )
+from ecotone.wire.envelope import open_id, seal_id
 from ecotone.wire.fields import Fields, add_rest
-from ecotone.wire.openai_chat.parts import decode_image, decode_reasoning, encode_part, encode_reasoning, take_arguments
+from ecotone.wire.losses import Losses
+from ecotone.wire.openai_chat.parts import (
+    REASONING_FIELDS,
+    decode_image,
+    decode_reasoning,
+    encode_part,
+    encode_reasoning,
+    take_arguments,
+)
 from ecotone.wire.openai_chat.reply import (
     encode_finish,
     encode_logprobs,
@@ -36,8 +45,8 @@ from ecotone.wire.openai_chat.reply import (
     take_logprobs,
     take_time,
 )
-from ecotone.wire.openai_chat.vendor import NAME, Losses, form_of, make_vendor, rest_of
-from ecotone.wire.openai_error import decode_error_object
+from ecotone.wire.openai_chat.vendor import NAME, form_of, make_vendor, rest_of
+from ecotone.wire.openai_error import decode_error_object, encode_error_event
 from ecotone.wire.openai_usage import decode_usage, encode_usage
 from ecotone.wire.sse import EVENT_BYTES_MAX, WholeEvents, format_event, payload, split_events
 
@@ -219,9 +228,7 @@ class _ChoiceDecoder:
             if text:
                 events.append(TextDelta(self._index, self._part("text"), text))
             return
-        reasoning = decode_reasoning(delta)
-        if reasoning is not None:
-            events.append(self._reasoning(reasoning))
+        events += [self._reasoning(part) for part in decode_reasoning(delta)]
         for part in take_content(delta):
             match part:
                 case TextPart():
@@ -258,7 +265,7 @@ class _ChoiceDecoder:
         return number
 
     def _reasoning(self, part: ReasoningPart) -> ReasoningDelta:
-        return ReasoningDelta(self._index, self._part("reasoning"), part.text, part.signature, part.vendor)
+        return ReasoningDelta(self._index, self._part("reasoning"), part.text, part.signature, part.vendor, part.wire)
 
     def _image(self, image: ImagePart) -> ImageDelta:
         return ImageDelta(self._index, self._part(None), image.source, image.detail, image.vendor)
@@ -274,7 +281,9 @@ class _ChoiceDecoder:
         )
 
     def _tool_call(self, fields: Fields) -> list[Event]:
-        index, identity = fields.integer("index"), fields.text("id") or None
+        index = fields.integer("index")
+        given, attached = open_id(fields.text("id") or "")
+        identity = given or None
         custom = fields.text("type") == "custom" or fields.look("custom") is not None
         call = fields.child("custom" if custom else "function")
         name = (call.text("name") or None) if call is not None else None
@@ -292,7 +301,7 @@ class _ChoiceDecoder:
             name=name if open_call.name is None else None,
             arguments=arguments,
             kind=("custom" if custom else "function") if first else None,
-            vendor=vendor,
+            vendor=vendor | attached,
         )
         open_call.id = open_call.id or identity
         open_call.name = open_call.name or name
@@ -342,18 +351,20 @@ def _without_nulls(rest: Json) -> Json:
 class EventEncoder:
     """Events in, bytes of a stream for a client out.
 
-    `include_usage`: whether the client asked for the usage chunk; without it nothing is said of usage, nor of what
-    came with End, since chunks without choices are a surprise to many clients. Where the events do not say an id, a
+    To a client that did not ask for the usage chunk nothing is said of usage, nor of what came with End, since chunks
+    without choices are a surprise to many clients. Where the events do not say an id, a
     model or a time, they are empty or 0, as Azure writes them. A part that only another wire knows is left out.
     """
 
-    def __init__(self, include_usage: bool) -> None:
-        self._include_usage = include_usage
+    def __init__(self, request: ChatRequest) -> None:
+        """`request` is what the client asked."""
+        self._include_usage = request.include_usage or False
         self._head: Json = {"id": "", "object": "chat.completion.chunk", "created": 0, "model": ""}
         self._first_rest: Json = {}
         self._usage: Usage | None = None
         self._begun: set[int] = set()
         self._calls: dict[tuple[int, int], tuple[int, str]] = {}
+        self._thoughts: dict[tuple[int, int], str] = {}
 
     def encode(self, event: Event) -> bytes:
         """The bytes that say `event`, often one chunk, empty for what is said later or not at all."""
@@ -375,6 +386,10 @@ class EventEncoder:
             case _:
                 delta = self._delta(event)
                 return self._chunk(event.choice, delta) if delta is not None else b""
+
+    def encode_error(self, error: EcotoneError) -> bytes:
+        """`error` as the last event; without `[DONE]` after it, no client can take the stream for a finished one."""
+        return encode_error_event(error)
 
     def _start(self, start: Start) -> None:
         self._head["id"] = start.id or ""
@@ -428,8 +443,7 @@ class EventEncoder:
                     return _listed(TextPart(event.text, event.vendor))
                 return {"content": event.text}
             case ReasoningDelta():
-                part = ReasoningPart(event.text, event.signature, event.vendor)
-                return _listed(part) if form_of(event.vendor, "at") == "content" else encode_reasoning(part)
+                return self._reasoning(event)
             case RefusalDelta():
                 if form_of(event.vendor, "at") == "content":
                     return _listed(RefusalPart(event.text, event.vendor))
@@ -446,9 +460,26 @@ class EventEncoder:
                 return {"audio": {name: value for name, value in audio.items() if value is not None}}
             case ImageDelta():
                 image = ImagePart(event.source, event.detail, event.vendor)
-                return {"images": [encode_part(image, Losses(), "images")]}
+                return {"images": [encode_part(image, Losses(NAME), "images")]}
             case OpaqueDelta():
                 return _listed(OpaquePart(event.wire, event.data)) if event.wire == NAME else None
+
+    def _reasoning(self, event: ReasoningDelta) -> Json:
+        """Text as it comes. Another wire's signature comes with all of the text that it signs: what the client puts
+        together from the deltas is then what `decode_reasoning` reads."""
+        place = (event.choice, event.part)
+        part = ReasoningPart(event.text, event.signature, event.vendor, event.wire)
+        if event.wire in (None, NAME):
+            self._thoughts[place] = self._thoughts.get(place, "") + event.text
+            if form_of(event.vendor, "at") == "content":
+                return _listed(part)
+            return encode_reasoning(part, to_client=True)
+        whole = self._thoughts[place] = self._thoughts.get(place, "") + event.text
+        said: Json = {REASONING_FIELDS[0]: event.text} if event.text else {}
+        if event.signature is not None:
+            signed = msgspec.structs.replace(part, text=whole)
+            said |= {"reasoning_details": encode_reasoning(signed, to_client=True)["reasoning_details"]}
+        return said
 
     def _call(self, event: ToolCallDelta) -> Json:
         if form_of(event.vendor, "at") == "function_call":
@@ -461,7 +492,7 @@ class EventEncoder:
         number, kind = self._calls[place]
         encoded: Json = {"index": number}
         if event.id is not None:
-            encoded["id"] = event.id
+            encoded["id"] = seal_id(event.id, event.vendor, NAME)
         if event.kind is not None:
             encoded["type"] = kind
         called: Json = {} if event.name is None else {"name": event.name}
@@ -472,4 +503,4 @@ class EventEncoder:
 
 
 def _listed(part: TextPart | ReasoningPart | RefusalPart | OpaquePart) -> Json:
-    return {"content": [encode_part(part, Losses(), "content")]}
+    return {"content": [encode_part(part, Losses(NAME), "content", to_client=True)]}

@@ -23,7 +23,8 @@ from ecotone.values.chat import (
 )
 from ecotone.values.errors import UnsupportedFeature
 from ecotone.wire.fields import Fields, add_rest
-from ecotone.wire.openai_chat.vendor import NAME, Losses, form_of, make_vendor
+from ecotone.wire.losses import Losses
+from ecotone.wire.openai_chat.vendor import NAME, form_of, make_vendor
 
 _CHOICES: dict[str, Literal["auto", "none", "required"]] = {"auto": "auto", "none": "none", "required": "required"}
 

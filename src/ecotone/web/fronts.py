@@ -1,0 +1,78 @@
+"""Where clients call: paths of the data plane, and what each of them wants done."""
+
+import re
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from ecotone.gateway.exchange import Exchange, Gateway
+from ecotone.gateway.jobs import ChatJob, Job, OpenAIJob
+from ecotone.upstream.endpoints import Operation
+from ecotone.values.errors import EcotoneError
+from ecotone.wire.openai_error import encode_error
+from ecotone.wire.wire import Wire
+
+# The part of a path that names a model may hold slashes, as names of models do.
+_GEMINI = re.compile(
+    r"/v1(?:beta|alpha|beta1)?/(?:projects/[^/]+/locations/[^/]+/publishers/[^/]+/)?models/(?P<model>.+):(?P<verb>\w+)"
+)
+# Headers that go along to an endpoint of the same wire.
+_PASSED_ON: Mapping[str, tuple[bytes, ...]] = {"anthropic": (b"anthropic-beta", b"anthropic-version")}
+
+
+class Front(msgspec.Struct, frozen=True):
+    """One thing that can be asked: the operation, the wire in which a conversation is held (None for what is in
+    OpenAI's form and no conversation), and what the path says of model and stream where it is the path that does."""
+
+    operation: Operation
+    wire: str | None = None
+    model: str | None = None
+    stream: bool | None = None
+
+
+_CHAT_PATHS: dict[str, Front] = {
+    "/v1/chat/completions": Front("chat", "openai-chat"),
+    "/v1/completions": Front("completions"),
+    "/v1/embeddings": Front("embeddings"),
+    "/v1/responses": Front("chat", "openai-responses"),
+    "/v1/messages": Front("chat", "anthropic"),
+}
+PATHS: tuple[str, ...] = tuple(_CHAT_PATHS)
+
+
+def find_front(path: str) -> Front | None:
+    """What a POST to `path` asks for, None where there is nothing."""
+    front = _CHAT_PATHS.get(path)
+    if front is None and (found := _GEMINI.fullmatch(path)) is not None:
+        verb = found["verb"]
+        if verb in ("generateContent", "streamGenerateContent"):
+            return Front("chat", "gemini", found["model"], verb == "streamGenerateContent")
+    return front
+
+
+def error_form(front: Front, wires: Mapping[str, Wire]) -> Callable[[EcotoneError], bytes]:
+    """How this front's clients are told of an error."""
+    wire = wires.get(front.wire or "")
+    return encode_error if wire is None else wire.encode_error
+
+
+def make_job(
+    gateway: Gateway, front: Front, body: bytes, headers: Mapping[bytes, bytes], exchange: Exchange, now_s: int
+) -> Job:
+    """The job that a request to this front wants done. Raises MalformedRequest."""
+    if front.wire is None:
+        return OpenAIJob(front.operation, body)
+    return ChatJob(
+        gateway.wires,
+        gateway.wires[front.wire],
+        body,
+        model=front.model,
+        stream=front.stream,
+        headers=tuple(
+            (name.decode(), headers[name].decode("latin-1"))
+            for name in _PASSED_ON.get(front.wire, ())
+            if name in headers
+        ),
+        now_s=now_s,
+        reply_id=exchange.request_id,
+    )

@@ -1,0 +1,63 @@
+"""A stream of one wire given on in another, with the same interface as the watch over a stream that is passed on."""
+
+from ecotone.values.chat import ChatRequest
+from ecotone.values.errors import EcotoneError, RequestError, UpstreamError
+from ecotone.values.reply import Event, Finish, PartDelta, Start, TextDelta, Usage, UsageReport
+from ecotone.wire.wire import EventDecoder, EventEncoder, Wire
+
+
+class StreamTranslation:
+    """Bytes of an upstream's stream in, bytes of the client's wire out; `ecotone.wire.watch` tells what the attributes
+    mean. What follows a fault or the terminator is not looked at; `feed` itself never raises."""
+
+    def __init__(self, upstream: Wire, client: Wire, request: ChatRequest, *, start: Start) -> None:
+        """`request` is the client's. `start` says what the upstream leaves unsaid of id, model and time."""
+        self._decoder: EventDecoder = upstream.event_decoder()
+        self._encoder: EventEncoder = client.event_encoder(request)
+        self._unsaid = start
+        self.token_seen = False
+        self.finished = False
+        self.ended = False
+        self.error: UpstreamError | RequestError | None = None
+        self.usage: Usage | None = None
+        self.model: str | None = None
+
+    def feed(self, chunk: bytes) -> bytes:
+        """The bytes to send to the client now."""
+        if self.error is not None or self.ended:
+            return b""
+        try:
+            events = self._decoder.feed(chunk)
+        except (UpstreamError, RequestError) as fault:
+            self.error = fault
+            return b""
+        self.error, self.ended = self._decoder.error, self._decoder.ended
+        if not self.token_seen:
+            self.token_seen = any(isinstance(event, PartDelta) for event in events)
+        encode = self._encoder.encode
+        return b"".join([encode(event if isinstance(event, TextDelta) else self._noted(event)) for event in events])
+
+    def _noted(self, event: Event) -> Event:
+        """The event as the client is to have it, its news taken note of."""
+        match event:
+            case Start():
+                unsaid = self._unsaid
+                self.model = event.model
+                return Start(
+                    event.id or unsaid.id, event.model or unsaid.model, event.created or unsaid.created, event.vendor
+                )
+            case UsageReport():
+                self.usage = event.usage
+            case Finish():
+                self.finished = True
+        return event
+
+    def close(self) -> None:
+        """To be called at the end of the bytes. Raises `error`, and UpstreamCut without a terminator."""
+        if self.error is not None:
+            raise self.error
+        self._decoder.close()
+
+    def encode_error(self, error: EcotoneError) -> bytes:
+        """`error` as the last thing in this stream."""
+        return self._encoder.encode_error(error)
