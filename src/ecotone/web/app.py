@@ -34,6 +34,7 @@ _IN_FLIGHT_MAX = 4096
 _TICK_S = 0.1
 _JSON = (b"content-type", b"application/json")
 _LOSSES_CHARS_MAX = 2000
+_ALLOWED_HEADERS = b"authorization, content-type, x-api-key, x-goog-api-key, anthropic-version, anthropic-beta"
 _STREAM: HeaderPairs = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
@@ -100,7 +101,7 @@ class App:
         origin = ""
         self._in_flight += 1
         try:
-            headers = read_headers(scope["headers"])
+            headers = read_headers(scope["headers"], scope["query_string"])
             origin = headers.origin
             self._door.check_page(headers)
             principal = self._door.principal(headers)
@@ -207,7 +208,7 @@ class App:
     async def _other(self, method: str, path: str, scope: Scope, send: Send) -> None:
         origin = ""
         try:
-            headers = read_headers(scope["headers"])
+            headers = read_headers(scope["headers"], scope["query_string"])
             origin = headers.origin
             self._door.check_page(headers)
             if method == "OPTIONS" and self._door.allows_origin(origin):
@@ -349,7 +350,7 @@ async def _preflight(send: Send, cors: HeaderPairs) -> None:
     headers = [
         *cors,
         (b"access-control-allow-methods", b"GET, POST"),
-        (b"access-control-allow-headers", b"authorization, content-type"),
+        (b"access-control-allow-headers", _ALLOWED_HEADERS),
         (b"access-control-max-age", b"600"),
     ]
     await send({"type": "http.response.start", "status": 204, "headers": headers})

@@ -1,6 +1,7 @@
 """Who is let in, decided from a request's headers alone."""
 
 from collections.abc import Iterable, Sequence
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -22,8 +23,11 @@ class Headers(msgspec.Struct):
     fetch_site: str
 
 
-def read_headers(pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Pick out what the gateway looks at. Names come in lower case, as ASGI has them.
+def read_headers(pairs: Iterable[tuple[bytes, bytes]], query: bytes = b"") -> Headers:
+    """Pick out what the gateway looks at. Names come in lower case, as ASGI has them; `query` is the URL's.
+
+    A key may stand where each vendor's clients put theirs: `authorization: Bearer` (OpenAI), `x-api-key` (Anthropic),
+    `x-goog-api-key` or `?key=` (Google).
 
     Raises UnsupportedFeature for a header that this version cannot honour: a data class that nobody enforces would be
     worse than none.
@@ -34,16 +38,27 @@ def read_headers(pairs: Iterable[tuple[bytes, bytes]]) -> Headers:
             raise UnsupportedFeature(
                 f"This version of Ecotone cannot honour the header {name.decode()!r}; leave it out."
             )
-    scheme, _, key = _text(sent, b"authorization").partition(" ")
     length = _text(sent, b"content-length")
     return Headers(
         host=_text(sent, b"host").lower(),
         origin=_text(sent, b"origin").lower(),
         content_type=_text(sent, b"content-type").lower(),
         content_length=int(length) if length.isascii() and length.isdigit() else None,
-        key=key.strip() if scheme.lower() == "bearer" else None,
+        key=_key(sent, query),
         fetch_site=_text(sent, b"sec-fetch-site"),
     )
+
+
+def _key(headers: dict[bytes, bytes], query: bytes) -> str | None:
+    scheme, _, key = _text(headers, b"authorization").partition(" ")
+    if scheme.lower() == "bearer":
+        return key.strip()
+    for name in (b"x-api-key", b"x-goog-api-key"):
+        if name in headers:
+            return _text(headers, name).strip()
+    if b"key=" in query:
+        return dict(parse_qsl(query.decode("latin-1"))).get("key")
+    return None
 
 
 def _text(headers: dict[bytes, bytes], name: bytes) -> str:
@@ -110,8 +125,8 @@ class Door:
         if key is None or (not self.key_required and not key.startswith(KEY_PREFIX)):
             if self.key_required:
                 raise Unauthenticated(
-                    "A key is needed: send 'authorization: Bearer eco_...'. The owner makes one with"
-                    " `ecotone keys create NAME`."
+                    "A key is needed: send 'authorization: Bearer eco_...' (or x-api-key, x-goog-api-key). The owner"
+                    " makes one with `ecotone keys create NAME`."
                 )
             return LOCAL
         principal = self._keyring.principal(key)
