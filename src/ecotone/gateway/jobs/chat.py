@@ -1,58 +1,18 @@
-"""What one request wants done: how it is put to an endpoint, and how the answer is given on to the client.
-
-A job knows formats; whom to ask, in which order, and what to record is the exchange's business.
-"""
+"""Conversations, in every wire."""
 
 from collections.abc import Mapping
-from typing import Protocol
 
 import msgspec
 
+from ecotone.gateway.jobs.job import Answer
 from ecotone.upstream.endpoints import Call, Endpoint, Headers, Operation
 from ecotone.values.chat import ChatRequest
-from ecotone.values.errors import EcotoneError, UnsupportedFeature
-from ecotone.values.reply import Start, Usage
+from ecotone.values.errors import EcotoneError
+from ecotone.values.reply import Start
 from ecotone.wire.json_body import asks_for_stream, decode_json_object, model_named
 from ecotone.wire.losses import Loss
-from ecotone.wire.openai_chat.fast_lane import Content, check_request, prepare_request, read_usage
-from ecotone.wire.openai_chat.fast_lane import StreamWatch as OpenAIWatch
-from ecotone.wire.openai_error import encode_error
 from ecotone.wire.translation import StreamTranslation
 from ecotone.wire.wire import StreamWatch, Wire
-
-JSON_TYPE = "application/json"
-STREAM_TYPE = "text/event-stream; charset=utf-8"
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """A whole reply for the client, and the tokens that it took."""
-
-    body: bytes
-    usage: Usage | None
-    media_type: str = JSON_TYPE
-
-
-class Job(Protocol):
-    """`asked` is the model or route that the client named, `streams` whether the answer is to be a stream, and
-    `stream_type` that stream's media type. `losses` is what the last `call` could not say."""
-
-    operation: Operation
-    asked: str
-    streams: bool
-    stream_type: str
-    losses: tuple[Loss, ...]
-
-    def call(self, endpoint: Endpoint) -> Call:
-        """The request as this endpoint takes it. Raises RequestError, UnsupportedFeature among them."""
-
-    def answer(self, call: Call, body: bytes) -> Answer:
-        """The client's reply from the whole reply to `call`. Raises what is wrong with it."""
-
-    def watch(self, call: Call) -> StreamWatch:
-        """Who looks after the stream that answers `call`."""
-
-    def encode_error(self, error: EcotoneError) -> bytes:
-        """`error` in the form that the client understands."""
 
 
 class ChatJob:
@@ -124,38 +84,3 @@ class ChatJob:
             decoded = self._wire.decode_request(decode_json_object(self._body))
             self._decoded = msgspec.structs.replace(decoded, model=self.asked, stream=self.streams)
         return self._decoded
-
-
-class OpenAIJob:
-    """A completion or an embedding in OpenAI's form, for endpoints that speak it."""
-
-    _CONTENT: Mapping[Operation, Content] = {"completions": "prompt", "embeddings": "input"}
-
-    def __init__(self, operation: Operation, body: bytes) -> None:
-        """Raises MalformedRequest."""
-        self.operation = operation
-        self._request = decode_json_object(body)
-        self.asked = model_named(self._request)
-        self.streams = asks_for_stream(self._request) and operation != "embeddings"
-        self.stream_type = STREAM_TYPE
-        self.losses: tuple[Loss, ...] = ()
-        check_request(self._request, self._CONTENT[operation])
-
-    def call(self, endpoint: Endpoint) -> Call:
-        if "openai-chat" not in endpoint.wires:
-            raise UnsupportedFeature(
-                f"{self.operation} cannot be asked of this model: its endpoint does not speak OpenAI's form of them."
-            )
-        request = prepare_request(self._request) if self.streams else self._request
-        return Call(self.operation, "openai-chat", request, self.streams)
-
-    def answer(self, call: Call, body: bytes) -> Answer:
-        del call
-        return Answer(body, read_usage(body))
-
-    def watch(self, call: Call) -> StreamWatch:
-        del call
-        return OpenAIWatch(self._request)
-
-    def encode_error(self, error: EcotoneError) -> bytes:
-        return encode_error(error)
