@@ -5,6 +5,7 @@ They share no code and no assumptions with the package under test.
 
 from .http_server import FakeVendor, Received
 from .openai_chat import FakeOpenAI
+from .openai_responses import FakeResponses
 from .scripts import (
     Declined,
     Delivery,
@@ -27,6 +28,7 @@ __all__ = [
     "Ending",
     "Failure",
     "FakeOpenAI",
+    "FakeResponses",
     "FakeVendor",
     "Part",
     "Raw",

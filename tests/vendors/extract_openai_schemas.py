@@ -1,4 +1,4 @@
-"""Cut the schemas the fake vendor needs out of the OpenAPI description of the OpenAI API.
+"""Cut the schemas the fake vendors need out of the OpenAPI description of the OpenAI API.
 
     python -m tests.vendors.extract_openai_schemas openai-openapi.json DATE
 
@@ -14,6 +14,8 @@ from typing import Any
 
 FACTS = Path(__file__).with_name("openai_schemas.json")
 ROOTS = (
+    "CompactResource",
+    "CompactResponseMethodPublicBody",
     "CreateChatCompletionRequest",
     "CreateChatCompletionResponse",
     "CreateChatCompletionStreamResponse",
@@ -21,9 +23,14 @@ ROOTS = (
     "CreateCompletionResponse",
     "CreateEmbeddingRequest",
     "CreateEmbeddingResponse",
+    "CreateResponse",
     "ErrorResponse",
     "ListModelsResponse",
     "Model",
+    "Response",
+    "ResponseStreamEvent",
+    "TokenCountsBody",
+    "TokenCountsResource",
 )
 PROSE = {"description", "title", "example", "examples", "default", "deprecated", "discriminator", "nullable"}
 REF = "#/components/schemas/"
@@ -79,8 +86,8 @@ def amend(schemas: dict[str, Any]) -> None:
     image = schemas["ChatCompletionRequestMessageContentPartImage"]["properties"]["image_url"]
     image["properties"]["detail"]["enum"].append("original")
     schemas["PromptCacheBreakpointParam"]["properties"]["ttl"] = {"type": "string", "enum": ["30m", "12h"]}
-    identifier = schemas["CreateChatCompletionRequest"]["properties"]["safety_identifier"]
-    identifier["anyOf"][0]["maxLength"] = 128
+    for name in ("CreateChatCompletionRequest", "CreateResponse", "Response"):
+        schemas[name]["properties"]["safety_identifier"]["anyOf"][0]["maxLength"] = 128
 
 
 def extract(description: dict[str, Any], date: str) -> dict[str, Any]:

@@ -50,9 +50,15 @@ class Refusal:
 
 
 @cache
+def definitions() -> Json:
+    """The schemas by name."""
+    defs: Json = json.loads(Path(__file__).with_name("openai_schemas.json").read_text())["$defs"]
+    return defs
+
+
+@cache
 def validator(name: str) -> Draft202012Validator:
-    facts = json.loads(Path(__file__).with_name("openai_schemas.json").read_text())
-    return Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": facts["$defs"]})
+    return Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": definitions()})
 
 
 def violations(name: str, value: Any) -> list[str]:

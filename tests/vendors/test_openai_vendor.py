@@ -12,8 +12,22 @@ from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletionFunctionToolParam
 from pydantic import BaseModel
 
-from tests.vendors import Delivery, Ending, Failure, FakeOpenAI, Raw, Reply, ScriptError, ToolCall, Usage
-from tests.vendors.openai_rules import violations
+from tests.vendors import (
+    Declined,
+    Delivery,
+    Ending,
+    Failure,
+    FakeOpenAI,
+    Raw,
+    Received,
+    Reply,
+    ScriptError,
+    Text,
+    Thinking,
+    ToolCall,
+    Usage,
+)
+from tests.vendors.openai_rules import Refusal, violations
 
 MODEL = "gpt-4o-mini"
 HELLO: list[Any] = [{"role": "user", "content": "Hello there"}]
@@ -158,6 +172,14 @@ async def test_reasoning_is_sent_as_open_servers_send_it(vendor: FakeOpenAI, cli
     vendor.script(Reply(text="42", reasoning="six times seven"))
     reply = await client.chat.completions.create(model=MODEL, messages=HELLO)
     assert reply.choices[0].message.model_extra == {"reasoning_content": "six times seven"}
+
+
+async def test_parts_are_gathered_by_kind(vendor: FakeOpenAI, client: AsyncOpenAI) -> None:
+    vendor.script(Reply(parts=[Text("one "), Thinking("a"), Text("two"), Declined("no"), ToolCall("weather")]))
+    reply = await client.chat.completions.create(model=MODEL, messages=HELLO, tools=[WEATHER])
+    message = reply.choices[0].message
+    assert (message.content, message.refusal, message.model_extra) == ("one two", "no", {"reasoning_content": "a"})
+    assert reply.choices[0].finish_reason == "tool_calls"
 
 
 async def test_choices_take_turns_in_a_stream(vendor: FakeOpenAI, client: AsyncOpenAI) -> None:
@@ -515,6 +537,11 @@ async def test_an_error_may_come_late(vendor: FakeOpenAI, client: AsyncOpenAI) -
     vendor.script(Reply(text="one two", delivery=Delivery(events=2, ending=Ending.ERROR_EVENT)))
     with pytest.raises(openai.APIError, match="The server had an error"):
         await collect(client)
+    limited = Delivery(events=0, ending=Ending.ERROR_EVENT, late_status=429)
+    vendor.script(Reply(text="one two", delivery=limited))
+    with pytest.raises(openai.APIError, match="Rate limit reached") as caught:
+        await collect(client)
+    assert caught.value.code == "rate_limit_exceeded"
 
 
 async def test_malformed_bodies_and_events(vendor: FakeOpenAI) -> None:
@@ -590,9 +617,32 @@ async def test_stopping_drops_connections_and_starting_again_keeps_the_port(vend
         assert (await post(vendor, {"model": MODEL, "messages": HELLO})).status_code == 200
 
 
-async def test_a_script_that_no_vendor_would_follow_fails_the_test() -> None:
-    with pytest.raises(ScriptError, match="no tool"):
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        (Reply(tool_calls=[ToolCall("weather")]), "no tool"),
+        (Reply(tool_calls=[ToolCall("weather", kind="custom")]), "no form"),
+        (Reply(reasoning="a", signature="b"), "neither signs"),
+        (Reply(text="a", finish_reason="end_turn"), "finish_reason"),
+    ],
+)
+async def test_a_script_that_no_vendor_would_follow_fails_the_test(reply: Reply, message: str) -> None:
+    with pytest.raises(ScriptError, match=message):
         async with FakeOpenAI() as vendor:
-            vendor.script(Reply(tool_calls=[ToolCall("weather")]))
+            vendor.script(reply)
             response = await post(vendor, {"model": MODEL, "messages": HELLO})
             assert response.status_code == 500
+
+
+class Broken(FakeOpenAI):
+    """A vendor whose own code fails."""
+
+    def request_refusal(self, received: Received) -> Refusal | None:
+        raise ZeroDivisionError(received.path)
+
+
+async def test_a_fault_of_the_fake_itself_fails_the_test() -> None:
+    with pytest.raises(ZeroDivisionError, match="completions"):
+        async with Broken() as vendor:
+            with pytest.raises(httpx.RemoteProtocolError):
+                await post(vendor, {"model": MODEL, "messages": HELLO})
