@@ -111,13 +111,18 @@ class Answer:
 
     def _thought(self, part: Thinking) -> Block:
         cost = len(pieces(part.text))
+        seal = self.call.seal
         if part.hidden:
-            whole = {"type": "redacted_thinking", "data": part.signature or self.call.seal.redacted(part.text)}
+            if part.signature:
+                seal.remember(None, part.signature)
+            whole = {"type": "redacted_thinking", "data": part.signature or seal.redacted(part.text)}
             return Block(whole, [], whole, cost, cost)
         display = (self.call.request.get("thinking") or {}).get("display")
         omitted = self.call.model.omits if display is None else display == "omitted"
         shown = "" if omitted else part.text
-        signature = part.signature or self.call.seal.signature(shown, part.text)
+        signature = part.signature or seal.signature(shown, part.text)
+        if part.signature:
+            seal.remember(shown, part.signature)
         opened = {"type": "thinking", "thinking": "", "signature": ""}
         deltas = [{"type": "thinking_delta", "thinking": word} for word in pieces(shown)]
         deltas.append({"type": "signature_delta", "signature": signature})

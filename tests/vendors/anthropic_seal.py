@@ -8,16 +8,20 @@ import base64
 import binascii
 import hashlib
 import hmac
-from dataclasses import dataclass
 
 DIGEST_BYTES = 32
 
 
-@dataclass(frozen=True)
 class Seal:
     """`key`: what nobody but the vendor knows."""
 
-    key: bytes = b"the vendor's own"
+    def __init__(self, key: bytes = b"the vendor's own") -> None:
+        self.key = key
+        self._remembered = set[tuple[bytes, str]]()
+
+    def remember(self, shown: str | None, proof: str) -> None:
+        """Take a proof that a test's script made up for one of its own; `shown` is None for redacted thinking."""
+        self._remembered.add((b"redacted" if shown is None else b"thinking\0" + shown.encode(), proof))
 
     def signature(self, shown: str, thought: str) -> str:
         """For a thinking block whose words are `shown` (none where they are omitted)."""
@@ -40,6 +44,8 @@ class Seal:
         return base64.b64encode(digest + thought.encode()).decode()
 
     def _made(self, label: bytes, text: str) -> bool:
+        if (label, text) in self._remembered:
+            return True
         try:
             raw = base64.b64decode(text, validate=True)
             return self._sealed(label, raw[DIGEST_BYTES:].decode()) == text

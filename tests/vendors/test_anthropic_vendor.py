@@ -188,6 +188,16 @@ async def test_omitted_thinking_keeps_its_signature(vendor: FakeAnthropic, clien
     await client.messages.create(messages=[*HELLO, hidden.to_param(), *HELLO], **options)
 
 
+async def test_a_scripted_signature_is_known_again(vendor: FakeAnthropic) -> None:
+    vendor.script(Reply(parts=[Thinking("a", signature="c2ln"), Thinking("b", signature="ZGF0YQ==", hidden=True)]))
+    thinking = {"type": "adaptive"}
+    content = (await post(vendor, asked(thinking=thinking))).json()["content"]
+    assert [content[0]["signature"], content[1]["data"]] == ["c2ln", "ZGF0YQ=="]
+    assert (await post(vendor, asked(messages=[*HELLO, assistant(*content), *HELLO]))).status_code == 200
+    changed = [*HELLO, assistant(content[0] | {"thinking": "A"}), *HELLO]
+    assert "Invalid `signature`" in await refused(vendor, messages=changed)
+
+
 @pytest.mark.parametrize(
     ("fields", "text", "reason", "sequence"),
     [
