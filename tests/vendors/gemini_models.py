@@ -24,7 +24,7 @@ ALL_LEVELS = frozenset({"MINIMAL", "LOW", "MEDIUM", "HIGH"})
 @dataclass(frozen=True)
 class Traits:
     """`levels` and `budgets` of thinking that the model takes; it does not think when both are empty. `can_idle`: a
-    budget of 0 turns thinking off."""
+    budget of 0 turns thinking off. `ends_apart`: a stream's last chunk says nothing but how it ended."""
 
     levels: frozenset[str] = frozenset()
     budgets: range = range(0)
@@ -33,6 +33,7 @@ class Traits:
     demands_signatures: bool = False
     demands_ids: bool = False
     gives_ids: bool = False
+    ends_apart: bool = False
     refuses_prefill: bool = False
     one_candidate: bool = False
     calls_with_json: bool = False
@@ -58,6 +59,7 @@ def traits(model: str) -> Traits:
         demands_signatures="image" not in model,
         demands_ids=version >= (3, 7),
         gives_ids=True,
+        ends_apart=True,
         # Gemini 3.5 Flash-Lite, 3.6 Flash and all later ones.
         refuses_prefill=version >= (3, 6) or (version == (3, 5) and lite),
         one_candidate=True,

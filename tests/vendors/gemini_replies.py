@@ -1,6 +1,7 @@
 """What the vendor answers: replies scripted in a few words, built in full, checked against the SDK's own models."""
 
 import hashlib
+import itertools
 import json
 import random
 from collections.abc import Iterator, Sequence
@@ -175,15 +176,26 @@ class Answer:
             return [self._checked(self._nothing())]
         if self.asked.config.get("candidateCount", 1) != 1:
             raise ScriptError("several candidates are not streamed here")
-        streamed = [piece for _, pieces_of_part in self.parts for piece in pieces_of_part]
-        ends_signed = bool(streamed) and streamed[-1].get("text") == ""
-        last = [streamed.pop()] if ends_signed else [{"text": ""}] if streamed else []
-        chunks, usage, sent = [], self._usage(), 0
-        for piece in streamed:
-            sent += 0 if piece.get("thought") else 1
-            chunks.append({"candidates": [self._candidate([piece], 0, done=False)], **self._tail(self._running(sent))})
-        chunks.append({"candidates": [self._candidate(last, 0, done=True)], **self._tail(usage)})
+        *groups, last = self._groups()
+        chunks, sent = [], 0
+        for group in groups:
+            sent += sum(1 for piece in group if not piece.get("thought"))
+            chunks.append({"candidates": [self._candidate(group, 0, done=False)], **self._tail(self._running(sent))})
+        chunks.append({"candidates": [self._candidate(last, 0, done=True)], **self._tail(self._usage())})
         return [self._checked(chunk) for chunk in chunks]
+
+    def _groups(self) -> list[list[Json]]:
+        """The pieces by chunk. Models from Gemini 3 on end with a chunk that says nothing, and give each call a chunk
+        (https://github.com/envoyproxy/ai-gateway/pull/2399, https://github.com/googleapis/python-genai/pull/2453);
+        older ones end with their last piece, and give calls that follow one another one chunk."""
+        streamed = [piece for _, pieces_of_part in self.parts for piece in pieces_of_part]
+        if not streamed:
+            return [[]]
+        if self.asked.traits.ends_apart:
+            ends_signed = streamed[-1].get("text") == ""
+            return [*([piece] for piece in streamed), *([] if ends_signed else [[{"text": ""}]])]
+        kinds = itertools.groupby(enumerate(streamed), lambda entry: "call" if "functionCall" in entry[1] else entry[0])
+        return [[piece for _, piece in group] for _, group in kinds]
 
     def _tail(self, usage: Json) -> Json:
         return {"usageMetadata": usage, **self.head}

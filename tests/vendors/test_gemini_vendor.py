@@ -128,6 +128,21 @@ async def test_streams_the_same_words(vendor: FakeGemini, client: genai.client.A
     assert [chunk.usage_metadata.candidates_token_count for chunk in chunks[:3] if chunk.usage_metadata] == [1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    ("model", "sizes"),
+    [(MODEL, [1, 1, 1, 1, 1]), ("gemini-2.5-flash", [1, 1, 2])],
+    ids=["each call alone", "all calls"],
+)
+async def test_models_stream_parallel_calls_in_two_ways(vendor: FakeGemini, model: str, sizes: list[int]) -> None:
+    calls = [ToolCall("weather", '{"city": "Bern"}'), ToolCall("weather", '{"city": "Basel"}')]
+    vendor.script(Reply(text="Look here:", tool_calls=calls))
+    response = await post(vendor, {"contents": HELLO, "tools": TOOLS}, "streamGenerateContent", model)
+    candidates = [chunk["candidates"][0] for chunk in response.json()]
+    assert [len(candidate["content"]["parts"]) for candidate in candidates] == sizes
+    assert [candidate.get("finishReason") for candidate in candidates] == [None] * (len(sizes) - 1) + ["STOP"]
+    assert ("functionCall" in candidates[-1]["content"]["parts"][-1]) is (sizes[-1] == 2)
+
+
 async def test_a_stream_without_sse_is_one_json_array(vendor: FakeGemini) -> None:
     vendor.script(Reply(text="one two"), Reply(text="one two", delivery=Delivery(ending=Ending.NO_DONE)))
     vendor.script(Reply(text="one two", delivery=Delivery(events=1, ending=Ending.ERROR_EVENT)))
@@ -524,8 +539,9 @@ async def test_malformed_bodies_and_lengths_that_lie(vendor: FakeGemini) -> None
 async def test_a_stalled_reply_lasts_until_the_client_leaves(vendor: FakeGemini) -> None:
     vendor.script(Reply(text="one two", delivery=Delivery(events=1, ending=Ending.STALL)))
     asking = asyncio.ensure_future(post(vendor, {"contents": HELLO}, "streamGenerateContent?alt=sse"))
-    while not vendor.requests or vendor.requests[0].answered is None:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        while not vendor.requests or vendor.requests[0].answered is None:
+            await asyncio.sleep(0)
     assert not vendor.requests[0].left.is_set()
     asking.cancel()
     await asyncio.wait_for(vendor.requests[0].left.wait(), 5)
