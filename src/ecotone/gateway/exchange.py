@@ -10,8 +10,9 @@ from ecotone.gateway.jobs import Answer, Job
 from ecotone.gateway.keys import Principal
 from ecotone.gateway.models import Candidate, Directory
 from ecotone.gateway.request_log import RequestLog, RequestRow
-from ecotone.upstream.endpoints import Call, Operation
+from ecotone.upstream.endpoints import Call
 from ecotone.upstream.http import Response
+from ecotone.upstream.operations import Operation
 from ecotone.values.errors import (
     EcotoneError,
     RequestError,
@@ -66,6 +67,7 @@ class Exchange:
         self._response: Response | None = None
         self._watch: StreamWatch | None = None
         self._held = b""
+        self._media_type = ""
         self._attempts = 0
         self._usage: Usage | None = None
         self._error: EcotoneError | None = None
@@ -108,6 +110,7 @@ class Exchange:
         self._response = response
         if response.status != 200:
             raise await self._refusal(response, call)
+        self._media_type = response.header("content-type") or ""
         if job.streams:
             await self._first_token(response, job.watch(call))
             return
@@ -162,7 +165,12 @@ class Exchange:
     @property
     def stream_type(self) -> str:
         """The media type of the stream that answers."""
-        return self.job.stream_type if self.job is not None else ""
+        return (self.job.stream_type if self.job is not None else "") or self._media_type
+
+    @property
+    def answer_type(self) -> str:
+        """The media type of `answer`."""
+        return (self.answer.media_type if self.answer is not None else "") or self._media_type
 
     @property
     def losses(self) -> tuple[Loss, ...]:

@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, Protocol
-from urllib.parse import urlsplit
+from typing import Any, Protocol
+from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
 
@@ -11,6 +11,7 @@ from ecotone.catalog.providers import Hosting, Provider, Weights, api_root
 from ecotone.upstream.engine import Task
 from ecotone.upstream.engines import EnginePool, Lease
 from ecotone.upstream.http import HttpClient, Response, Target
+from ecotone.upstream.operations import EMBEDDED, Operation, Service, Services, services_of
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import EngineError, UpstreamCredentials, UpstreamMalformed, UpstreamUnreachable
 from ecotone.wire.forced_tools import CallStream, check_output_format, force_tools, read_call
@@ -19,10 +20,9 @@ from ecotone.wire.quirks import QUIRKS
 
 Request = dict[str, Any]
 Headers = Sequence[tuple[str, str]]
-Operation = Literal["chat", "completions", "embeddings"]
 
 PATHS: dict[Operation, str] = {"chat": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings"}
-_TASKS: dict[Operation, Task] = {"chat": "chat", "completions": "chat", "embeddings": "embedding"}
+_TASKS: dict[Operation, Task] = {"embeddings": "embedding"}
 
 _ENGINE_QUIRKS = ("max_tokens",)
 _END_NOTICED_S = 0.5
@@ -41,15 +41,30 @@ def _encoded(request: Request, upstream_name: str, quirks: tuple[str, ...]) -> b
     return encode_json_object(changed)
 
 
+class Post(msgspec.Struct, frozen=True):
+    """A body that is not a wire's, for one of an endpoint's services: `body` makes it, given the model's name there."""
+
+    service: Service
+    body: Callable[[str], bytes]
+    media_type: str = "application/json"
+
+
 class Call(msgspec.Struct, frozen=True):
     """One request for an endpoint: what is wanted, in which wire, and whether the reply is to be a stream. `request` is
-    the body without the model's name there; it is left as it is. `headers` go along as they are."""
+    the body without the model's name there; it is left as it is. `headers` go along as they are. With `post` it is that
+    which goes out, and `request` is empty."""
 
     operation: Operation
     wire: str
     request: Request
     stream: bool = False
     headers: Headers = ()
+    post: Post | None = None
+
+
+def _post_target(http: HttpClient, root: str, post: Post, upstream_name: str, headers: Headers) -> Target:
+    path = post.service.path.replace("{model}", quote(upstream_name))
+    return http.target("POST", urljoin(f"{root}/", path), [("content-type", post.media_type), *headers])
 
 
 class EndpointFacts(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -75,7 +90,7 @@ class EndpointFacts(msgspec.Struct, frozen=True, omit_defaults=True):
 class Endpoint(Protocol):
     """`id` names it in logs, `place` (who serves it, on which host) in errors; `weights` is None where it is not known
     whether they are open. `wires` are those that it can be asked in; a client of another wire is answered by way of the
-    first."""
+    first. `services` are the ways to ask for what is no conversation."""
 
     id: str
     place: str
@@ -83,6 +98,7 @@ class Endpoint(Protocol):
     hosting: Hosting
     weights: Weights | None
     wires: tuple[str, ...]
+    services: Services
 
     async def open(self, call: Call) -> Response:
         """Send a request of one of `wires`, under the model's name there, and return once status and headers are
@@ -119,8 +135,10 @@ class RemoteEndpoint:
         self.hosting: Hosting = hosting
         self.weights = provider.weights
         self.wires: tuple[str, ...] = ("openai-chat",)
+        self.services = services_of(provider.name, self.wires)
         self._quirks = provider.quirks
         root = api_root(provider, base_url)
+        self._root = root
         self.place = f"{provider.name} at {urlsplit(root).netloc.rpartition('@')[2]}"
         own = provider.base_url is not None and root == api_root(provider, provider.base_url)
         self._facts = EndpointFacts(
@@ -136,6 +154,7 @@ class RemoteEndpoint:
         self._http = http
         self._problem = problem
         headers = [("authorization", f"Bearer {key}")] if key else []
+        self._headers: Headers = headers
         self._targets: dict[Operation, Target] = {
             operation: http.target("POST", root + path, headers) for operation, path in PATHS.items()
         }
@@ -143,6 +162,9 @@ class RemoteEndpoint:
     async def open(self, call: Call) -> Response:
         if self._problem is not None:
             raise UpstreamCredentials(f"The upstream has no key: {self._problem}")
+        if call.post is not None:
+            target = _post_target(self._http, self._root, call.post, self._upstream_name, self._headers)
+            return await self._http.send(target, call.post.body(self._upstream_name), self._timeouts)
         body = _encoded(call.request, self._upstream_name, self._quirks)
         return await self._http.send(self._targets[call.operation], body, self._timeouts)
 
@@ -161,6 +183,7 @@ class EmbeddedEndpoint:
     hosting: Hosting = "embedded"
     weights: Weights | None = "open"
     wires: tuple[str, ...] = ("openai-chat",)
+    services = EMBEDDED
 
     def __init__(
         self,
@@ -190,6 +213,8 @@ class EmbeddedEndpoint:
         problem = self.problem()
         if problem is not None:
             raise EngineError(f"{self._model} cannot answer: {problem}")
+        if call.post is not None:
+            return await self._answer(operation, call.post.body(self._model), call.post)
         forced = False
         if operation == "chat":
             check_output_format(request)
@@ -198,24 +223,27 @@ class EmbeddedEndpoint:
         response = await self._answer(operation, body)
         return _ForcedReply(response, bool(request.get("stream"))) if forced and response.status == 200 else response
 
-    async def _answer(self, operation: Operation, body: bytes) -> Response:
-        task = _TASKS[operation]
+    async def _answer(self, operation: Operation, body: bytes, post: Post | None = None) -> Response:
+        task = _TASKS.get(operation, "chat")
         lease = self._engines.try_acquire(self._model, task) or await self._engines.acquire(self._model, task)
         try:
-            return await self._send(lease, operation, body)
+            return await self._send(lease, operation, body, post)
         except UpstreamUnreachable:
             if not await lease.engine_ended(wait_s=_END_NOTICED_S):
                 raise
         # The engine had died since its last answer: a new one takes the request.
         lease = await self._engines.acquire(self._model, task)
-        return await self._send(lease, operation, body)
+        return await self._send(lease, operation, body, post)
 
-    async def _send(self, lease: Lease, operation: Operation, body: bytes) -> Response:
+    async def _send(self, lease: Lease, operation: Operation, body: bytes, post: Post | None) -> Response:
         try:
+            headers = [("authorization", f"Bearer {lease.key}")]
+            if post is not None:
+                place = _post_target(self._http, lease.base_url, post, self._model, headers)
+                return _Leased(await self._http.send(place, body, _TIMEOUTS), lease)
             target = self._targets.get((lease.base_url, operation))
             if target is None:
                 self._targets = {known: kept for known, kept in self._targets.items() if known[1] != operation}
-                headers = [("authorization", f"Bearer {lease.key}")]
                 target = self._http.target("POST", lease.base_url + PATHS[operation], headers)
                 self._targets[lease.base_url, operation] = target
             return _Leased(await self._http.send(target, body, _TIMEOUTS), lease)

@@ -148,12 +148,12 @@ class App:
         answer = exchange.answer
         exchange.first_byte_sent()
         if answer is not None:
-            typed = (b"content-type", answer.media_type.encode())
+            typed = (b"content-type", exchange.answer_type.encode("latin-1", "replace"))
             length = (b"content-length", b"%d" % len(answer.body))
             await send({"type": "http.response.start", "status": 200, "headers": [typed, length, *headers]})
             await send({"type": "http.response.body", "body": answer.body})
             return
-        typed = (b"content-type", exchange.stream_type.encode())
+        typed = (b"content-type", exchange.stream_type.encode("latin-1", "replace"))
         await send({"type": "http.response.start", "status": 200, "headers": [typed, *_STREAM, *headers]})
         while (piece := await exchange.next_bytes()) is not None:
             await send({"type": "http.response.body", "body": piece, "more_body": True})

@@ -7,7 +7,7 @@ import msgspec
 
 from ecotone.gateway.exchange import Exchange, Gateway
 from ecotone.gateway.jobs import ChatJob, Job, OpenAIJob
-from ecotone.upstream.endpoints import Operation
+from ecotone.upstream.operations import Operation
 from ecotone.values.errors import EcotoneError
 from ecotone.wire.openai_error import encode_error
 from ecotone.wire.wire import Wire

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import msgspec
 
 from ecotone.gateway.jobs.job import Answer
-from ecotone.upstream.endpoints import Call, Endpoint, Headers, Operation
+from ecotone.upstream.endpoints import Call, Endpoint, Headers
+from ecotone.upstream.operations import Operation
 from ecotone.values.chat import ChatRequest
 from ecotone.values.errors import EcotoneError
 from ecotone.values.reply import Start

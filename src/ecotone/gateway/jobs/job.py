@@ -7,7 +7,8 @@ from typing import Protocol
 
 import msgspec
 
-from ecotone.upstream.endpoints import Call, Endpoint, Operation
+from ecotone.upstream.endpoints import Call, Endpoint
+from ecotone.upstream.operations import Operation
 from ecotone.values.errors import EcotoneError
 from ecotone.values.reply import Usage
 from ecotone.wire.losses import Loss
@@ -18,7 +19,7 @@ STREAM_TYPE = "text/event-stream; charset=utf-8"
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A whole reply for the client, and the tokens that it took."""
+    """A whole reply for the client, and the tokens that it took. Without a `media_type` it is of the upstream's."""
 
     body: bytes
     usage: Usage | None
@@ -27,7 +28,8 @@ class Answer(msgspec.Struct, frozen=True):
 
 class Job(Protocol):
     """`asked` is the model or route that the client named, `streams` whether the answer is to be a stream, and
-    `stream_type` that stream's media type. `losses` is what the last `call` could not say."""
+    `stream_type` that stream's media type, empty where it is the upstream's. `losses` is what the last `call` could
+    not say."""
 
     operation: Operation
     asked: str

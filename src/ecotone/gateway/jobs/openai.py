@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from ecotone.gateway.jobs.job import STREAM_TYPE, Answer
-from ecotone.upstream.endpoints import Call, Endpoint, Operation
+from ecotone.upstream.endpoints import Call, Endpoint
+from ecotone.upstream.operations import Operation
 from ecotone.values.errors import EcotoneError, UnsupportedFeature
 from ecotone.wire.json_body import asks_for_stream, decode_json_object, model_named
 from ecotone.wire.losses import Loss

@@ -1,0 +1,88 @@
+"""What can be asked beside conversations, and in which form each provider takes it.
+
+A form is the format of request and reply (`ecotone.wire` has one file for each); a path leads to where it is taken.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+Operation = Literal[
+    "chat",
+    "completions",
+    "embeddings",
+    "rerank",
+    "images.generations",
+    "images.edits",
+    "images.variations",
+    "audio.transcriptions",
+    "audio.translations",
+    "audio.speech",
+    "count_tokens",
+]
+
+
+class Service(msgspec.Struct, frozen=True):
+    """One way to ask for one operation. `path` is relative to the folder of the endpoint's API; in it `{model}` stands
+    for the model's name there. `wire` is the wire whose keys and errors go with it."""
+
+    form: str
+    path: str
+    wire: str = "openai-chat"
+
+
+Services = Mapping[Operation, tuple[Service, ...]]
+"""The ways in which each operation can be asked at an endpoint, the preferred first."""
+
+_OPENAI: Services = {
+    "embeddings": (Service("openai", "embeddings"),),
+    "images.generations": (Service("openai", "images/generations"),),
+    "images.edits": (Service("openai", "images/edits"),),
+    "images.variations": (Service("openai", "images/variations"),),
+    "audio.transcriptions": (Service("openai", "audio/transcriptions"),),
+    "audio.translations": (Service("openai", "audio/translations"),),
+    "audio.speech": (Service("openai", "audio/speech"),),
+}
+_RERANK: Services = {"rerank": (Service("rerank", "rerank"),)}
+
+_BY_WIRE: Mapping[str, Services] = {
+    "openai-chat": _OPENAI,
+    "anthropic": {"count_tokens": (Service("anthropic", "v1/messages/count_tokens", "anthropic"),)},
+    "gemini": {
+        "embeddings": (Service("gemini", "v1beta/models/{model}:batchEmbedContents", "gemini"),),
+        "count_tokens": (Service("gemini", "v1beta/models/{model}:countTokens", "gemini"),),
+    },
+}
+_BY_PROVIDER: Mapping[str, Services] = {
+    # The chat wire is at https://api.cohere.ai/compatibility/v1, the rest two folders above:
+    # https://docs.cohere.com/docs/compatibility-api, https://docs.cohere.com/reference/embed
+    "cohere": {
+        "embeddings": (Service("cohere", "../../v2/embed"), Service("openai", "embeddings")),
+        "rerank": (Service("rerank", "../../v2/rerank"),),
+    },
+    # https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html#rerank-api
+    "vllm": _RERANK,
+    # https://docs.sglang.ai/supported_models/rerank_models.html
+    "sglang": _RERANK,
+    # https://github.com/ggml-org/llama.cpp/tree/master/tools/server, "POST /reranking"
+    "llama-server": _RERANK,
+    # https://localai.io/features/reranker/
+    "localai": _RERANK,
+    "openai-compatible": _RERANK,
+}
+
+EMBEDDED: Services = {
+    "embeddings": (Service("openai", "embeddings"),),
+    "count_tokens": (Service("anthropic", "messages/count_tokens"),),
+}
+"""What the embedded engine does beside conversations; its folder is `/v1` of llama.cpp's server."""
+
+
+def services_of(provider: str, wires: tuple[str, ...]) -> Services:
+    """What can be asked of an endpoint of this provider (by its name) that speaks these wires."""
+    found: dict[Operation, tuple[Service, ...]] = {}
+    for wire in wires:
+        for operation, services in _BY_WIRE.get(wire, {}).items():
+            found[operation] = (*found.get(operation, ()), *services)
+    return {**found, **_BY_PROVIDER.get(provider, {})}
