@@ -190,7 +190,7 @@ class Exchange:
         """More of the stream: whole events, at least one; None at its end.
 
         A stream that breaks ends with an error in the client's wire and without that wire's end, so that no client can
-        take it for a finished one.
+        take it for a finished one. Raises that error where nothing can be said within the stream.
         """
         watch, response = self._watch, self._response
         assert watch is not None and response is not None  # noqa: S101 - set when a stream opened
@@ -216,7 +216,10 @@ class Exchange:
                 self.failed(error)
                 if self._candidate is not None and isinstance(error, UpstreamError):
                     self._mark(self._candidate, error)
-                return watch.encode_error(error)
+                told = watch.encode_error(error)
+                if not told:
+                    raise
+                return told
             if forward:
                 return forward
         return None

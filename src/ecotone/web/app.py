@@ -105,7 +105,7 @@ class App:
             origin = headers.origin
             self._door.check_page(headers)
             principal = self._door.principal(headers)
-            self._door.check_content_type(headers)
+            self._door.check_content_type(headers, upload=front.upload)
             if self._in_flight > _IN_FLIGHT_MAX:
                 raise Unavailable(f"More than {_IN_FLIGHT_MAX} requests are being answered; try again in a moment.")
             body = await self._read_body(headers, receive)
@@ -115,7 +115,11 @@ class App:
             await self._reply(exchange, origin, send)
             exchange.close(200)
         except EcotoneError as error:
-            await self._send_failure(exchange, error, form, origin, send)
+            if exchange.answering:
+                # What was begun and left unfinished the server breaks off, which is all that a client can be told.
+                exchange.close(200)
+            else:
+                await self._send_failure(exchange, error, form, origin, send)
         except asyncio.CancelledError:
             if departure.ended:
                 departure.stop()
@@ -164,8 +168,9 @@ class App:
         if not exchange.answering:
             await self._send_failure(exchange, error, form, origin, send)
         elif exchange.answer is None:
-            await send({"type": "http.response.body", "body": exchange.break_off(error), "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+            if told := exchange.break_off(error):
+                await send({"type": "http.response.body", "body": told, "more_body": True})
+                await send({"type": "http.response.body", "body": b""})
             exchange.close(200)
 
     async def _send_failure(

@@ -13,13 +13,15 @@ _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 class Headers(msgspec.Struct):
-    """The headers that the gateway looks at, in lower case but for the key; empty, or None, where there is none."""
+    """The headers that the gateway looks at, in lower case but for the key; empty, or None, where there is none.
+    `key_in_header`: the key was not in the URL."""
 
     host: str
     origin: str
     content_type: str
     content_length: int | None
     key: str | None
+    key_in_header: bool
     fetch_site: str
 
 
@@ -39,26 +41,30 @@ def read_headers(pairs: Iterable[tuple[bytes, bytes]], query: bytes = b"") -> He
                 f"This version of Ecotone cannot honour the header {name.decode()!r}; leave it out."
             )
     length = _text(sent, b"content-length")
+    key = _key(sent)
     return Headers(
         host=_text(sent, b"host").lower(),
         origin=_text(sent, b"origin").lower(),
         content_type=_text(sent, b"content-type").lower(),
         content_length=int(length) if length.isascii() and length.isdigit() else None,
-        key=_key(sent, query),
+        key=key if key is not None else _key_in_url(query),
+        key_in_header=key is not None,
         fetch_site=_text(sent, b"sec-fetch-site"),
     )
 
 
-def _key(headers: dict[bytes, bytes], query: bytes) -> str | None:
+def _key(headers: dict[bytes, bytes]) -> str | None:
     scheme, _, key = _text(headers, b"authorization").partition(" ")
     if scheme.lower() == "bearer":
         return key.strip()
     for name in (b"x-api-key", b"x-goog-api-key"):
         if name in headers:
             return _text(headers, name).strip()
-    if b"key=" in query:
-        return dict(parse_qsl(query.decode("latin-1"))).get("key")
     return None
+
+
+def _key_in_url(query: bytes) -> str | None:
+    return dict(parse_qsl(query.decode("latin-1"))).get("key") if b"key=" in query else None
 
 
 def _text(headers: dict[bytes, bytes], name: bytes) -> str:
@@ -108,12 +114,27 @@ class Door:
         """May pages of this origin read answers (CORS)?"""
         return origin in self._origins
 
-    def check_content_type(self, headers: Headers) -> None:
-        """Only JSON: a page cannot send that to another site without asking first. Raises UnsupportedMediaType."""
+    def check_content_type(self, headers: Headers, *, upload: bool = False) -> None:
+        """Only JSON: a page cannot send that to another site without asking first. Raises UnsupportedMediaType.
+
+        With `upload` also forms with files, which any page may send anywhere. `check_page` refuses those that say from
+        which page they come; of the others a header with a key is asked for, which is again what no page can send
+        without asking. Any key will do where none is needed, and one in the URL counts for nothing.
+        """
         kind = headers.content_type
-        if kind != "application/json" and kind.partition(";")[0].strip() != "application/json":
+        if kind == "application/json":
+            return
+        bare = kind.partition(";")[0].strip()
+        if upload and bare == "multipart/form-data":
+            if not headers.origin and not headers.key_in_header:
+                raise Forbidden(
+                    "A form with files needs the header 'authorization: Bearer KEY', so that no web page can send it;"
+                    " where no key is needed, any word will do."
+                )
+        elif bare != "application/json":
+            wanted = "application/json' or 'multipart/form-data" if upload else "application/json"
             raise UnsupportedMediaType(
-                f"The content type is {kind or 'missing'!r}; send the header 'content-type: application/json'."
+                f"The content type is {kind or 'missing'!r}; send the header 'content-type: {wanted}'."
             )
 
     def principal(self, headers: Headers) -> Principal:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from ecotone.gateway.exchange import Exchange, Gateway
-from ecotone.gateway.jobs import ChatJob, Job, OpenAIJob
+from ecotone.gateway.jobs import ChatJob, Job, MediaJob, OpenAIJob
 from ecotone.upstream.operations import Operation
 from ecotone.values.errors import EcotoneError
 from ecotone.wire.openai_error import encode_error
@@ -22,12 +22,14 @@ _PASSED_ON: Mapping[str, tuple[bytes, ...]] = {"anthropic": (b"anthropic-beta", 
 
 class Front(msgspec.Struct, frozen=True):
     """One thing that can be asked: the operation, the wire in which a conversation is held (None for what is in
-    OpenAI's form and no conversation), and what the path says of model and stream where it is the path that does."""
+    OpenAI's form and no conversation), and what the path says of model and stream where it is the path that does.
+    `upload`: it takes forms with files, too."""
 
     operation: Operation
     wire: str | None = None
     model: str | None = None
     stream: bool | None = None
+    upload: bool = False
 
 
 _CHAT_PATHS: dict[str, Front] = {
@@ -36,6 +38,12 @@ _CHAT_PATHS: dict[str, Front] = {
     "/v1/embeddings": Front("embeddings"),
     "/v1/responses": Front("chat", "openai-responses"),
     "/v1/messages": Front("chat", "anthropic"),
+    "/v1/images/generations": Front("images.generations"),
+    "/v1/images/edits": Front("images.edits", upload=True),
+    "/v1/images/variations": Front("images.variations", upload=True),
+    "/v1/audio/transcriptions": Front("audio.transcriptions", upload=True),
+    "/v1/audio/translations": Front("audio.translations", upload=True),
+    "/v1/audio/speech": Front("audio.speech"),
 }
 PATHS: tuple[str, ...] = tuple(_CHAT_PATHS)
 
@@ -60,6 +68,8 @@ def make_job(
     gateway: Gateway, front: Front, body: bytes, headers: Mapping[bytes, bytes], exchange: Exchange, now_s: int
 ) -> Job:
     """The job that a request to this front wants done. Raises MalformedRequest."""
+    if front.operation.startswith(("images.", "audio.")):
+        return MediaJob(front.operation, headers.get(b"content-type", b"").decode("latin-1"), body)
     if front.wire is None:
         return OpenAIJob(front.operation, body)
     return ChatJob(

@@ -110,5 +110,7 @@ class _NotHttp(logging.Filter):
                     "a client sent what is not HTTP; most likely its address begins with https:// instead of http://"
                 )
             return False
+        if message.startswith("ASGI callable returned without completing"):
+            return False  # a stream that broke, and whose client cannot be told in any other way
         # Asked for HTTP/2 or WebSockets on the way, a client is answered in HTTP/1.1, as it must expect.
         return not message.startswith(("Unsupported upgrade request", "No supported WebSocket library"))

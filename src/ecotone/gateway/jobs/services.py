@@ -1,0 +1,32 @@
+"""Choosing among an endpoint's services."""
+
+from ecotone.upstream.endpoints import Endpoint
+from ecotone.upstream.operations import Operation, Service
+from ecotone.values.errors import UnsupportedFeature
+
+_WORDS: dict[Operation, str] = {
+    "embeddings": "embeddings",
+    "rerank": "reranking",
+    "images.generations": "making images",
+    "images.edits": "editing images",
+    "images.variations": "variations of images",
+    "audio.transcriptions": "transcription",
+    "audio.translations": "translation of sound",
+    "audio.speech": "speech",
+    "count_tokens": "counting tokens",
+}
+
+
+def service_in(endpoint: Endpoint, operation: Operation, *forms: str) -> Service:
+    """The first of the endpoint's services for this operation in one of these forms, in the endpoint's order.
+
+    Raises UnsupportedFeature where it has none.
+    """
+    offered = endpoint.services.get(operation, ())
+    for service in offered:
+        if service.form in forms:
+            return service
+    what = _WORDS.get(operation, operation)
+    if offered:
+        raise UnsupportedFeature(f"{endpoint.place} takes {what} only in the form of {offered[0].form}.")
+    raise UnsupportedFeature(f"{endpoint.place} is not known to offer {what}. Ask for a model that does.")
