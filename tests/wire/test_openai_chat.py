@@ -207,6 +207,28 @@ def test_losses_are_declared(request_: ChatRequest, losses: tuple[Loss, ...]) ->
     assert encode_request(request_).losses == losses
 
 
+def test_images_in_results_follow_them_in_a_message_of_the_user() -> None:
+    picture = ImagePart(Inline("aWI=", "image/png"))
+    results = (ToolResultPart("c1", (TextPart("one"), picture)), ToolResultPart("c2", (TextPart("two"),)))
+    messages = tuple(Message("tool", (result,)) for result in results)
+    encoded = encode_request(ChatRequest("m", (*messages, Message("user", (TextPart("Go on."),)))))
+    assert encoded.losses == (
+        Loss("messages[0]", "images and files in a tool's result; sent in a user's message after it"),
+    )
+    assert encoded.body["messages"] == [
+        {"role": "tool", "tool_call_id": "c1", "content": "one"},
+        {"role": "tool", "tool_call_id": "c2", "content": "two"},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "From the result of c1:"},
+                {"type": "image_url", "image_url": {"url": "data:image/png;base64,aWI="}},
+            ],
+        },
+        {"role": "user", "content": "Go on."},
+    ]
+
+
 def test_results_among_other_parts_become_messages_of_their_own() -> None:
     parts = (
         ToolResultPart("c1", (TextPart("one"),)),

@@ -246,12 +246,7 @@ def encode_request(request: ChatRequest) -> Encoded:
     """The request for an upstream. Raises UnsupportedFeature where leaving something out would change the meaning."""
     refuse_needs(request, NAME)
     losses = Losses(NAME)
-    messages = [
-        encoded
-        for number, message in enumerate(request.system + request.messages)
-        for encoded in _encode_message(message, losses, f"messages[{number}]")
-    ]
-    body: Json = {"messages": messages}
+    body: Json = {"messages": _encode_messages(request.system + request.messages, losses)}
     body |= encode_tools(request.tools, losses)
     if request.tool_choice is not None:
         body |= encode_tool_choice(request.tool_choice, form_of(request.vendor, "tool_choice"))
@@ -298,11 +293,41 @@ def _encode_effort(request: ChatRequest, losses: Losses) -> Json:
     if form_of(request.vendor, "reasoning") == "object":
         fields = {"effort": reasoning.effort, "max_tokens": reasoning.budget_tokens}
         return {"reasoning": {name: value for name, value in fields.items() if value is not None}}
+    if reasoning.shown is not None:
+        losses.add("reasoning.shown", "whether thoughts are shown; this wire's vendors decide that")
     effort = reasoning.effort
     if effort is None and reasoning.budget_tokens is not None:
         effort = effort_of(reasoning.budget_tokens)
         losses.add("reasoning.budget_tokens", f"a number of tokens; sent as the effort {effort}")
     return {} if effort is None else {"reasoning_effort": effort}
+
+
+def _encode_messages(messages: tuple[Message, ...], losses: Losses) -> list[Json]:
+    """The conversation. What a tool returned besides text follows its results in a user's message: the wire's tool
+    messages hold text alone."""
+    encoded: list[Json] = []
+    seen: list[Json] = []
+    for number, message in enumerate(messages):
+        place = f"messages[{number}]"
+        if seen and not any(isinstance(part, ToolResultPart) for part in message.parts):
+            encoded.append({"role": "user", "content": seen})
+            seen = []
+        encoded += _encode_message(message, losses, place)
+        for part in message.parts:
+            if isinstance(part, ToolResultPart):
+                seen += _encode_media(part, losses, place)
+    if seen:
+        encoded.append({"role": "user", "content": seen})
+    return encoded
+
+
+def _encode_media(result: ToolResultPart, losses: Losses, place: str) -> list[Json]:
+    media = [part for part in result.parts if not isinstance(part, TextPart)]
+    if not media:
+        return []
+    losses.add(place, "images and files in a tool's result; sent in a user's message after it")
+    label = {"type": "text", "text": f"From the result of {result.tool_call_id}:"}
+    return [label, *(encode_part(part, losses, place) for part in media)]
 
 
 def _encode_message(message: Message, losses: Losses, place: str) -> Iterator[Json]:
@@ -335,7 +360,8 @@ def _encode_result(message: Message, result: ToolResultPart, losses: Losses, pla
     if result.is_error:
         losses.add(place, "that the tool failed; only its words are sent")
     form = form_of(message.vendor, "content")
-    content = _encode_content(list(result.parts), form, losses, place)
+    texts: list[ContentPart] = [part for part in result.parts if isinstance(part, TextPart)]
+    content = _encode_content(texts, form, losses, place)
     encoded: Json
     if form_of(message.vendor, "role") == "function":
         encoded = {"role": "function", "name": message.name or "", "content": content}
