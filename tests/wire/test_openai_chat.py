@@ -12,6 +12,7 @@ from ecotone.values.chat import (
     DocumentPart,
     FileReference,
     ImagePart,
+    Inline,
     JsonObjectFormat,
     Message,
     OpaquePart,
