@@ -10,13 +10,14 @@ from ecotone.gateway.jobs import Answer, Job
 from ecotone.gateway.keys import Principal
 from ecotone.gateway.models import Candidate, Directory
 from ecotone.gateway.request_log import RequestLog, RequestRow
-from ecotone.upstream.endpoints import Call
+from ecotone.upstream.endpoints import Call, Endpoint
 from ecotone.upstream.http import Response
 from ecotone.upstream.operations import Operation
 from ecotone.values.errors import (
     EcotoneError,
     RequestError,
     Unavailable,
+    UnsupportedFeature,
     UpstreamError,
     UpstreamMalformed,
     UpstreamRateLimited,
@@ -31,6 +32,7 @@ from ecotone.wire.wire import StreamWatch, Wire
 CLIENT_LEFT = 499
 """Recorded as the status of an exchange whose client left before it was answered (nginx's number for it)."""
 
+_NAMED_MAX = 5
 _REPLY_MAX_BYTES = 256 * 1024 * 1024
 _ERROR_MAX_BYTES = 64 * 1024
 _NO_CONNECTION = re.compile(r"cannot connect(?: to \S+)?: (?P<reason>.*?)(?: \(os error \d+\))?", re.DOTALL)
@@ -101,7 +103,22 @@ class Exchange:
             else:
                 self.model = candidate.model
                 return
-        raise _all_failed(job.asked, failures)
+        error = _all_failed(job.asked, failures)
+        if isinstance(error, UnsupportedFeature):
+            error.message += f" {self._who_could(job)}"
+        raise error
+
+    def _who_could(self, job: Job) -> str:
+        """Which models here could be asked this instead, in words."""
+        able = [
+            model.name
+            for model in self._gateway.directory.models.values()
+            if any(_takes(job, endpoint) for endpoint in model.endpoints)
+        ]
+        if not able:
+            return "No model here can."
+        listed = ", ".join(able[:_NAMED_MAX]) + (", ..." if len(able) > _NAMED_MAX else "")
+        return f"Models here that can: {listed}."
 
     async def _attempt(self, candidate: Candidate, job: Job) -> None:
         endpoint = candidate.endpoint
@@ -289,6 +306,15 @@ async def _read_all(response: Response, max_bytes: int) -> bytes:
         if total > max_bytes:
             raise UpstreamMalformed(f"The upstream's reply is over {max_bytes:,} bytes.")
     return first if len(pieces) == 1 else b"".join(pieces)
+
+
+def _takes(job: Job, endpoint: Endpoint) -> bool:
+    """Whether the request can be said to this endpoint."""
+    try:
+        job.call(endpoint)
+    except UnsupportedFeature:
+        return False
+    return True
 
 
 def _all_failed(asked: str, failures: list[EcotoneError]) -> EcotoneError:
