@@ -103,10 +103,10 @@ class Exchange:
             else:
                 self.model = candidate.model
                 return
-        error = _all_failed(job.asked, failures)
-        if isinstance(error, UnsupportedFeature):
-            error.message += f" {self._who_could(job)}"
-        raise error
+        failure = _all_failed(job.asked, failures)
+        if isinstance(failure, UnsupportedFeature):
+            failure.message += f" {self._who_could(job)}"
+        raise failure
 
     def _who_could(self, job: Job) -> str:
         """Which models here could be asked this instead, in words."""
