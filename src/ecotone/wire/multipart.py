@@ -78,6 +78,9 @@ def _parts(body: bytes, boundary: bytes) -> list[tuple[int, int]]:
         if len(parts) > _PARTS_MAX:
             raise MalformedRequest(f"The form has more than {_PARTS_MAX} parts.")
         at = end + 2 + len(delimiter)
+    if body.count(delimiter) != len(parts) + 1:
+        # Some readers take it for one after a lone line feed, too.
+        raise MalformedRequest("The boundary of the form stands within one of its parts.")
     return parts
 
 
