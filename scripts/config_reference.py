@@ -13,7 +13,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 import msgspec
 
 from ecotone.catalog.organisation import Organisation
-from ecotone.catalog.providers import PROVIDERS, api_root
+from ecotone.catalog.provider import api_root
+from ecotone.catalog.providers import PROVIDERS
 from ecotone.gateway import config
 
 HEAD = """\

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from ecotone.catalog.providers import PROVIDERS, Provider, api_root
+from ecotone.catalog.provider import Provider, Speaks, api_root, joined
+from ecotone.catalog.providers import PROVIDERS
 from ecotone.wire.quirks import QUIRKS
 
 ROWS = tuple(PROVIDERS.values())
@@ -14,8 +15,13 @@ ROWS = tuple(PROVIDERS.values())
 def test_a_row_holds_together(row: Provider) -> None:
     assert re.fullmatch(r"https://[^\s]+", row.source)
     assert not row.base_url or not row.base_url.endswith("/")
-    assert row.api_path == "" or re.fullmatch(r"(/[\w.-]+)+", row.api_path)
-    assert set(row.quirks) <= set(QUIRKS)
+    assert row.wires, "a provider speaks at least one wire"
+    assert len({way.wire for way in row.wires}) == len(row.wires)
+    for way in row.wires:
+        assert way.source is None or re.fullmatch(r"https://[^\s]+", way.source)
+        assert way.path == "" or re.fullmatch(r"(/[\w.{}-]+)+", way.path)
+        assert set(way.quirks) <= set(QUIRKS)
+        assert (way.whole_path is None) == (way.stream_path is None)
     assert row.key_env is None or re.fullmatch(r"[A-Z][A-Z0-9_]*", row.key_env)
 
 
@@ -25,11 +31,11 @@ def test_local_servers_are_on_loopback_and_vendors_need_a_key_over_tls(row: Prov
         assert row.base_url == f"http://127.0.0.1:{row.usual_port}/v1"
     elif row.base_url is not None:
         assert row.base_url.startswith("https://")
-        assert row.key_env
+        assert row.key_env or {way.auth for way in row.wires} & {"google", "aws"}
 
 
 def test_every_quirk_is_used() -> None:
-    assert {quirk for row in ROWS for quirk in row.quirks} == set(QUIRKS)
+    assert {quirk for row in ROWS for way in row.wires for quirk in way.quirks} == set(QUIRKS)
 
 
 def test_usual_ports_tell_servers_apart() -> None:
@@ -37,7 +43,8 @@ def test_usual_ports_tell_servers_apart() -> None:
     assert len(ports) == len(set(ports))
 
 
-# The addresses that each vendor's own documentation shows in its request examples, without `/chat/completions`.
+# The addresses that each vendor's own documentation shows in its examples of chat requests, without
+# `/chat/completions`.
 DOCUMENTED = {
     "openai": "https://api.openai.com/v1",
     "xai": "https://api.x.ai/v1",
@@ -58,7 +65,8 @@ DOCUMENTED = {
 
 
 def test_own_addresses_are_the_documented_ones() -> None:
-    assert {row.name: api_root(row, row.base_url) for row in ROWS if row.base_url} == DOCUMENTED
+    speaking = [row for row in ROWS if row.base_url and "openai-chat" in [way.wire for way in row.wires]]
+    assert {row.name: api_root(row, row.base_url or "", "openai-chat") for row in speaking} == DOCUMENTED
 
 
 @pytest.mark.parametrize(
@@ -78,13 +86,38 @@ def test_own_addresses_are_the_documented_ones() -> None:
         ("openai-compatible", "http://gpu1:8000/v1", "http://gpu1:8000/v1"),
         ("openai-compatible", "http://gpu1:8000/v1///", "http://gpu1:8000/v1"),
         ("openai-compatible", "http://gpu1:8000", "http://gpu1:8000"),
+        ("openai", "https://api.openai.com", "https://api.openai.com/v1"),
+        ("vllm", "http://gpu1:8000", "http://gpu1:8000/v1"),
+        ("vllm", "http://proxy/llm/openai", "http://proxy/llm/openai"),
+        ("deepseek", "https://api.deepseek.com/anthropic", "https://api.deepseek.com"),
     ],
 )
 def test_an_address_is_completed_however_it_was_pasted(provider: str, base_url: str, root: str) -> None:
-    assert api_root(PROVIDERS[provider], base_url) == root
+    assert api_root(PROVIDERS[provider], base_url, "openai-chat") == root
+
+
+@pytest.mark.parametrize(
+    ("provider", "base_url", "url"),
+    [
+        ("anthropic", "https://api.anthropic.com", "https://api.anthropic.com/v1/messages"),
+        ("anthropic", "https://api.anthropic.com/v1", "https://api.anthropic.com/v1/messages"),
+        ("anthropic", "http://proxy:1/llm/", "http://proxy:1/llm/v1/messages"),
+        ("deepseek", "https://api.deepseek.com", "https://api.deepseek.com/anthropic/v1/messages"),
+        ("deepseek", "https://api.deepseek.com/anthropic", "https://api.deepseek.com/anthropic/v1/messages"),
+        ("fireworks", "https://api.fireworks.ai/inference/v1", "https://api.fireworks.ai/inference/v1/messages"),
+        ("fireworks", "https://api.fireworks.ai/inference", "https://api.fireworks.ai/inference/v1/messages"),
+        ("ollama", "http://gpu1:11434/v1", "http://gpu1:11434/v1/messages"),
+        ("ollama", "http://gpu1:11434", "http://gpu1:11434/v1/messages"),
+        ("openai-compatible", "http://gpu1:8000", "http://gpu1:8000/v1/messages"),
+        ("openai-compatible", "http://gpu1:8000/v1", "http://gpu1:8000/v1/messages"),
+    ],
+)
+def test_the_address_of_another_wire_is_found_from_either(provider: str, base_url: str, url: str) -> None:
+    assert joined(api_root(PROVIDERS[provider], base_url, "anthropic"), "/v1/messages") == url
 
 
 def test_a_host_that_ends_like_the_path_is_not_taken_for_it() -> None:
-    row = Provider("p", "P", "https://example.com", base_url="https://api.example.com", api_path="/openai/v1")
+    wires = (Speaks("openai-chat", "/openai/v1"),)
+    row = Provider("p", "P", "https://example.com", wires, base_url="https://api.example.com")
     assert api_root(row, "https://openai") == "https://openai/openai/v1"
     assert api_root(row, "https://example.com/v1") == "https://example.com/v1/openai/v1"

@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from ecotone import __version__
-from ecotone.catalog.providers import PROVIDERS, Provider, api_root
+from ecotone.catalog.provider import Provider, api_root
+from ecotone.catalog.providers import PROVIDERS
 from ecotone.catalog.suggestions import DEFAULT_MODEL
 from ecotone.gateway import keys, request_log
 from ecotone.gateway.config import Config, EndpointConfig, ModelConfig, RouteConfig, read_config
@@ -22,13 +23,15 @@ from ecotone.gateway.models import Directory, Model, Route
 from ecotone.gateway.paths import Home
 from ecotone.gateway.request_log import RequestLog
 from ecotone.storage.database import Database
-from ecotone.upstream.endpoints import EmbeddedEndpoint, Endpoint, RemoteEndpoint
+from ecotone.upstream.credentials import Key
+from ecotone.upstream.endpoints import EmbeddedEndpoint, Endpoint
 from ecotone.upstream.engine import EngineSpec
 from ecotone.upstream.engines import EnginePool
 from ecotone.upstream.fetch import FetchSettings
 from ecotone.upstream.gguf import read_gguf
 from ecotone.upstream.http import HttpClient
 from ecotone.upstream.machine import usable_cores, usable_memory_bytes
+from ecotone.upstream.remote import RemoteEndpoint
 from ecotone.upstream.sources import LocalSource, parse_source
 from ecotone.upstream.store import ModelStore
 from ecotone.upstream.timeouts import Timeouts
@@ -162,18 +165,45 @@ def _engine_version() -> str | None:
         return None
 
 
+def place_settings(place: EndpointConfig, environment: Environment) -> dict[str, str]:
+    """What the addresses of this place are made of, from the config or else the environment."""
+    found: dict[str, str] = {}
+    for setting in PROVIDERS[place.provider or ""].settings:
+        named = [getattr(place, setting.key), *(environment.get(variable) for variable in setting.variables)]
+        value = next((value for value in named if value), None)
+        if value is not None:
+            found[setting.key] = value
+    return found
+
+
+def place_key(place: EndpointConfig, environment: Environment) -> Key | None:
+    """The key for this place; a token of the provider's counts after a key."""
+    provider = PROVIDERS[place.provider or ""]
+    named = (place.key_env,) if place.key_env else (provider.key_env, *provider.also_key_envs)
+    secret = next((environment[name] for name in named if name and environment.get(name)), None)
+    if secret is not None:
+        return Key(secret)
+    token = environment.get(provider.bearer_env or "") if place.key_env is None else None
+    return Key(token, bearer=True) if token else None
+
+
 def missing_key(place: EndpointConfig, environment: Environment) -> str | None:
     """The environment variable that this place needs and that is not set, None if nothing is missing.
 
     A provider at its own address needs its key, and so does a place whose owner named a variable; a server elsewhere
-    may do without.
+    may do without. What addresses are made of is needed everywhere.
     """
     provider = PROVIDERS[place.provider or ""]
+    settings = place_settings(place, environment)
+    unset = next((setting for setting in provider.settings if setting.key not in settings), None)
+    if unset is not None:
+        return unset.variables[0]
     named = place.key_env or provider.key_env
-    if named is None or environment.get(named):
+    if named is None or place_key(place, environment) is not None:
         return None
+    own = provider.address(settings)
     own_address = place.base_url is None or (
-        provider.base_url is not None and api_root(provider, place.base_url) == api_root(provider, provider.base_url)
+        own is not None and api_root(provider, place.base_url) == api_root(provider, own)
     )
     needed = place.key_env not in (None, provider.key_env) or (own_address and provider.usual_port is None)
     return named if needed else None
@@ -283,15 +313,18 @@ class Runtime:
         self, name: str, place: EndpointConfig, upstream_name: str, catalog: str | None = None
     ) -> RemoteEndpoint:
         provider = PROVIDERS[place.provider or ""]
-        key_env = place.key_env or provider.key_env
+        settings = place_settings(place, self._environment)
         missing = missing_key(place, self._environment)
         return RemoteEndpoint(
             model=name,
             upstream_name=upstream_name,
             provider=provider,
-            base_url=place.base_url or provider.base_url or "",
+            base_url=place.base_url or provider.address(settings) or "",
             hosting=place.hosting or "vendor",
-            key=(self._environment.get(key_env) or None) if key_env else None,
+            wires=WIRES,
+            wire=place.wire,
+            settings=settings,
+            key=place_key(place, self._environment),
             problem=None if missing is None else f"set {missing} in the gateway's environment",
             timeouts=Timeouts(
                 connect_s=place.connect_timeout_s,

@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ecotone.catalog.organisation import Organisation
+from ecotone.catalog.provider import Provider
 from ecotone.catalog.providers import PROVIDERS
 from ecotone.gateway.toml_file import TomlFile, looks_like_secret, read_text, shown, suggestion
 from ecotone.gateway.toml_lines import Path as TomlPath
 from ecotone.upstream.sources import parse_source
 from ecotone.values.errors import SetupError
+from ecotone.wire import WIRES
 
 
 class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,8 +61,15 @@ class EndpointConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The environment variable that holds the API key. Left out: the one that the provider's SDK reads."""
     hosting: Literal["self-hosted", "vendor"] | None = None
     """Who runs it: `self-hosted` is the owner's word that this server is the team's own. Left out: `vendor`."""
-    wire: Literal["openai-chat"] | None = None
-    """The wire format it speaks. Left out: the provider's."""
+    wire: str | None = None
+    """The wire to ask it in: `openai-chat`, `openai-responses`, `anthropic` or `gemini`, whichever the provider speaks.
+    Left out: the client's own where the provider speaks it, else the provider's first."""
+    project: str | None = None
+    """The Google Cloud project (Vertex AI). Left out: what the provider's SDK reads from the environment."""
+    location: str | None = None
+    """The Google Cloud location (Vertex AI). Left out: what the provider's SDK reads from the environment."""
+    region: str | None = None
+    """The AWS region (Bedrock). Left out: what the provider's SDK reads from the environment."""
     connect_timeout_s: float = 10.0
     """Seconds to wait for a connection."""
     first_byte_timeout_s: float = 600.0
@@ -111,14 +120,13 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 _EMBEDDED_ONLY = ("source", "sha256", "context", "threads", "parallel")
-_REMOTE_ONLY = ("provider", "name", "base_url", "key_env", "hosting", "wire")
+_SETTINGS = ("project", "location", "region")
+_REMOTE_ONLY = ("provider", "name", "base_url", "key_env", "hosting", "wire", *_SETTINGS)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET_KEYS = re.compile(r"(?:api|access|auth|secret)?[_-]?(?:key|token|secret|password)", re.IGNORECASE)
 # Providers with an API of their own that Ecotone does not speak, or without a row in the table yet.
 _NOT_YET = (
-    "anthropic",
-    "gemini",
     "vertex",
     "azure",
     "bedrock",
@@ -132,6 +140,7 @@ _NOT_YET = (
     "minimax",
     "localai",
 )
+_SETTING = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 _CATALOG_ID = re.compile(r"[a-z0-9][a-z0-9._-]*/[a-z0-9][a-z0-9._:+-]*")
 _CATALOG_HINT = (
     "they are MAKER/MODEL in lower case, like meta/llama-3.3-70b-instruct; `ecotone models --all` shows them"
@@ -250,7 +259,14 @@ def _check_endpoint(path: TomlPath, endpoint: EndpointConfig, toml: TomlFile) ->
             " key: keys go into the gateway's environment, never into this file",
         )
     if (endpoint.base_url or provider.base_url) is None:
-        raise toml.error(path, f"provider {provider.name!r} needs a base_url, like http://gpu1:8000/v1")
+        raise toml.error(path, f"provider {provider.name!r} needs a base_url, like {provider.base_url_like}")
+    _check_wire(path, endpoint, provider, toml)
+    for key in _SETTINGS:
+        value = getattr(endpoint, key)
+        if value is not None and key not in [setting.key for setting in provider.settings]:
+            raise toml.error((*path, key), f"{key} means nothing for provider {provider.name!r}; remove it")
+        if value is not None and not _SETTING.fullmatch(value):
+            raise toml.error((*path, key), f"{shown(value)} is no {key}")
     if endpoint.base_url is not None and not _is_address(endpoint.base_url):
         raise toml.error(
             (*path, "base_url"),
@@ -260,6 +276,19 @@ def _check_endpoint(path: TomlPath, endpoint: EndpointConfig, toml: TomlFile) ->
     for key in ("connect_timeout_s", "first_byte_timeout_s", "between_bytes_timeout_s", "whole_timeout_s"):
         if not 0 < getattr(endpoint, key) <= 86_400:
             raise toml.error((*path, key), f"{key} must be above 0 and at most 86400")
+
+
+def _check_wire(path: TomlPath, endpoint: EndpointConfig, provider: Provider, toml: TomlFile) -> None:
+    """Is the wire that the owner wants, or any at all, spoken by both the provider and Ecotone?"""
+    spoken = [*WIRES] if provider.any_wire else [way.wire for way in provider.wires if way.wire in WIRES]
+    if not spoken:
+        wires = ", ".join(way.wire for way in provider.wires)
+        raise toml.error((*path, "provider"), f"provider {provider.name!r} speaks {wires}, which Ecotone does not")
+    if endpoint.wire is not None and endpoint.wire not in spoken:
+        raise toml.error(
+            (*path, "wire"),
+            f"{shown(endpoint.wire)} is no wire of provider {provider.name!r}, which speaks {', '.join(spoken)}",
+        )
 
 
 def _is_address(base_url: str) -> bool:

@@ -35,7 +35,15 @@ def found_keys(environment: Mapping[str, str]) -> tuple[Provider, ...]:
     return tuple(
         provider
         for provider in PROVIDERS.values()
-        if provider.usual_port is None and provider.key_env and environment.get(provider.key_env)
+        if provider.usual_port is None and provider.base_url is not None and _has_key(provider, environment)
+    )
+
+
+def _has_key(provider: Provider, environment: Mapping[str, str]) -> bool:
+    """Is there a key, and all else that the provider's addresses are made of?"""
+    keys = (provider.key_env, *provider.also_key_envs, provider.bearer_env)
+    return any(name and environment.get(name) for name in keys) and all(
+        any(environment.get(variable) for variable in setting.variables) for setting in provider.settings
     )
 
 
@@ -48,7 +56,7 @@ async def found_servers(http: HttpClient) -> tuple[FoundServer, ...]:
 
 async def _probe(provider: Provider, http: HttpClient) -> FoundServer | None:
     base_url = provider.base_url or ""
-    names = await listed_models(http, api_root(provider, base_url))
+    names = await listed_models(http, api_root(provider, base_url, "openai-chat"))
     return None if names is None else FoundServer(provider, base_url, names)
 
 

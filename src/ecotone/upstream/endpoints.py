@@ -1,22 +1,21 @@
 """Endpoints: places where a model runs, each ready to take a request in its own wire."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin
 
 import msgspec
 
-from ecotone.catalog.providers import Hosting, Provider, Weights, api_root
+from ecotone.catalog.provider import Hosting, Weights
 from ecotone.upstream.engine import Task
 from ecotone.upstream.engines import EnginePool, Lease
 from ecotone.upstream.http import HttpClient, Response, Target
-from ecotone.upstream.operations import EMBEDDED, Operation, Service, Services, services_of
+from ecotone.upstream.operations import EMBEDDED, Operation, Service, Services
 from ecotone.upstream.timeouts import Timeouts
-from ecotone.values.errors import EngineError, UpstreamCredentials, UpstreamMalformed, UpstreamUnreachable
+from ecotone.values.errors import EngineError, UpstreamMalformed, UpstreamUnreachable
 from ecotone.wire.forced_tools import CallStream, check_output_format, force_tools, read_call
 from ecotone.wire.json_body import encode_json_object
-from ecotone.wire.quirks import QUIRKS
+from ecotone.wire.quirks import max_tokens
 
 Request = dict[str, Any]
 Headers = Sequence[tuple[str, str]]
@@ -24,21 +23,10 @@ Headers = Sequence[tuple[str, str]]
 PATHS: dict[Operation, str] = {"chat": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings"}
 _TASKS: dict[Operation, Task] = {"embeddings": "embedding"}
 
-_ENGINE_QUIRKS = ("max_tokens",)
 _END_NOTICED_S = 0.5
 _FORCED_REPLY_BYTES_MAX = 64 * 1024 * 1024
 # A small machine may take minutes to read a long prompt, and the engine says nothing meanwhile.
 _TIMEOUTS = Timeouts(connect_s=5.0, first_byte_s=1800.0, between_bytes_s=300.0, whole_s=7200.0)
-
-
-def _encoded(request: Request, upstream_name: str, quirks: tuple[str, ...]) -> bytes:
-    """The request as an endpoint wants it."""
-    changed = {**request, "model": upstream_name}
-    if quirks and "messages" in changed:
-        changed["messages"] = [{**said} if isinstance(said, dict) else said for said in changed["messages"]]
-    for quirk in quirks:
-        QUIRKS[quirk](changed)
-    return encode_json_object(changed)
 
 
 class Post(msgspec.Struct, frozen=True):
@@ -62,7 +50,8 @@ class Call(msgspec.Struct, frozen=True):
     post: Post | None = None
 
 
-def _post_target(http: HttpClient, root: str, post: Post, upstream_name: str, headers: Headers) -> Target:
+def post_target(http: HttpClient, root: str, post: Post, upstream_name: str, headers: Headers) -> Target:
+    """Where `post` goes: an endpoint whose folder is `root`, which is greeted with `headers`."""
     path = post.service.path.replace("{model}", quote(upstream_name))
     return http.target("POST", urljoin(f"{root}/", path), [("content-type", post.media_type), *headers])
 
@@ -111,70 +100,6 @@ class Endpoint(Protocol):
         """What callers may know of it."""
 
 
-class RemoteEndpoint:
-    """A model behind somebody's API: a vendor's, or a server of the team's own."""
-
-    def __init__(
-        self,
-        *,
-        model: str,
-        upstream_name: str,
-        provider: Provider,
-        base_url: str,
-        hosting: Hosting,
-        key: str | None,
-        problem: str | None,
-        timeouts: Timeouts,
-        http: HttpClient,
-        catalog: str | None = None,
-    ) -> None:
-        """`key` is the secret itself, None if there is none. `problem` says why nothing can be sent, None if it can."""
-        self.id = f"{model}@{provider.name}"
-        self._upstream_name = upstream_name
-        self.provider = provider.name
-        self.hosting: Hosting = hosting
-        self.weights = provider.weights
-        self.wires: tuple[str, ...] = ("openai-chat",)
-        self.services = services_of(provider.name, self.wires)
-        self._quirks = provider.quirks
-        root = api_root(provider, base_url)
-        self._root = root
-        self.place = f"{provider.name} at {urlsplit(root).netloc.rpartition('@')[2]}"
-        own = provider.base_url is not None and root == api_root(provider, provider.base_url)
-        self._facts = EndpointFacts(
-            id=self.id,
-            provider=provider.name,
-            hosting=hosting,
-            weights=provider.weights,
-            name=upstream_name,
-            catalog=catalog,
-            address=None if own else hashlib.sha256(root.encode()).hexdigest()[:16],
-        )
-        self._timeouts = timeouts
-        self._http = http
-        self._problem = problem
-        headers = [("authorization", f"Bearer {key}")] if key else []
-        self._headers: Headers = headers
-        self._targets: dict[Operation, Target] = {
-            operation: http.target("POST", root + path, headers) for operation, path in PATHS.items()
-        }
-
-    async def open(self, call: Call) -> Response:
-        if self._problem is not None:
-            raise UpstreamCredentials(f"The upstream has no key: {self._problem}")
-        if call.post is not None:
-            target = _post_target(self._http, self._root, call.post, self._upstream_name, self._headers)
-            return await self._http.send(target, call.post.body(self._upstream_name), self._timeouts)
-        body = _encoded(call.request, self._upstream_name, self._quirks)
-        return await self._http.send(self._targets[call.operation], body, self._timeouts)
-
-    def problem(self) -> str | None:
-        return self._problem
-
-    def facts(self) -> EndpointFacts:
-        return self._facts
-
-
 class EmbeddedEndpoint:
     """A model inside Ecotone, in an engine that is started when somebody asks for it."""
 
@@ -219,7 +144,9 @@ class EmbeddedEndpoint:
         if operation == "chat":
             check_output_format(request)
             request, forced = force_tools(request)
-        body = _encoded(request, self._model, _ENGINE_QUIRKS)
+        changed = {**request, "model": self._model}
+        max_tokens(changed)
+        body = encode_json_object(changed)
         response = await self._answer(operation, body)
         return _ForcedReply(response, bool(request.get("stream"))) if forced and response.status == 200 else response
 
@@ -239,7 +166,7 @@ class EmbeddedEndpoint:
         try:
             headers = [("authorization", f"Bearer {lease.key}")]
             if post is not None:
-                place = _post_target(self._http, lease.base_url, post, self._model, headers)
+                place = post_target(self._http, lease.base_url, post, self._model, headers)
                 return _Leased(await self._http.send(place, body, _TIMEOUTS), lease)
             target = self._targets.get((lease.base_url, operation))
             if target is None:

@@ -26,9 +26,18 @@ from pyreqwest.response import Response as PyreqwestResponse
 
 from ecotone.upstream.http1 import Pool, request_head
 from ecotone.upstream.timeouts import Timeouts
-from ecotone.values.errors import ConfigError, UpstreamCut, UpstreamError, UpstreamTimeout, UpstreamUnreachable
+from ecotone.values.errors import (
+    ConfigError,
+    MalformedRequest,
+    UpstreamCut,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 
 Headers = Sequence[tuple[str, str]]
+
+_SECRET_HEADERS = frozenset({"authorization", "x-api-key", "x-goog-api-key", "api-key", "x-amz-security-token"})
 
 
 class Response(Protocol):
@@ -64,8 +73,22 @@ class Target:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._head = request_head(method, path, parts.netloc.rpartition("@")[2], headers)
 
-    def request(self, body: bytes) -> bytes:
-        return b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
+    def request(self, body: bytes, headers: Headers = ()) -> bytes:
+        """What goes over the connection. `headers` are this request's own, beside the constant ones.
+
+        Raises MalformedRequest for one that holds a line break."""
+        if not headers:
+            return b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in checked_headers(headers))
+        return b"%b%d\r\n%b\r\n%b" % (self._head, len(body), lines.encode("latin-1", "replace"), body)
+
+
+def checked_headers(headers: Headers) -> Headers:
+    """`headers`, none of which holds a line break. Raises MalformedRequest."""
+    for name, value in headers:
+        if any(mark in name + value for mark in "\r\n\0"):
+            raise MalformedRequest(f"The header {name!r} holds a line break.")
+    return headers
 
 
 def _checked_url(url: str) -> SplitResult:
@@ -121,19 +144,27 @@ class HttpClient:
     def _proxy(self, scheme: str, host: str) -> str | None:
         return None if is_loopback(host) else self._proxy_for(scheme, host)
 
-    async def send(self, target: Target, body: bytes = b"", timeouts: Timeouts = Timeouts()) -> Response:  # noqa: B008
-        """Send, and return once status and headers are there. Raises UpstreamUnreachable, UpstreamTimeout and
-        UpstreamMalformed; an HTTP error status is an answer like any other."""
-        if target.direct:
-            return await self._pool.send(target.address, target.request(body), timeouts)
-        return await self._send_elsewhere(target, body, timeouts)
+    async def send(
+        self,
+        target: Target,
+        body: bytes = b"",
+        timeouts: Timeouts = Timeouts(),  # noqa: B008
+        headers: Headers = (),
+    ) -> Response:
+        """Send, and return once status and headers are there. `headers` go along beside the target's own.
 
-    async def _send_elsewhere(self, target: Target, body: bytes, timeouts: Timeouts) -> Response:
+        Raises UpstreamUnreachable, UpstreamTimeout and UpstreamMalformed; an HTTP error status is an answer like any
+        other."""
+        if target.direct:
+            return await self._pool.send(target.address, target.request(body, headers), timeouts)
+        return await self._send_elsewhere(target, body, timeouts, headers)
+
+    async def _send_elsewhere(self, target: Target, body: bytes, timeouts: Timeouts, headers: Headers) -> Response:
         parts = urlsplit(target.url)
         client = self._client(self._proxy(parts.scheme, parts.hostname or ""), timeouts)
         builder = client.request(target.method, target.url)
-        for name, value in target.headers:
-            builder = builder.header(name, value, is_sensitive=name.lower() == "authorization")
+        for name, value in (*target.headers, *checked_headers(headers)):
+            builder = builder.header(name, value, is_sensitive=name.lower() in _SECRET_HEADERS)
         # No reading ahead: by default the first 64 KiB of an answer are waited for before its head is handed over.
         request = builder.body_bytes(body).streamed_read_buffer_limit(0).build_streamed()
         exchange = _ReqwestExchange(request, timeouts)

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 Body = dict[str, Any]
+Quirk = Callable[[Body], None]
 
 
-def _max_tokens(body: Body) -> None:
+def max_tokens(body: Body) -> None:
     """The server knows only the older name of the output cap."""
     if "max_completion_tokens" in body:
         cap = body.pop("max_completion_tokens")
@@ -35,8 +36,8 @@ def _random_seed(body: Body) -> None:
         body.setdefault("random_seed", seed)
 
 
-QUIRKS: dict[str, Callable[[Body], None]] = {
-    "max_tokens": _max_tokens,
+QUIRKS: dict[str, Quirk] = {
+    "max_tokens": max_tokens,
     "no_stream_options": _no_stream_options,
     "developer_as_system": _developer_as_system,
     "random_seed": _random_seed,
