@@ -8,8 +8,9 @@ N x N directions. What a target cannot express is declared in `losses`.
 passes through because client and upstream speak the same wire, `translation` after one that does not.
 """
 
+from ecotone.wire.anthropic import WIRE as ANTHROPIC
 from ecotone.wire.openai_chat import WIRE as OPENAI_CHAT
 from ecotone.wire.wire import Wire
 
-WIRES: dict[str, Wire] = {wire.name: wire for wire in (OPENAI_CHAT,)}
+WIRES: dict[str, Wire] = {wire.name: wire for wire in (OPENAI_CHAT, ANTHROPIC)}
 """The wires that Ecotone brings along, by name."""
