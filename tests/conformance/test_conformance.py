@@ -57,6 +57,8 @@ class Pair:
         self.upstream = upstream
         self.model = upstream
         self.before = len(self.vendor.requests)
+        # What a failed test has left.
+        self.vendor.forget()
 
     @property
     def sent(self) -> list[Any]:

@@ -82,7 +82,10 @@ def refs(schema: Any) -> set[str]:
 
 
 def amend(schemas: dict[str, Any]) -> None:
-    """What the vendor's SDK (openai 3.54) knows and the description, being older, does not yet."""
+    """What the vendor's SDK (openai 3.54) knows and the description, being older, does not yet; and `annotations` in an
+    assistant's message, which the vendor must take: its own examples send its replies back as they came."""
+    message = schemas["ChatCompletionRequestAssistantMessage"]
+    message["properties"]["annotations"] = schemas["ChatCompletionResponseMessage"]["properties"]["annotations"]
     image = schemas["ChatCompletionRequestMessageContentPartImage"]["properties"]["image_url"]
     image["properties"]["detail"]["enum"].append("original")
     schemas["PromptCacheBreakpointParam"]["properties"]["ttl"] = {"type": "string", "enum": ["30m", "12h"]}

@@ -77,6 +77,10 @@ class FakeVendor(abc.ABC):
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
+    def forget(self) -> None:
+        """Drop what is scripted and has not been asked for."""
+        self._script.clear()
+
     def script(self, *items: Scripted) -> None:
         """Append what the next accepted requests get, one each."""
         self._script.extend(items)
