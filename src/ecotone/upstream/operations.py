@@ -50,7 +50,10 @@ _BY_WIRE: Mapping[str, Services] = {
     "openai-chat": _OPENAI,
     "anthropic": {"count_tokens": (Service("anthropic", "v1/messages/count_tokens", "anthropic"),)},
     "gemini": {
-        "embeddings": (Service("gemini", "v1beta/models/{model}:batchEmbedContents", "gemini"),),
+        "embeddings": (
+            Service("gemini", "v1beta/models/{model}:batchEmbedContents", "gemini"),
+            Service("gemini-single", "v1beta/models/{model}:embedContent", "gemini"),
+        ),
         "count_tokens": (Service("gemini", "v1beta/models/{model}:countTokens", "gemini"),),
     },
 }
@@ -60,6 +63,16 @@ _BY_PROVIDER: Mapping[str, Services] = {
     "cohere": {
         "embeddings": (Service("cohere", "../../v2/embed"), Service("openai", "embeddings")),
         "rerank": (Service("rerank", "../../v2/rerank"),),
+    },
+    # The folders of Google's models and of open ones; models for embeddings are in the first, whatever their names:
+    # https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api
+    "vertex": {
+        "embeddings": (
+            Service("vertex", "models/{model}:predict", "gemini"),
+            Service("vertex", "../../publishers/google/models/{model}:predict"),
+        ),
+        # https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/count-tokens
+        "count_tokens": (Service("gemini", "models/{model}:countTokens", "gemini"),),
     },
     # https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html#rerank-api
     "vllm": _RERANK,
@@ -79,10 +92,14 @@ EMBEDDED: Services = {
 """What the embedded engine does beside conversations; its folder is `/v1` of llama.cpp's server."""
 
 
-def services_of(provider: str, wires: tuple[str, ...]) -> Services:
-    """What can be asked of an endpoint of this provider (by its name) that speaks these wires."""
+def services_of(provider: str, wires: tuple[str, ...], own_paths: frozenset[str] = frozenset()) -> Services:
+    """What can be asked of an endpoint of this provider (by its name) that speaks these wires; those in `own_paths`
+    have other paths there than the wire's usual ones, also for their services."""
     found: dict[Operation, tuple[Service, ...]] = {}
     for wire in wires:
-        for operation, services in _BY_WIRE.get(wire, {}).items():
-            found[operation] = (*found.get(operation, ()), *services)
-    return {**found, **_BY_PROVIDER.get(provider, {})}
+        if wire not in own_paths:
+            for operation, services in _BY_WIRE.get(wire, {}).items():
+                found[operation] = (*found.get(operation, ()), *services)
+    for operation, services in _BY_PROVIDER.get(provider, {}).items():
+        found[operation] = tuple(service for service in services if service.wire in wires)
+    return found

@@ -152,8 +152,9 @@ class RemoteEndpoint:
         ways = (provider.way(wire),) if wire is not None else provider.ways_for(upstream_name)
         ways = tuple(way for way in ways if way.wire in wires)
         self.wires: tuple[str, ...] = tuple(way.wire for way in ways)
-        # What replaces a wire's own paths replaces those of its services, too.
-        self.services = services_of(provider.name, tuple(way.wire for way in ways if way.whole_path is None))
+        self.services = services_of(
+            provider.name, self.wires, frozenset(way.wire for way in ways if way.whole_path is not None)
+        )
         self._doors: dict[str, Door] = {}
         if problem is None:
             self._doors = {

@@ -84,7 +84,7 @@ class App:
         path: str = scope["path"]
         method: str = scope["method"]
         front = find_front(path) if method == "POST" else None
-        if front is not None and (front.wire is None or front.wire in self._gateway.wires):
+        if front is not None:
             await self._serve(front, scope, receive, send)
         elif path in ("/healthz", "/readyz") and method in ("GET", "HEAD"):
             await self._health(path, send)

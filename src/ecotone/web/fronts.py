@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from ecotone.gateway.exchange import Exchange, Gateway
-from ecotone.gateway.jobs import ChatJob, Job, MediaJob, OpenAIJob
+from ecotone.gateway.jobs import ChatJob, CompletionJob, EmbeddingsJob, Job, MediaJob, RerankJob
 from ecotone.upstream.operations import Operation
 from ecotone.values.errors import EcotoneError
+from ecotone.wire import rerank
 from ecotone.wire.openai_error import encode_error
 from ecotone.wire.wire import Wire
 
@@ -21,18 +22,19 @@ _PASSED_ON: Mapping[str, tuple[bytes, ...]] = {"anthropic": (b"anthropic-beta", 
 
 
 class Front(msgspec.Struct, frozen=True):
-    """One thing that can be asked: the operation, the wire in which a conversation is held (None for what is in
-    OpenAI's form and no conversation), and what the path says of model and stream where it is the path that does.
-    `upload`: it takes forms with files, too."""
+    """One thing that can be asked: the operation, the wire in which a conversation is held and errors are told (None
+    for OpenAI's form of what is no conversation), and what the path says of model and stream where it is the path that
+    does. `form` is the format of embeddings. `upload`: it takes forms with files, too."""
 
     operation: Operation
     wire: str | None = None
     model: str | None = None
     stream: bool | None = None
+    form: str = "openai"
     upload: bool = False
 
 
-_CHAT_PATHS: dict[str, Front] = {
+_PATHS: dict[str, Front] = {
     "/v1/chat/completions": Front("chat", "openai-chat"),
     "/v1/completions": Front("completions"),
     "/v1/embeddings": Front("embeddings"),
@@ -44,22 +46,34 @@ _CHAT_PATHS: dict[str, Front] = {
     "/v1/audio/transcriptions": Front("audio.transcriptions", upload=True),
     "/v1/audio/translations": Front("audio.translations", upload=True),
     "/v1/audio/speech": Front("audio.speech"),
+    "/v1/rerank": Front("rerank"),
+    "/v2/rerank": Front("rerank", "cohere"),
+    "/v2/embed": Front("embeddings", "cohere", form="cohere"),
 }
-PATHS: tuple[str, ...] = tuple(_CHAT_PATHS)
+PATHS: tuple[str, ...] = tuple(_PATHS)
+_GEMINI_VERBS: dict[str, Front] = {
+    "generateContent": Front("chat", "gemini", stream=False),
+    "streamGenerateContent": Front("chat", "gemini", stream=True),
+    "embedContent": Front("embeddings", "gemini", form="gemini-single"),
+    "batchEmbedContents": Front("embeddings", "gemini", form="gemini"),
+    "predict": Front("embeddings", "gemini", form="vertex"),
+}
 
 
 def find_front(path: str) -> Front | None:
     """What a POST to `path` asks for, None where there is nothing."""
-    front = _CHAT_PATHS.get(path)
+    front = _PATHS.get(path)
     if front is None and (found := _GEMINI.fullmatch(path)) is not None:
-        verb = found["verb"]
-        if verb in ("generateContent", "streamGenerateContent"):
-            return Front("chat", "gemini", found["model"], verb == "streamGenerateContent")
+        front = _GEMINI_VERBS.get(found["verb"])
+        if front is not None:
+            return msgspec.structs.replace(front, model=found["model"])
     return front
 
 
 def error_form(front: Front, wires: Mapping[str, Wire]) -> Callable[[EcotoneError], bytes]:
     """How this front's clients are told of an error."""
+    if front.wire == "cohere":
+        return rerank.encode_error
     wire = wires.get(front.wire or "")
     return encode_error if wire is None else wire.encode_error
 
@@ -70,18 +84,22 @@ def make_job(
     """The job that a request to this front wants done. Raises MalformedRequest."""
     if front.operation.startswith(("images.", "audio.")):
         return MediaJob(front.operation, headers.get(b"content-type", b"").decode("latin-1"), body)
-    if front.wire is None:
-        return OpenAIJob(front.operation, body)
+    match front.operation:
+        case "embeddings":
+            return EmbeddingsJob(front.form, body, error_form(front, gateway.wires), model=front.model)
+        case "rerank":
+            return RerankJob(body, error_form(front, gateway.wires))
+        case "completions":
+            return CompletionJob(body)
+    wire = front.wire or "openai-chat"
     return ChatJob(
         gateway.wires,
-        gateway.wires[front.wire],
+        gateway.wires[wire],
         body,
         model=front.model,
         stream=front.stream,
         headers=tuple(
-            (name.decode(), headers[name].decode("latin-1"))
-            for name in _PASSED_ON.get(front.wire, ())
-            if name in headers
+            (name.decode(), headers[name].decode("latin-1")) for name in _PASSED_ON.get(wire, ()) if name in headers
         ),
         now_s=now_s,
         reply_id=exchange.request_id,

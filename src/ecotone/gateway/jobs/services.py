@@ -1,8 +1,8 @@
 """Choosing among an endpoint's services."""
 
-from ecotone.upstream.endpoints import Endpoint
+from ecotone.upstream.endpoints import Call, Endpoint
 from ecotone.upstream.operations import Operation, Service
-from ecotone.values.errors import UnsupportedFeature
+from ecotone.values.errors import EcotoneError, UnsupportedFeature
 
 _WORDS: dict[Operation, str] = {
     "embeddings": "embeddings",
@@ -30,3 +30,8 @@ def service_in(endpoint: Endpoint, operation: Operation, *forms: str) -> Service
     if offered:
         raise UnsupportedFeature(f"{endpoint.place} takes {what} only in the form of {offered[0].form}.")
     raise UnsupportedFeature(f"{endpoint.place} is not known to offer {what}. Ask for a model that does.")
+
+
+def no_stream(call: Call) -> EcotoneError:
+    """The error for a stream where none is ever asked for."""
+    return EcotoneError(f"{_WORDS.get(call.operation, call.operation)} has no stream")
