@@ -41,8 +41,8 @@ from ecotone.wire.fields import add_rest
 
 _encode = msgspec.json.Encoder().encode
 _STOP = format_event("message_stop", b'{"type":"message_stop"}')
-# Counts and tiers that MessageDeltaUsage has; the others of Usage are said with `message_start` alone.
-_LATE_COUNTS = frozenset(
+# What MessageDeltaUsage has, and is said again at the end.
+_COUNTS = frozenset(
     {
         "input_tokens",
         "output_tokens",
@@ -79,6 +79,7 @@ class EventEncoder:
         self._start: Start = Start()
         self._begun = False
         self._usage: Usage | None = None
+        self._said_usage: Json = {}
         self._finish = Finish(0, None)
         self._calls = False
         self._refused = False
@@ -124,7 +125,7 @@ class EventEncoder:
         if self._begun:
             return b""
         self._begun = True
-        usage = encode_usage(self._usage)
+        self._said_usage = encode_usage(self._usage)
         message: Json = {
             "id": self._start.id or "",
             "type": "message",
@@ -133,7 +134,7 @@ class EventEncoder:
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": usage,
+            "usage": self._said_usage,
         }
         add_rest(message, rest_of(self._start.vendor))
         return _event({"type": "message_start", "message": message})
@@ -277,7 +278,11 @@ class EventEncoder:
         finish = self._finish
         word = stop_reason(finish.reason, finish.raw, calls=self._calls, refused=self._refused)
         delta: Json = {"stop_reason": word, "stop_sequence": None} | rest_of(finish.vendor)
-        usage = {name: count for name, count in encode_usage(self._usage).items() if name in _LATE_COUNTS}
+        usage = {
+            name: count
+            for name, count in encode_usage(self._usage).items()
+            if name in _COUNTS or self._said_usage.get(name) != count
+        }
         event: Json = {"type": "message_delta", "delta": delta, "usage": usage}
         rest = dict(rest_of(vendor))
         container: Any = rest.pop("container", None)

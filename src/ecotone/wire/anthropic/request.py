@@ -76,6 +76,7 @@ def decode_request(request: Json) -> ChatRequest:
     )
     metadata = fields.child("metadata")
     user = metadata.text("user_id") if metadata is not None else None
+    both = sampling.temperature is not None and sampling.top_p is not None
     stream = fields.flag("stream") or False
     rest = said(fields.rest())
     return ChatRequest(
@@ -90,7 +91,7 @@ def decode_request(request: Json) -> ChatRequest:
         reasoning=reasoning,
         stream=stream,
         user=user,
-        vendor=make_vendor(rest, thinking=thinking_form, output=output_form),
+        vendor=make_vendor(rest, thinking=thinking_form, output=output_form, sampling="both" if both else None),
         needs=_needs(messages, rest, choice),
     )
 
@@ -228,11 +229,15 @@ def _encode_sampling(request: ChatRequest, losses: Losses, thinking: Json | None
     if sampling.temperature is not None and sampling.temperature > 1:
         losses.add("sampling.temperature", f"the temperature {sampling.temperature}; 1 is the highest here")
         fields["temperature"] = 1
+    if sampling.temperature is not None and sampling.top_p is not None and not form_of(request.vendor, "sampling"):
+        # Models from Claude Opus 4.1 on take one of them: https://platform.claude.com/docs/en/about-claude/models/migration-guide
+        losses.add("sampling.top_p", "the share of tokens to choose from: not together with a temperature")
+        del fields["top_p"]
     thinks = thinking is not None and thinking["type"] != "disabled"
     if thinks and form_of(request.vendor, "thinking") is None:
         # https://platform.claude.com/docs/en/build-with-claude/extended-thinking, "Feature compatibility".
         for name in ("temperature", "top_p", "top_k"):
-            if fields.pop(name) is not None:
+            if fields.pop(name, None) is not None:
                 losses.add(f"sampling.{name}", "how tokens are chosen: not together with thinking")
     for name in ("min_p", "frequency_penalty", "presence_penalty", "seed"):
         value = getattr(sampling, name)

@@ -71,6 +71,8 @@ def encode_turns(messages: tuple[Message, ...], losses: Losses, first_number: in
         opening = _Turn("user")
         opening.blocks.append({"type": "text", "text": OPENING})
         turns.insert(0, opening)
+    if turns and turns[-1].role == "assistant":
+        _strip_end(turns[-1], losses)
     return [turn.encoded() for turn in turns]
 
 
@@ -97,6 +99,14 @@ def _add_message(message: Message, turns: list[_Turn], losses: Losses, place: st
             losses.add(place, "the order of tool results and other parts; results go first")
         turn.results.append(block)
     add_rest(turn.rest, rest)
+
+
+def _strip_end(turn: _Turn, losses: Losses) -> None:
+    """The beginning of an answer that the model is to continue may not end in a space."""
+    last = turn.blocks[-1]
+    if last["type"] == "text" and last["text"][-1].isspace():
+        losses.add("messages", "the spaces at the end of the answer's beginning")
+        turn.blocks[-1] = last | {"text": last["text"].rstrip()}
 
 
 def _role(message: Message) -> _TurnRole:
