@@ -9,8 +9,10 @@ passes through because client and upstream speak the same wire, `translation` af
 """
 
 from ecotone.wire.anthropic import WIRE as ANTHROPIC
+from ecotone.wire.gemini import WIRE as GEMINI
 from ecotone.wire.openai_chat import WIRE as OPENAI_CHAT
+from ecotone.wire.openai_responses import WIRE as OPENAI_RESPONSES
 from ecotone.wire.wire import Wire
 
-WIRES: dict[str, Wire] = {wire.name: wire for wire in (OPENAI_CHAT, ANTHROPIC)}
+WIRES: dict[str, Wire] = {wire.name: wire for wire in (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, GEMINI)}
 """The wires that Ecotone brings along, by name."""

@@ -1,0 +1,191 @@
+"""The fast lane of generateContent and streamGenerateContent: a reply's bytes are not encoded again, but watched for
+usage, errors and the end."""
+
+from typing import Any
+
+import msgspec
+
+from ecotone.values.chat import Json
+from ecotone.values.errors import EcotoneError, MalformedRequest, UpstreamCut, UpstreamMalformed
+from ecotone.values.reply import Usage
+from ecotone.wire.envelope import open_id
+from ecotone.wire.gemini.error import decode_error_object, encode_error_event
+from ecotone.wire.gemini.signatures import STAND_IN, unsealed
+from ecotone.wire.gemini.usage import UsageFields
+from ecotone.wire.sse import EVENT_BYTES_MAX
+from ecotone.wire.watch import SseWatch
+
+_anything = msgspec.json.Decoder()
+_SIGNATURES = ("thoughtSignature", "thought_signature")
+_CALLS = ("functionCall", "function_call", "functionResponse", "function_response")
+
+
+def check_request(request: Json) -> None:
+    """Make sure that a request can be passed on: it has contents. Raises MalformedRequest, which names the place."""
+    contents = request.get("contents")
+    if not isinstance(contents, list | dict) or not contents:
+        raise MalformedRequest("`contents` must be a list with at least one content.", param="contents")
+    config = request.get("generationConfig")
+    if config is not None and not isinstance(config, dict):
+        raise MalformedRequest("`generationConfig` must be an object.", param="generationConfig")
+
+
+def prepare_request(request: Json) -> Json:
+    """The request for the upstream, whose path names the model. What an earlier answer of another vendor brought into
+    the conversation is taken out again: its signatures, and what rides in its calls' ids."""
+    contents = request.get("contents")
+    prepared = {name: value for name, value in request.items() if name != "model"}
+    prepared["contents"] = (
+        [_plain_content(content) for content in contents] if isinstance(contents, list) else _plain_content(contents)
+    )
+    return prepared
+
+
+def _plain_content(content: Any) -> Any:
+    parts = content.get("parts") if isinstance(content, dict) else None
+    if not isinstance(parts, list):
+        return content
+    plain = [_plain_part(part) for part in parts]
+    if all(before is after for before, after in zip(parts, plain, strict=True)):
+        return content
+    return {**content, "parts": [part for part in plain if part is not None]}
+
+
+def _plain_part(part: Any) -> Any:
+    """The part as the vendor can read it, None where it is another vendor's thought."""
+    if not isinstance(part, dict):
+        return part
+    for name in _SIGNATURES:
+        signature = part.get(name)
+        if isinstance(signature, str) and unsealed(signature) is not None:
+            if part.get("thought"):
+                return None
+            part = {**part, name: STAND_IN}
+    for name in _CALLS:
+        call = part.get(name)
+        identity = call.get("id") if isinstance(call, dict) else None
+        if isinstance(identity, str):
+            plain, _ = open_id(identity)
+            if plain != identity:
+                part = {**part, name: {**part[name], "id": plain}}
+    return part
+
+
+class _Feedback(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    block_reason: str | None = None
+
+
+class _Body(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """What is read of a whole reply."""
+
+    candidates: list[msgspec.Raw] | None = None
+    prompt_feedback: _Feedback | None = None
+    usage_metadata: UsageFields | None = None
+    error: Any = None
+
+
+_body_decoder = msgspec.json.Decoder(_Body)
+
+
+def read_usage(body: bytes, *, endpoint: str | None = None) -> Usage | None:
+    """The token counts of a whole reply, None where it has none.
+
+    Raises UpstreamMalformed when it is no such reply, and what `decode_error_object` finds when it is an error.
+    """
+    try:
+        reply = _body_decoder.decode(body)
+    except (ValueError, RecursionError) as fault:
+        raise UpstreamMalformed(f"The upstream's reply cannot be read: {fault}.", endpoint=endpoint, raw=body) from None
+    if reply.error:
+        raise decode_error_object(_anything.decode(body), endpoint=endpoint, raw=body)
+    if reply.candidates is None and reply.prompt_feedback is None and reply.usage_metadata is None:
+        raise UpstreamMalformed("The upstream's reply has no `candidates`.", endpoint=endpoint, raw=body)
+    return reply.usage_metadata.usage() if reply.usage_metadata is not None else None
+
+
+class _Content(msgspec.Struct, frozen=True, gc=False):
+    parts: list[dict[str, Any]] | None = None
+
+
+class _LaterCandidate(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    finish_reason: str | None = None
+    index: int | None = None
+
+
+class _Candidate(_LaterCandidate, frozen=True, gc=False, rename="camel"):
+    content: _Content | None = None
+
+    def has_token(self) -> bool:
+        parts = self.content.parts if self.content is not None else None
+        return any(value for part in parts or () for name, value in part.items() if name not in _NO_TOKENS)
+
+
+_NO_TOKENS = frozenset({"thought", "thoughtSignature"})
+
+
+class _FirstChunk(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """A chunk as long as no token has been seen."""
+
+    candidates: list[_Candidate] | None = None
+    prompt_feedback: _Feedback | None = None
+    usage_metadata: UsageFields | None = None
+    model_version: str | None = None
+    error: Any = None
+
+
+class _LaterChunk(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """A chunk after the first token: its content is no longer looked at."""
+
+    candidates: list[_LaterCandidate] | None = None
+    usage_metadata: UsageFields | None = None
+    error: Any = None
+
+
+_first_decoder = msgspec.json.Decoder(_FirstChunk)
+_later_decoder = msgspec.json.Decoder(_LaterChunk)
+
+
+class StreamWatch(SseWatch):
+    """Watches a stream of chunks. It has ended once each answer that has begun has its finish reason, or when the
+    prompt is said to be blocked."""
+
+    def __init__(self, request: Json, *, endpoint: str | None = None, event_bytes_max: int = EVENT_BYTES_MAX) -> None:
+        """`request` is the client's."""
+        del request
+        super().__init__(endpoint=endpoint, event_bytes_max=event_bytes_max)
+        self._open: dict[int, bool] = {}
+
+    def close(self) -> None:
+        """Call this when the upstream's bytes are at their end. Raises `error` if there was one, and UpstreamCut when
+        an answer has no finish reason."""
+        if self.error is not None:
+            raise self.error
+        if not self.ended:
+            raise UpstreamCut("The upstream's stream ended before its finish reason.", endpoint=self.endpoint)
+
+    def encode_error(self, error: EcotoneError) -> bytes:
+        """`error` as the last event."""
+        return encode_error_event(error)
+
+    def read(self, data: bytes) -> None:
+        chunk: _FirstChunk | _LaterChunk
+        if self.token_seen:
+            chunk = _later_decoder.decode(data)
+        else:
+            chunk = _first_decoder.decode(data)
+            self.model = self.model or chunk.model_version
+            self.token_seen = any(candidate.has_token() for candidate in chunk.candidates or ())
+            feedback = chunk.prompt_feedback
+            if feedback is not None and feedback.block_reason and not chunk.candidates:
+                self.finished = self.ended = True
+        if chunk.error:
+            self.error = decode_error_object(_anything.decode(data), endpoint=self.endpoint, raw=data)
+            return
+        if chunk.usage_metadata is not None and chunk.usage_metadata.prompt_token_count is not None:
+            self.usage = chunk.usage_metadata.usage()
+        candidates: list[_Candidate] | list[_LaterCandidate] = chunk.candidates or []
+        for number, candidate in enumerate(candidates):
+            index = number if candidate.index is None else candidate.index
+            self._open[index] = self._open.get(index, True) and not candidate.finish_reason
+            self.finished = self.finished or bool(candidate.finish_reason)
+        self.ended = self.ended or (bool(self._open) and not any(self._open.values()))

@@ -1,0 +1,107 @@
+"""The names of a request's fields in their usual form.
+
+Google's servers read JSON as protocol buffers do (https://protobuf.dev/programming-guides/json/): a field may be called
+`thoughtSignature` or `thought_signature`, and where a list is due, a single value stands for a list of one. So may
+clients here. What is not Google's own message (arguments, responses, JSON Schemas, labels) is not looked into.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ecotone.values.chat import Json
+
+
+class _Message:
+    """A message: the names of its fields in camelCase, those that hold lists, and the messages within."""
+
+    def __init__(self, names: str = "", *, lists: str = "", **within: "_Message") -> None:
+        known = [*names.split(), *lists.split(), *within]
+        self.renamed = {snake_case(name): name for name in known if snake_case(name) != name}
+        self.lists = frozenset(lists.split())
+        self.within: Mapping[str, _Message] = within
+
+
+def snake_case(name: str) -> str:
+    """The name as the proto has it."""
+    return re.sub("[A-Z]", lambda found: "_" + found.group().lower(), name)
+
+
+_FILE = _Message("fileUri mimeType displayName")
+_BLOB = _Message("data mimeType displayName")
+_RESPONSE_PART = _Message("mediaResolution videoMetadata", inlineData=_BLOB, fileData=_FILE)
+_PART = _Message(
+    "text thought thoughtSignature executableCode codeExecutionResult videoMetadata toolCall toolResponse partMetadata"
+    " mediaResolution audioTranscription mediaProcessing speechMetadata documentMetadata spreadsheetMetadata"
+    " audioMetadata",
+    inlineData=_BLOB,
+    fileData=_FILE,
+    functionCall=_Message("partialArgs willContinue"),
+    functionResponse=_Message("willContinue scheduling", lists="parts", parts=_RESPONSE_PART),
+)
+_CONTENT = _Message("role", lists="parts", parts=_PART)
+_DECLARATION = _Message("name description parameters parametersJsonSchema response responseJsonSchema behavior")
+_TOOL = _Message(
+    "retrieval computerUse fileSearch googleSearch googleMaps codeExecution enterpriseWebSearch googleSearchRetrieval"
+    " parallelAiSearch urlContext mcpServers exaAiSearch",
+    lists="functionDeclarations",
+    functionDeclarations=_DECLARATION,
+)
+_TOOL_CONFIG = _Message(
+    "retrievalConfig includeServerSideToolInvocations",
+    functionCallingConfig=_Message("mode streamFunctionCallArguments", lists="allowedFunctionNames"),
+)
+_GENERATION_CONFIG = _Message(
+    "temperature topP topK candidateCount maxOutputTokens responseLogprobs logprobs presencePenalty frequencyPenalty"
+    " seed responseMimeType responseSchema responseJsonSchema routingConfig modelConfig mediaResolution speechConfig"
+    " audioTimestamp imageConfig enableAffectiveDialog enableEnhancedCivicAnswers responseFormat translationConfig"
+    " audioTranscriptionConfig",
+    lists="stopSequences responseModalities",
+    thinkingConfig=_Message("includeThoughts thinkingBudget thinkingLevel"),
+)
+_REQUEST = _Message(
+    "model cachedContent labels serviceTier continuationToken store modelArmorConfig outputConfig",
+    lists="contents tools safetySettings",
+    contents=_CONTENT,
+    systemInstruction=_CONTENT,
+    tools=_TOOL,
+    toolConfig=_TOOL_CONFIG,
+    generationConfig=_GENERATION_CONFIG,
+)
+_COUNT = _Message(
+    lists="contents tools",
+    contents=_CONTENT,
+    systemInstruction=_CONTENT,
+    tools=_TOOL,
+    generationConfig=_GENERATION_CONFIG,
+    generateContentRequest=_REQUEST,
+)
+
+
+def usual_names(request: Json) -> None:
+    """Gives the fields of a generateContent request, which is changed, their usual names."""
+    _rename(request, _REQUEST)
+
+
+def usual_count_names(request: Json) -> None:
+    """The same for a countTokens request."""
+    _rename(request, _COUNT)
+
+
+def _rename(value: Any, message: _Message) -> None:
+    if isinstance(value, list):
+        for item in value:
+            _rename(item, message)
+        return
+    if not isinstance(value, dict):
+        return
+    for name in [name for name in value if "_" in name]:
+        usual = message.renamed.get(name)
+        if usual is not None and usual not in value:
+            value[usual] = value.pop(name)
+    for name in message.lists:
+        if isinstance(value.get(name), dict | str):
+            value[name] = [value[name]]
+    for name, within in message.within.items():
+        if name in value:
+            _rename(value[name], within)

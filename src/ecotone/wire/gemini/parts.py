@@ -1,0 +1,260 @@
+"""The parts of a content, as requests and replies share them (`Part` of the SDK's types).
+
+A signature on a call is vendor metadata of the call: it must come back, and travels in the call's id where a client
+speaks another wire. One on a thought is the thought's. One on a text is vendor metadata too, unless thoughts were shown
+before it: then it is a thought of its own without words, so that clients of every wire carry it back.
+"""
+
+from typing import Any
+
+import msgspec
+
+from ecotone.values.chat import (
+    AudioPart,
+    DocumentPart,
+    ImagePart,
+    Json,
+    OpaquePart,
+    Part,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    Vendor,
+)
+from ecotone.values.errors import UnsupportedFeature
+from ecotone.wire.envelope import open_id
+from ecotone.wire.fields import Fields, add_rest
+from ecotone.wire.gemini.media import decode_media, encode_media
+from ecotone.wire.gemini.signatures import STAND_IN, is_stand_in, opened, unsealed
+from ecotone.wire.gemini.vendor import NAME, form_of, make_vendor, rest_of
+from ecotone.wire.losses import Losses
+
+SIGNATURE = "thoughtSignature"
+_decoder = msgspec.json.Decoder()
+
+Said = TextPart | ReasoningPart | ImagePart | AudioPart | DocumentPart | OpaquePart
+"""What a part can be besides a call and a response."""
+
+
+def decode_said(fields: Fields, *, thoughts_shown: bool) -> list[Said]:
+    """A part that is neither a call nor a response: one value, or a text and the signature that goes with it."""
+    if fields.look("videoMetadata") is None and fields.look("thought") is not True:
+        fields.take("thought")
+        media = decode_media(fields, fields)
+        if media is not None:
+            return [media]
+    if fields.look("text") is not None or _is_signature_alone(fields):
+        return _decode_text(fields, thoughts_shown=thoughts_shown)
+    return [OpaquePart(NAME, fields.rest())]
+
+
+def _is_signature_alone(fields: Fields) -> bool:
+    return isinstance(fields.look(SIGNATURE), str) and not fields.rest().keys() - {SIGNATURE, "thought"}
+
+
+def _decode_text(fields: Fields, *, thoughts_shown: bool) -> list[Said]:
+    text = fields.text("text") or ""
+    if fields.flag("thought"):
+        signature = fields.text(SIGNATURE)
+        return [opened(text, signature, make_vendor(fields.rest()))]
+    if not thoughts_shown or fields.look(SIGNATURE) is None:
+        return [TextPart(text, make_vendor(fields.rest()))]
+    signature = fields.text(SIGNATURE)
+    proof = ReasoningPart("", signature, make_vendor({}, at="text" if text else "empty"), NAME)
+    return [TextPart(text, make_vendor(fields.rest())), proof] if text else [proof]
+
+
+def feature_of(data: Json) -> str:
+    """The name of what a part that only this wire knows holds."""
+    return next((name for name in data if name not in ("thought", SIGNATURE)), "parts")
+
+
+def decode_call(fields: Fields, identity: str, *, first: bool) -> ToolCallPart:
+    """A part with a `functionCall`. `identity` is the id if the call has none; `first`: no call precedes it in its
+    content, so that it is the one which must be signed."""
+    call = fields.need_child("functionCall")
+    given = call.text("id") or None
+    args = call.json("args")
+    plain, attached = open_id(given) if given is not None else (identity, {})
+    signature = fields.look(SIGNATURE)
+    form = None
+    if isinstance(signature, str) and is_stand_in(signature):
+        fields.take(SIGNATURE)
+        form = None if first and signature == STAND_IN else signature
+    elif isinstance(signature, str) and unsealed(signature) is not None:
+        fields.take(SIGNATURE)
+    name = call.need_text("name")
+    vendor = make_vendor(
+        fields.rest(),
+        id=None if given is not None else "absent",
+        args="absent" if args is None else None,
+        signature=form,
+    )
+    return ToolCallPart(plain, name, msgspec.json.encode(args or {}).decode(), vendor=vendor | attached)
+
+
+def call_arguments(text: str) -> Json | None:
+    """The arguments as the object that this wire wants, None if they are none."""
+    try:
+        decoded = _decoder.decode(text) if text.strip() else {}
+    except (ValueError, RecursionError):
+        return None
+    return decoded if isinstance(decoded, dict) else None
+
+
+def encode_call(part: ToolCallPart, identity: str, arguments: Json) -> Json:
+    """A part with the call, without what other wires know of it."""
+    call: Json = {} if form_of(part.vendor, "id") == "absent" else {"id": identity}
+    call["name"] = part.name
+    if arguments or form_of(part.vendor, "args") != "absent":
+        call["args"] = arguments
+    encoded: Json = {"functionCall": call}
+    signature = form_of(part.vendor, "signature")
+    if signature is not None:
+        encoded[SIGNATURE] = signature
+    add_rest(encoded, rest_of(part.vendor))
+    return encoded
+
+
+def stand_in_missing(parts: list[Json]) -> int | None:
+    """Gives the first call in a content a stand-in for the signature that it lacks; its number where that was so."""
+    for number, part in enumerate(parts):
+        if "functionCall" in part:
+            if SIGNATURE in part:
+                return None
+            part[SIGNATURE] = STAND_IN
+            return number
+    return None
+
+
+def decode_result(fields: Fields, identity: str, name: str | None) -> ToolResultPart:
+    """A part with a `functionResponse` to the call with this id and name (None where there is no such call)."""
+    response = fields.need_child("functionResponse")
+    called = response.text("name")
+    given = response.text("id")
+    parts: list[TextPart | ImagePart | DocumentPart] = []
+    for number, item in enumerate(response.items("parts") or ()):
+        inner = response.element("parts", number, item)
+        media = decode_media(inner, inner) if inner.look("videoMetadata") is None else None
+        if not isinstance(media, ImagePart | DocumentPart):
+            raise response.wrong(f"parts[{number}]", "an image or a document in `inlineData` or `fileData`")
+        parts.append(media)
+    text, is_error = _read_response(response, alone=not parts)
+    said = [] if text is None else [TextPart(text)]
+    vendor = make_vendor(
+        fields.rest(), name=called if called != name else None, id=None if given is not None else "absent"
+    )
+    return ToolResultPart(identity, (*said, *parts), is_error, vendor)
+
+
+def _read_response(response: Fields, *, alone: bool) -> tuple[str | None, bool | None]:
+    """The words of a response, and whether they tell of an error. "output" and "error" are the keys that Google gives a
+    meaning; any other object is the output itself, and is given as its JSON."""
+    value = response.json("response") or {}
+    match value:
+        case {"output": str(text)} if len(value) == 1:
+            return text, None
+        case {"error": str(text)} if len(value) == 1:
+            return text, True
+        case {} if not value and not alone:
+            return None, None
+    return msgspec.json.encode(value).decode(), None
+
+
+def encode_result(part: ToolResultPart, name: str, losses: Losses, place: str) -> Json:
+    """A part with the response to a call of the function `name`."""
+    response: Json = {} if form_of(part.vendor, "id") == "absent" else {"id": part.tool_call_id}
+    response["name"] = form_of(part.vendor, "name") or name
+    texts = []
+    media: list[Json] = []
+    for number, inner in enumerate(part.parts):
+        if isinstance(inner, TextPart):
+            losses.rest(inner.vendor, place)
+            texts.append(inner.text)
+        else:
+            media.append(encode_media(inner, losses, f"{place}.parts[{number}]"))
+    if len(texts) > 1:
+        losses.add(place, "the borders between texts of a tool's result; they are sent as one")
+    response["response"] = _write_response(texts, part.is_error or False, alone=not media)
+    if media:
+        response["parts"] = media
+    encoded: Json = {"functionResponse": response}
+    add_rest(encoded, losses.rest(part.vendor, place))
+    return encoded
+
+
+def _write_response(texts: list[str], is_error: bool, *, alone: bool) -> Json:
+    text = "".join(texts)
+    if is_error:
+        return {"error": text}
+    if not texts and not alone:
+        return {}
+    value = call_arguments(text) if text.lstrip().startswith("{") else None
+    return {"output": text} if value is None else value
+
+
+def encode_part(part: Part, losses: Losses, place: str) -> Json | None:
+    """What says `part` in a request, None for what goes unsaid. Calls and responses are not for this function."""
+    encoded: Json
+    match part:
+        case TextPart():
+            encoded = {"text": part.text}
+        case ReasoningPart():
+            return _encode_thought(part, losses, place)
+        case RefusalPart():
+            losses.add(place, "that the model refused; only its words are sent")
+            encoded = {"text": part.text}
+        case AudioPart(data=None, transcript=str(transcript)):
+            losses.add(place, "the sound of an earlier answer; its words are sent")
+            encoded = {"text": transcript}
+        case ImagePart() | AudioPart() | DocumentPart():
+            return encode_media(part, losses, place)
+        case OpaquePart():
+            if part.wire != NAME:
+                raise UnsupportedFeature(f"A part that only the wire {part.wire} knows cannot be sent.", param=place)
+            encoded = dict(part.data)
+        case _:
+            raise UnsupportedFeature("A message of this role cannot hold this part.", param=place)
+    add_rest(encoded, losses.rest(part.vendor, place))
+    return encoded
+
+
+def _encode_thought(part: ReasoningPart, losses: Losses, place: str) -> Json | None:
+    if part.signature is not None and part.wire != NAME:
+        losses.add(place, f"reasoning signed by a vendor on the wire {part.wire}" if part.wire else "a signature")
+        if part.wire is not None or not part.text:
+            return None
+    if not part.text and part.signature is None:
+        return None
+    encoded = thought(part.text, part.signature if part.wire == NAME else None, part.vendor)
+    add_rest(encoded, losses.rest(part.vendor, place))
+    return encoded
+
+
+def thought(text: str, signature: str | None, vendor: Vendor) -> Json:
+    """A part with a thought, or the empty text that a signature stands on."""
+    encoded: dict[str, Any] = {"text": text}
+    if form_of(vendor, "at") is None:
+        encoded["thought"] = True
+    if signature is not None:
+        encoded[SIGNATURE] = signature
+    return encoded
+
+
+def put_signatures_back(parts: list[Json], alone: list[int]) -> None:
+    """Gives signatures that stood on a text, now at these places on empty ones of their own, back to the text: the one
+    before, or if there is none, the next; they stay where no text without a signature is."""
+    while alone:
+        number = alone.pop()
+        texts = [place for place, part in enumerate(parts) if _is_plain_text(part)]
+        before = [place for place in texts if place < number]
+        if texts:
+            target = before[-1] if before else texts[0]
+            parts[target][SIGNATURE] = parts[number][SIGNATURE]
+            del parts[number]
+
+
+def _is_plain_text(part: Json) -> bool:
+    return "text" in part and SIGNATURE not in part and not part.get("thought")
