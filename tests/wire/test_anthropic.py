@@ -1,0 +1,724 @@
+"""The Messages wire: what it says of requests that came from elsewhere, and what it makes of odd input."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from ecotone.values.chat import (
+    AllowedTools,
+    AudioPart,
+    ChatRequest,
+    CustomTool,
+    DocumentPart,
+    FileReference,
+    FunctionTool,
+    ImagePart,
+    Inline,
+    JsonObjectFormat,
+    JsonSchemaFormat,
+    Message,
+    NamedTool,
+    Need,
+    OpaquePart,
+    OpaqueTool,
+    Part,
+    Reasoning,
+    ReasoningPart,
+    RefusalPart,
+    Sampling,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    Url,
+)
+from ecotone.values.errors import (
+    ContextExceeded,
+    MalformedRequest,
+    UnsupportedFeature,
+    UpstreamCredentials,
+    UpstreamCut,
+    UpstreamError,
+    UpstreamFailed,
+    UpstreamMalformed,
+    UpstreamRateLimited,
+    UpstreamRejected,
+    UpstreamTimeout,
+)
+from ecotone.values.reply import Choice, Reply, Start, TextDelta, Usage
+from ecotone.wire.anthropic import (
+    EventDecoder,
+    EventEncoder,
+    StreamWatch,
+    check_request,
+    decode_error,
+    decode_reply,
+    decode_request,
+    encode_reply,
+    encode_request,
+    prepare_request,
+    read_usage,
+)
+from ecotone.wire.anthropic.counting import decode_count, encode_count, encode_count_request
+from ecotone.wire.anthropic.ids import accepted_id, original_id
+
+HELLO = (Message("user", (TextPart("Hello"),)),)
+ASKED = ChatRequest("m", ())
+Json = dict[str, Any]
+
+
+def body(*messages: Message, **fields: Any) -> Json:
+    return encode_request(ChatRequest("m", messages or HELLO, **fields)).body
+
+
+def losses(*messages: Message, **fields: Any) -> list[str]:
+    """The places of what was lost, but for the output cap, which `fields` need not give."""
+    found = encode_request(ChatRequest("m", messages or HELLO, **fields)).losses
+    return [loss.field for loss in found if loss.field != "sampling.max_tokens"]
+
+
+def user(*parts: Part) -> Message:
+    return Message("user", parts)
+
+
+def assistant(*parts: Part) -> Message:
+    return Message("assistant", parts)
+
+
+def result(identity: str, text: str) -> Message:
+    return Message("tool", (ToolResultPart(identity, (TextPart(text),)),))
+
+
+# --- the conversation in this vendor's grammar ---
+
+
+def test_answers_and_what_the_user_says_become_one_turn_answers_first() -> None:
+    conversation = (
+        *HELLO,
+        assistant(TextPart("Wait."), ToolCallPart("a", "f", '{"z": 1, "b": 2}'), ToolCallPart("b", "g", "")),
+        result("a", "one"),
+        user(TextPart("Well?")),
+        result("b", ""),
+    )
+    assert body(*conversation)["messages"] == [
+        {"role": "user", "content": "Hello"},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "text", "text": "Wait."},
+                {"type": "tool_use", "id": "a", "name": "f", "input": {"z": 1, "b": 2}},
+                {"type": "tool_use", "id": "b", "name": "g", "input": {}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": "a", "content": "one"},
+                {"type": "tool_result", "tool_use_id": "b"},
+                {"type": "text", "text": "Well?"},
+            ],
+        },
+    ]
+    assert list(body(*conversation)["messages"][1]["content"][1]["input"]) == ["z", "b"]
+    assert losses(*conversation) == ["messages[4]"]
+
+
+def test_turns_of_the_same_role_are_merged_and_empty_ones_dropped() -> None:
+    conversation = (user(TextPart("One.")), assistant(TextPart(" ")), user(TextPart("Two.")), user(TextPart("")))
+    texts = [{"type": "text", "text": "One."}, {"type": "text", "text": "Two."}]
+    assert body(*conversation)["messages"] == [{"role": "user", "content": texts}]
+    assert losses(*conversation) == ["messages[1].parts[0]", "messages[3].parts[0]"]
+
+
+def test_a_conversation_that_the_assistant_begins_gets_an_opening() -> None:
+    messages = body(assistant(TextPart("Hi.")), *HELLO)["messages"]
+    assert [message["role"] for message in messages] == ["user", "assistant", "user"]
+    assert losses(assistant(TextPart("Hi.")), *HELLO) == ["messages[0]"]
+
+
+def test_the_beginning_of_an_answer_loses_its_last_space() -> None:
+    conversation = (*HELLO, assistant(TextPart("The answer is ")))
+    assert body(*conversation)["messages"][-1] == {"role": "assistant", "content": "The answer is"}
+    assert losses(*conversation) == ["messages"]
+
+
+def test_leading_system_messages_become_system_blocks() -> None:
+    system = (Message("system", (TextPart("One."),)), Message("developer", (TextPart("Two."),)))
+    encoded = body(system=system)
+    assert encoded["system"] == [{"type": "text", "text": "One."}, {"type": "text", "text": "Two."}]
+    assert losses(system=system) == []
+
+
+def test_nothing_but_a_system_message_is_said_by_the_user() -> None:
+    encoded = encode_request(ChatRequest("m", (), (Message("system", (TextPart("Tell a joke."),)),)))
+    assert encoded.body["messages"] == [{"role": "user", "content": "Tell a joke."}]
+    assert "system" not in encoded.body
+    assert "messages" in [loss.field for loss in encoded.losses]
+
+
+def test_a_later_system_message_of_another_wire_is_marked_text() -> None:
+    conversation = (*HELLO, Message("developer", (TextPart("Be brief."),)))
+    texts = [{"type": "text", "text": "Hello"}, {"type": "text", "text": "<system>\nBe brief.\n</system>"}]
+    assert body(*conversation)["messages"] == [{"role": "user", "content": texts}]
+    assert losses(*conversation) == ["messages[1]"]
+
+
+@pytest.mark.parametrize("arguments", ["{bad", "[1]", '"text"', "[" * 100_000])
+def test_arguments_that_are_no_object_are_kept_as_text(arguments: str) -> None:
+    conversation = (*HELLO, assistant(ToolCallPart("a", "f", arguments)), result("a", "no"))
+    call = body(*conversation)["messages"][1]["content"][0]
+    assert call["input"] == {"arguments": arguments}
+    assert losses(*conversation) == ["messages[1].parts[0]"]
+
+
+def test_ids_that_the_vendor_would_not_take_are_spelt_out_for_call_and_answer_alike() -> None:
+    conversation = (*HELLO, assistant(ToolCallPart("functions.f:0", "f", "{}")), result("functions.f:0", "x"))
+    messages = body(*conversation)["messages"]
+    # "functions.f:0" in base64 for URLs.
+    assert messages[1]["content"][0]["id"] == "ecotone_ZnVuY3Rpb25zLmY6MA"
+    assert messages[2]["content"][0]["tool_use_id"] == "ecotone_ZnVuY3Rpb25zLmY6MA"
+
+
+@pytest.mark.parametrize("identity", ["call_1", "a:1", "", "ecotone_", "ecotone_YTox", "é", "ecotone_é", "a=b"])
+def test_a_spelt_id_can_be_read_again(identity: str) -> None:
+    assert original_id(accepted_id(identity)) == identity
+
+
+def test_what_the_client_sees_of_an_odd_id_comes_back_as_it_was() -> None:
+    reply = Reply((Choice(0, (ToolCallPart("f:0", "f", "{}", vendor={"gemini": {"thoughtSignature": "x"}}),)),))
+    block = json.loads(encode_reply(reply, ASKED))["content"][0]
+    answer = {"type": "tool_result", "tool_use_id": block["id"], "content": "y"}
+    messages = [{"role": "assistant", "content": [block]}, {"role": "user", "content": [answer]}]
+    request = decode_request({"model": "m", "max_tokens": 1, "messages": messages})
+    call = request.messages[0].parts[0]
+    assert call == ToolCallPart("f:0", "f", "{}", vendor={"gemini": {"thoughtSignature": "x"}})
+    assert request.messages[1].parts[0] == ToolResultPart("f:0", (TextPart("y"),))
+
+
+# --- reasoning ---
+
+
+def test_another_vendors_signature_survives_a_client_of_this_wire() -> None:
+    part = ReasoningPart("Hm.", "rs_1", {"openai-responses": {"id": 3}}, "openai-responses")
+    block = json.loads(encode_reply(Reply((Choice(0, (part,)),)), ASKED))["content"][0]
+    assert block["thinking"] == "Hm."
+    request = decode_request({"model": "m", "messages": [{"role": "assistant", "content": [block]}]})
+    assert request.messages[0].parts == (part,)
+
+
+def test_reasoning_that_nobody_signed_comes_back_unsigned() -> None:
+    part = ReasoningPart("Hm.")
+    block = json.loads(encode_reply(Reply((Choice(0, (part,)),)), ASKED))["content"][0]
+    assert block["signature"]
+    request = decode_request({"model": "m", "messages": [{"role": "assistant", "content": [block]}]})
+    assert request.messages[0].parts == (part,)
+
+
+def test_only_this_vendors_reasoning_is_sent() -> None:
+    conversation = (
+        *HELLO,
+        assistant(
+            ReasoningPart("a", "s", wire="gemini"),
+            ReasoningPart("b"),
+            ReasoningPart("c", "sig", wire="anthropic"),
+            TextPart("d"),
+        ),
+        *HELLO,
+    )
+    assert body(*conversation)["messages"][1]["content"] == [
+        {"type": "thinking", "thinking": "c", "signature": "sig"},
+        {"type": "text", "text": "d"},
+    ]
+    assert losses(*conversation) == ["messages[1].parts[0]", "messages[1].parts[1]"]
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "sent", "lost"),
+    [
+        (Reasoning("high"), {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}, []),
+        (Reasoning("minimal"), {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}}, ["effort"]),
+        (Reasoning("none"), {"thinking": {"type": "disabled"}}, []),
+        (Reasoning(budget_tokens=0), {"thinking": {"type": "disabled"}}, []),
+        (Reasoning(budget_tokens=-1), {"thinking": {"type": "adaptive"}}, []),
+        (
+            Reasoning(budget_tokens=9000, shown=True),
+            {"thinking": {"type": "adaptive", "display": "summarized"}, "output_config": {"effort": "medium"}},
+            ["budget_tokens"],
+        ),
+        (Reasoning(shown=False), {"thinking": {"type": "adaptive", "display": "omitted"}}, []),
+    ],
+)
+def test_how_much_to_think(reasoning: Reasoning, sent: Json, lost: list[str]) -> None:
+    encoded = body(reasoning=reasoning)
+    assert {name: encoded[name] for name in ("thinking", "output_config") if name in encoded} == sent
+    assert losses(reasoning=reasoning) == [f"reasoning.{name}" for name in lost]
+
+
+def test_an_effort_without_thinking_is_kept_for_this_wire() -> None:
+    request = {"thinking": {"type": "disabled"}, "output_config": {"effort": "low"}}
+    decoded = decode_request({"model": "m", "messages": [{"role": "user", "content": "x"}], **request})
+    assert decoded.reasoning == Reasoning("none")
+    encoded = encode_request(decoded).body
+    assert encoded["output_config"] == {"effort": "low"}
+    assert encoded["thinking"] == {"type": "disabled"}
+
+
+# --- settings ---
+
+
+def test_what_the_client_left_open_is_filled_in_and_declared() -> None:
+    encoded = encode_request(ChatRequest("m", HELLO))
+    assert encoded.body["max_tokens"] == 32_000
+    assert [loss.field for loss in encoded.losses] == ["sampling.max_tokens"]
+
+
+def test_settings_that_this_wire_lacks_are_declared() -> None:
+    sampling = Sampling(temperature=1.5, min_p=0.1, frequency_penalty=1, presence_penalty=0, seed=0, n=1, max_tokens=5)
+    encoded = body(sampling=sampling, metadata={"a": "b"})
+    assert encoded == {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 5, "temperature": 1}
+    lost = ["temperature", "min_p", "frequency_penalty", "seed"]
+    assert losses(sampling=sampling, metadata={"a": "b"}) == [f"sampling.{name}" for name in lost] + ["metadata"]
+
+
+def test_temperature_goes_with_neither_thinking_nor_top_p() -> None:
+    sampling = Sampling(temperature=0.2, top_p=0.5, top_k=3)
+    both = body(sampling=sampling)
+    assert (both["temperature"], both["top_k"]) == (0.2, 3)
+    assert "top_p" not in both
+    thinking = body(sampling=sampling, reasoning=Reasoning("low"))
+    assert not {"temperature", "top_p", "top_k"} & thinking.keys()
+    assert losses(sampling=sampling, reasoning=Reasoning("low")) == [
+        "sampling.top_p",
+        "sampling.temperature",
+        "sampling.top_k",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"sampling": Sampling(n=2)}, "n"),
+        ({"sampling": Sampling(logprobs=True)}, "logprobs"),
+        ({"sampling": Sampling(logit_bias={"5": 1.0})}, "logit_bias"),
+        ({"sampling": Sampling(stop=("x", "\n"))}, "stop[1]"),
+        ({"output": JsonObjectFormat()}, "response_format"),
+        ({"output": JsonSchemaFormat("n")}, "response_format"),
+        ({"tools": (CustomTool("patch"),)}, "tools[0]"),
+        ({"tools": (FunctionTool("a.b"),)}, "tools[0].name"),
+        ({"tools": (OpaqueTool("gemini", {"googleSearch": {}}),)}, "tools[0]"),
+        ({"needs": (Need("openai-chat", "audio"),)}, "audio"),
+    ],
+)
+def test_what_would_change_the_meaning_is_refused(fields: Json, param: str) -> None:
+    with pytest.raises(UnsupportedFeature) as refused:
+        body(**fields)
+    assert refused.value.param == param
+
+
+def test_a_schema_loses_its_name() -> None:
+    output = JsonSchemaFormat("weather", {"type": "object"}, "The weather.", True)
+    assert body(output=output)["output_config"] == {"format": {"type": "json_schema", "schema": {"type": "object"}}}
+    assert losses(output=output) == ["output", "output"]
+
+
+def test_the_older_output_format_is_kept() -> None:
+    wanted = {"type": "json_schema", "schema": {"type": "object"}}
+    messages = [{"role": "user", "content": "x"}]
+    request = decode_request({"model": "m", "messages": messages, "output_format": dict(wanted)})
+    assert request.output == JsonSchemaFormat("output", {"type": "object"}, strict=True)
+    encoded = encode_request(request).body
+    assert encoded["output_format"] == wanted
+    assert "output_config" not in encoded
+
+
+# --- tools ---
+
+F, G = FunctionTool("f"), FunctionTool("g", "Does g.", {"properties": {"x": {}}})
+
+
+def test_a_schema_gets_the_type_that_the_vendor_wants() -> None:
+    assert body(tools=(F, G))["tools"] == [
+        {"name": "f", "input_schema": {"type": "object"}},
+        {"name": "g", "description": "Does g.", "input_schema": {"type": "object", "properties": {"x": {}}}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("choice", "parallel", "sent"),
+    [
+        (None, None, None),
+        (None, True, None),
+        (None, False, {"type": "auto", "disable_parallel_tool_use": True}),
+        ("auto", None, {"type": "auto"}),
+        ("required", False, {"type": "any", "disable_parallel_tool_use": True}),
+        ("none", False, {"type": "none"}),
+        (NamedTool("g"), None, {"type": "tool", "name": "g"}),
+    ],
+)
+def test_tool_choice(choice: Any, parallel: bool | None, sent: Json | None) -> None:
+    assert body(tools=(F, G), tool_choice=choice, parallel_tool_calls=parallel).get("tool_choice") == sent
+
+
+def test_a_choice_that_asks_for_nothing_needs_no_tools() -> None:
+    assert "tool_choice" not in body(tool_choice="none", parallel_tool_calls=False)
+
+
+def test_of_allowed_tools_only_those_are_sent() -> None:
+    choice = AllowedTools((NamedTool("g"),), "required")
+    encoded = body(tools=(F, G), tool_choice=choice)
+    assert [tool["name"] for tool in encoded["tools"]] == ["g"]
+    assert encoded["tool_choice"] == {"type": "any"}
+    assert losses(tools=(F, G), tool_choice=choice) == ["tool_choice"]
+
+
+# --- content ---
+
+
+@pytest.mark.parametrize(
+    ("part", "source"),
+    [
+        (
+            ImagePart(Inline("iVBORw0KGgoAAA==")),
+            {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgoAAA=="},
+        ),
+        (ImagePart(Url("https://e.org/a.png")), {"type": "url", "url": "https://e.org/a.png"}),
+        (
+            DocumentPart(Inline("JVBERi0xLjcK")),
+            {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0xLjcK"},
+        ),
+        # "hé" in UTF-8 and base64.
+        (DocumentPart(Inline("aMOp", "text/plain")), {"type": "text", "media_type": "text/plain", "data": "hé"}),
+        (DocumentPart(Url("https://e.org/a.pdf")), {"type": "url", "url": "https://e.org/a.pdf"}),
+        (DocumentPart(FileReference("file_1")), {"type": "file", "file_id": "file_1"}),
+    ],
+)
+def test_sources(part: Part, source: Json) -> None:
+    assert body(user(part))["messages"][0]["content"][0]["source"] == source
+
+
+def test_a_text_of_another_type_is_plain_text() -> None:
+    part = DocumentPart(Inline(base64.b64encode(b"a,b").decode(), "text/csv"), "t.csv")
+    assert body(user(part))["messages"][0]["content"] == [
+        {
+            "type": "document",
+            "source": {"type": "text", "media_type": "text/plain", "data": "a,b"},
+            "title": "t.csv",
+        }
+    ]
+    assert losses(user(part)) == ["messages[0].parts[0]"]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        ImagePart(Inline("AAAA", "image/tiff")),
+        ImagePart(Inline("AAAA")),
+        DocumentPart(Inline("AAAA", "application/zip")),
+        DocumentPart(Inline("////", "text/plain")),
+        DocumentPart(Inline("?", "text/plain")),
+        AudioPart("AAAA", "wav"),
+        OpaquePart("gemini", {"fileData": {}}),
+        ToolCallPart("a", "f", "{}"),
+        ReasoningPart("x", "s", wire="anthropic"),
+    ],
+)
+def test_content_that_a_users_message_cannot_hold_is_refused(part: Part) -> None:
+    with pytest.raises(UnsupportedFeature) as refused:
+        body(user(part))
+    assert refused.value.param == "messages[0].parts[0]"
+
+
+def test_what_the_assistant_heard_and_refused_is_text() -> None:
+    said = assistant(AudioPart(id="audio_1", transcript="Spoken."), RefusalPart("No."))
+    assert body(*HELLO, said, *HELLO)["messages"][1]["content"] == [
+        {"type": "text", "text": "Spoken."},
+        {"type": "text", "text": "No."},
+    ]
+    assert losses(*HELLO, said, *HELLO) == ["messages[1].parts[0]", "messages[1].parts[1]"]
+
+
+def test_the_assistant_shows_no_images() -> None:
+    with pytest.raises(UnsupportedFeature):
+        body(*HELLO, assistant(ImagePart(Url("https://e.org/a.png"))))
+
+
+def test_blocks_that_only_this_vendor_knows_stay_as_they_were() -> None:
+    found = {"type": "search_result", "source": "s", "title": "t", "content": [{"type": "text", "text": "x"}]}
+    answer = {"type": "tool_result", "tool_use_id": "a", "content": [found]}
+    call = {"type": "tool_use", "id": "a", "name": "f", "input": {}}
+    messages = [
+        {"role": "user", "content": [found]},
+        {"role": "assistant", "content": [call]},
+        {"role": "user", "content": [answer]},
+    ]
+    request = decode_request({"model": "m", "max_tokens": 1, "messages": json.loads(json.dumps(messages))})
+    assert request.messages[0].parts == (OpaquePart("anthropic", found),)
+    assert request.messages[2].parts == (OpaquePart("anthropic", answer),)
+    assert encode_request(request).body["messages"] == messages
+
+
+@pytest.mark.parametrize("field", ["container", "mcp_servers", "thread"])
+def test_what_belongs_to_the_conversation_is_needed(field: str) -> None:
+    value = [{"type": "url", "url": "https://e.org", "name": "x"}] if field == "mcp_servers" else "x"
+    request = decode_request({"model": "m", "messages": [{"role": "user", "content": "x"}], field: value})
+    assert request.needs == (Need("anthropic", field),)
+
+
+def test_a_choice_of_an_unknown_type_is_needed() -> None:
+    choice = {"type": "best_of_two"}
+    request = decode_request({"model": "m", "messages": [{"role": "user", "content": "x"}], "tool_choice": choice})
+    assert request.needs == (Need("anthropic", "tool_choice"),)
+    assert encode_request(request).body["tool_choice"] == choice
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "param"),
+    [
+        ({"model": ""}, "model"),
+        ({"messages": []}, "messages"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "user"}]}, "messages[0].content"),
+        ({"messages": [{"role": "user", "content": [{"text": "x"}]}]}, "messages[0].content[0].type"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "base64"}}]}]},
+            "messages[0].content[0].source.data",
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "assistant", "content": [{"type": "tool_use", "id": "a", "name": "f", "input": 3}]}
+                ]
+            },
+            "messages[0].content[0].input",
+        ),
+        ({"system": 5}, "system"),
+        ({"system": [{"type": "text"}]}, "system.content[0].text"),
+        ({"max_tokens": "many"}, "max_tokens"),
+        ({"stop_sequences": [1]}, "stop_sequences"),
+        ({"tools": [{"description": "x"}]}, "tools[0].name"),
+        ({"tool_choice": "auto"}, "tool_choice"),
+        ({"output_config": {"format": {"type": "json_schema"}}}, "output_config.format.schema"),
+    ],
+)
+def test_a_malformed_request_is_refused_naming_the_place(request_fields: Json, param: str) -> None:
+    good: Json = {"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "x"}]}
+    with pytest.raises(MalformedRequest) as refused:
+        decode_request({**good, **request_fields})
+    assert refused.value.param == param
+
+
+# --- replies, streams and the fast lane ---
+
+
+def test_a_reply_from_elsewhere_says_what_it_can() -> None:
+    reply = Reply(
+        (
+            Choice(0, (AudioPart("AAAA", transcript="Spoken."), ToolCallPart("a", "f", "{bad")), "stop", "stop"),
+            Choice(1, (TextPart("another"),), "stop"),
+        ),
+        id="chatcmpl-1",
+        usage=Usage(input_tokens=5, output_tokens=None, cached_input_tokens=8),
+    )
+    assert json.loads(encode_reply(reply, ASKED)) == {
+        "id": "chatcmpl-1",
+        "type": "message",
+        "role": "assistant",
+        "model": "",
+        "content": [
+            {"type": "text", "text": "Spoken."},
+            {"type": "tool_use", "id": "a", "name": "f", "input": {"arguments": "{bad"}},
+        ],
+        "stop_reason": "tool_use",
+        "stop_sequence": None,
+        # Counts cannot be below zero, and what is unknown is said as 0.
+        "usage": {"input_tokens": 0, "cache_read_input_tokens": 8, "output_tokens": 0},
+    }
+
+
+@pytest.mark.parametrize("sent", [b"", b"<html>", b"[]", b'{"id": "x"}', b'{"content": [{"type": "text"}]}', b"{" * 99])
+def test_what_is_no_reply_is_malformed(sent: bytes) -> None:
+    with pytest.raises(UpstreamMalformed):
+        decode_reply(sent)
+
+
+def event(name: str, **fields: Any) -> bytes:
+    return f"event: {name}\ndata: {json.dumps({'type': name, **fields})}\n\n".encode()
+
+
+START = event("message_start", message={"id": "msg_1", "model": "m", "content": [], "usage": {"input_tokens": 3}})
+TEXT = event("content_block_start", index=0, content_block={"type": "text", "text": ""})
+PIECE = event("content_block_delta", index=0, delta={"type": "text_delta", "text": "Hi"})
+OVERLOADED = event("error", error={"type": "overloaded_error", "message": "Overloaded"})
+
+
+def test_a_stream_without_its_last_event_is_cut() -> None:
+    decoder = EventDecoder()
+    events = decoder.feed(START + TEXT + PIECE + event("message_delta", delta={"stop_reason": "end_turn"}, usage={}))
+    assert events[0] == Start("msg_1", "m")
+    with pytest.raises(UpstreamCut):
+        decoder.close()
+
+
+def test_an_error_late_in_a_stream_follows_what_came_before() -> None:
+    decoder = EventDecoder(endpoint="claude")
+    assert decoder.feed(START + TEXT + PIECE + OVERLOADED + PIECE)[-1] == TextDelta(0, 0, "Hi")
+    assert isinstance(decoder.error, UpstreamFailed)
+    with pytest.raises(UpstreamFailed):
+        decoder.feed(b"")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        PIECE,
+        START + PIECE,
+        START + START,
+        TEXT,
+        START + TEXT + event("content_block_delta", index=0, delta={"type": "thinking_delta", "thinking": "x"}),
+        START + event("content_block_start", content_block={"type": "text", "text": ""}),
+        START + event("content_block_start", index=0, content_block={"type": "image", "source": {"type": "file"}}),
+        START + b"data: {nonsense\n\n",
+        START + b"data: " + b"[" * 100_000 + b"\n\n",
+    ],
+)
+def test_a_stream_against_the_grammar_is_malformed(sent: bytes) -> None:
+    decoder = EventDecoder()
+    with pytest.raises(UpstreamMalformed):
+        decoder.feed(sent)
+        decoder.close()
+
+
+def test_an_event_over_the_bound_is_malformed() -> None:
+    decoder = EventDecoder(event_bytes_max=50)
+    with pytest.raises(UpstreamMalformed, match="more than 50 bytes"):
+        decoder.feed(b"data: " + b"x" * 60)
+
+
+def test_a_watch_forwards_whole_events_up_to_an_error_and_none_of_it() -> None:
+    watch = StreamWatch({}, endpoint="claude")
+    assert watch.feed(START[:40]) == b""
+    assert watch.feed(START[40:] + TEXT + PIECE[:9]) == START + TEXT
+    seen = [watch.token_seen]
+    assert watch.feed(PIECE[9:] + OVERLOADED) == PIECE
+    assert [*seen, watch.token_seen] == [False, True]
+    assert isinstance(watch.error, UpstreamFailed)
+    assert watch.feed(PIECE) == b""
+    with pytest.raises(UpstreamFailed):
+        watch.close()
+
+
+def test_a_watch_forwards_nothing_after_the_end() -> None:
+    watch = StreamWatch({})
+    stop = event("message_stop")
+    assert watch.feed(START + stop + PIECE) == START + stop
+    watch.close()
+    assert watch.usage == Usage(input_tokens=3)
+
+
+def test_a_watched_stream_without_its_last_event_is_cut() -> None:
+    watch = StreamWatch({})
+    watch.feed(START + TEXT + PIECE)
+    with pytest.raises(UpstreamCut):
+        watch.close()
+
+
+def test_the_fast_lane_passes_a_request_on_as_it_is() -> None:
+    request = {"model": "m", "messages": [{"role": "user", "content": "x"}], "x_new": 1}
+    check_request(request)
+    assert prepare_request(request) == request
+    with pytest.raises(MalformedRequest):
+        check_request({"model": "m", "messages": "x"})
+
+
+def test_the_fast_lane_reads_errors_and_counts_of_whole_replies() -> None:
+    usage = {"input_tokens": 1, "cache_read_input_tokens": 2, "cache_creation_input_tokens": 4, "output_tokens": 8}
+    assert read_usage(json.dumps({"content": [], "usage": usage}).encode()) == Usage(7, 8, 2, 4)
+    assert read_usage(b'{"content": []}') is None
+    with pytest.raises(UpstreamFailed):
+        read_usage(b'{"type": "error", "error": {"type": "api_error", "message": "x"}}')
+    with pytest.raises(UpstreamMalformed):
+        read_usage(b"{}")
+
+
+# --- errors ---
+
+
+def told(kind: str, message: str) -> bytes:
+    return json.dumps({"type": "error", "error": {"type": kind, "message": message}, "request_id": "req_1"}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "message", "expected"),
+    [
+        (400, "invalid_request_error", "messages: too odd", UpstreamRejected),
+        (400, "invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum", ContextExceeded),
+        (
+            400,
+            "invalid_request_error",
+            "input length and `max_tokens` exceed context limit: 190000 + 32000 > 200000",
+            ContextExceeded,
+        ),
+        (400, "invalid_request_error", "Your credit balance is too low to access the API.", UpstreamRateLimited),
+        (401, "authentication_error", "invalid x-api-key", UpstreamCredentials),
+        (402, "billing_error", "pay", UpstreamRateLimited),
+        (403, "permission_error", "no", UpstreamCredentials),
+        (404, "not_found_error", "model: x", UpstreamRejected),
+        (413, "request_too_large", "too much", UpstreamRejected),
+        (429, "rate_limit_error", "slowly", UpstreamRateLimited),
+        (500, "api_error", "oops", UpstreamFailed),
+        (504, "timeout_error", "late", UpstreamTimeout),
+        (529, "overloaded_error", "busy", UpstreamFailed),
+    ],
+)
+def test_an_upstreams_error_is_the_same_by_status_and_in_a_stream(
+    status: int, kind: str, message: str, expected: type[UpstreamError]
+) -> None:
+    error = decode_error(status, told(kind, message), endpoint="claude", retry_after_s=3.0)
+    assert type(error) is expected
+    if expected is UpstreamRateLimited:
+        assert isinstance(error, UpstreamRateLimited)
+        assert error.retry_after_s == 3.0
+    assert type(decode_error(200, told(kind, message))) is expected
+
+
+def test_the_upstreams_words_reach_the_client_where_the_request_is_at_fault() -> None:
+    error = decode_error(400, told("invalid_request_error", "tools.0: no such type"))
+    assert error.message == "tools.0: no such type"
+    assert error.status == 400
+
+
+# --- counting ---
+
+
+def test_counting_asks_about_the_prompt_alone() -> None:
+    request = ChatRequest(
+        "m",
+        HELLO,
+        (Message("system", (TextPart("Be brief."),)),),
+        tools=(F,),
+        sampling=Sampling(temperature=0.5, max_tokens=9, stop=("x",)),
+        stream=True,
+        user="u",
+        vendor={"anthropic": {"cache_control": {"type": "ephemeral"}, "service_tier": "auto"}},
+    )
+    assert encode_count_request(request).body == {
+        "system": "Be brief.",
+        "messages": [{"role": "user", "content": "Hello"}],
+        "tools": [{"name": "f", "input_schema": {"type": "object"}}],
+        "cache_control": {"type": "ephemeral"},
+    }
+
+
+def test_counts_are_read_and_written() -> None:
+    assert decode_count(b'{"input_tokens": 2095}') == 2095
+    assert encode_count(2095) == b'{"input_tokens":2095}'
+    with pytest.raises(UpstreamMalformed):
+        decode_count(b'{"input_tokens": "many"}')
+
+
+def test_a_stream_is_silent_about_other_choices() -> None:
+    encoder = EventEncoder(ASKED)
+    assert encoder.encode(TextDelta(0, 0, "x"))
+    assert encoder.encode(TextDelta(1, 0, "y")) == b""
