@@ -45,12 +45,13 @@ def model_named(request: dict[str, Any]) -> str:
     return model
 
 
-def asks_for_stream(request: dict[str, Any]) -> bool:
-    """Whether the body's `stream` is true. Raises MalformedRequest where it is neither true nor false."""
+def asks_for_stream(request: dict[str, Any], *, unasked: bool = False) -> bool:
+    """Whether the body's `stream` is true; `unasked` where it is not there. Raises MalformedRequest where it is neither
+    true nor false."""
     stream = request.get("stream")
     if stream is not None and not isinstance(stream, bool):
         raise MalformedRequest("`stream` must be true or false.", param="stream")
-    return bool(stream)
+    return unasked if stream is None else stream
 
 
 def encode_json_object(request: dict[str, Any]) -> bytes:

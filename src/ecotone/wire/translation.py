@@ -3,14 +3,14 @@
 from ecotone.values.chat import ChatRequest
 from ecotone.values.errors import EcotoneError, RequestError, UpstreamError
 from ecotone.values.reply import Event, Finish, PartDelta, Start, TextDelta, Usage, UsageReport
-from ecotone.wire.wire import EventDecoder, EventEncoder, Wire
+from ecotone.wire.wire import ClientWire, EventDecoder, EventEncoder, Wire
 
 
 class StreamTranslation:
     """Bytes of an upstream's stream in, bytes of the client's wire out; `ecotone.wire.watch` tells what the attributes
     mean. What follows a fault or the terminator is not looked at; `feed` itself never raises."""
 
-    def __init__(self, upstream: Wire, client: Wire, request: ChatRequest, *, start: Start) -> None:
+    def __init__(self, upstream: Wire, client: ClientWire, request: ChatRequest, *, start: Start) -> None:
         """`request` is the client's. `start` says what the upstream leaves unsaid of id, model and time."""
         self._decoder: EventDecoder = upstream.event_decoder()
         self._encoder: EventEncoder = client.event_encoder(request)

@@ -64,38 +64,44 @@ class DecodeError(Protocol):
     ) -> UpstreamError | RequestError: ...
 
 
-class Wire(msgspec.Struct, frozen=True, eq=False):
-    """One wire format. `name` is what configs call it, `title` what people do.
+class ClientWire(msgspec.Struct, frozen=True, eq=False, kw_only=True):
+    """One wire format as clients speak it. `name` is what configs call it, `title` what people do.
 
-    Requests. `decode_request` reads a client's (a decoded object that it may take apart; MalformedRequest names the
-    place), `encode_request` writes one for an upstream, without the model's name and raising UnsupportedFeature for
+    `decode_request` reads a request (a decoded object that it may take apart; MalformedRequest names the place),
+    `encode_reply` writes a reply, given what the client had asked, `event_encoder` a stream of `stream_type`, and
+    `encode_error` the body of an error. `streams_unasked`: a request that says nothing of a stream wants one.
+    """
+
+    name: str
+    title: str
+    decode_request: Callable[[Json], ChatRequest]
+    encode_reply: Callable[[Reply, ChatRequest], bytes]
+    event_encoder: Callable[[ChatRequest], EventEncoder]
+    encode_error: Callable[[EcotoneError], bytes]
+    stream_type: str = "text/event-stream; charset=utf-8"
+    streams_unasked: bool = False
+
+
+class Wire(ClientWire, frozen=True, eq=False, kw_only=True):
+    """One wire format as clients and upstreams speak it.
+
+    `encode_request` writes a request for an upstream, without the model's name and raising UnsupportedFeature for
     what would change the meaning. `path` says where it goes, from the API's root, given the model's name and whether
     the reply is to be a stream; with `model_in_path` the body does not name the model, nor ask for a stream.
-
-    Replies. `decode_reply` reads an upstream's, `encode_reply` writes one for a client, given what that client had
-    asked. `event_decoder` and `event_encoder` do the same for streams. `stream_type` is a stream's media type.
-
-    Errors. `decode_error` reads an upstream's, `encode_error` writes the body of one for a client.
+    `decode_reply` reads a reply, `event_decoder` a stream, `decode_error` an answer that is no reply.
 
     The fast lane, where client and upstream both speak this wire: `check_request` makes sure that a request can be
     passed on, `prepare_request` gives the copy that goes to the upstream, `read_usage` looks into a whole reply
     (raising what is wrong with it), `stream_watch` watches a stream for the client that sent this request.
     """
 
-    name: str
-    title: str
     path: Callable[[str, bool], str]
-    decode_request: Callable[[Json], ChatRequest]
     encode_request: Callable[[ChatRequest], Encoded]
     decode_reply: Callable[[bytes], Reply]
-    encode_reply: Callable[[Reply, ChatRequest], bytes]
     event_decoder: Callable[[], EventDecoder]
-    event_encoder: Callable[[ChatRequest], EventEncoder]
     decode_error: DecodeError
-    encode_error: Callable[[EcotoneError], bytes]
     check_request: Callable[[Json], None]
     prepare_request: Callable[[Json], Json]
     read_usage: Callable[[bytes], Usage | None]
     stream_watch: Callable[[Json], StreamWatch]
-    stream_type: str = "text/event-stream; charset=utf-8"
     model_in_path: bool = False

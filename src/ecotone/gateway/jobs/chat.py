@@ -13,7 +13,7 @@ from ecotone.values.reply import Start
 from ecotone.wire.json_body import asks_for_stream, decode_json_object, model_named
 from ecotone.wire.losses import Loss
 from ecotone.wire.translation import StreamTranslation
-from ecotone.wire.wire import StreamWatch, Wire
+from ecotone.wire.wire import ClientWire, StreamWatch, Wire
 
 
 class ChatJob:
@@ -24,7 +24,7 @@ class ChatJob:
     def __init__(
         self,
         wires: Mapping[str, Wire],
-        wire: Wire,
+        wire: ClientWire,
         body: bytes,
         *,
         model: str | None = None,
@@ -40,30 +40,35 @@ class ChatJob:
         """
         self._wires = wires
         self._wire = wire
+        # None where no endpoint can speak it.
+        self._shared = wire if isinstance(wire, Wire) else None
         self._body = body
         self._request = decode_json_object(body)
         self._headers = headers
         self._start = Start(id=reply_id, created=now_s)
         self._decoded: ChatRequest | None = None
         self.asked = model_named(self._request) if model is None else model
-        self.streams = asks_for_stream(self._request) if stream is None else stream
+        self.streams = asks_for_stream(self._request, unasked=wire.streams_unasked) if stream is None else stream
         self.stream_type = wire.stream_type
         self.losses: tuple[Loss, ...] = ()
-        wire.check_request(self._request)
+        if self._shared is not None:
+            self._shared.check_request(self._request)
+        else:
+            self._values()
 
     def call(self, endpoint: Endpoint) -> Call:
-        if self._wire.name in endpoint.wires:
+        if self._shared is not None and self._shared.name in endpoint.wires:
             self.losses = ()
-            request = self._wire.prepare_request(self._request)
-            return Call(self.operation, self._wire.name, request, self.streams, self._headers)
+            request = self._shared.prepare_request(self._request)
+            return Call(self.operation, self._shared.name, request, self.streams, self._headers)
         target = self._wires[endpoint.wires[0]]
         encoded = target.encode_request(msgspec.structs.replace(self._values(), include_usage=self.streams or None))
         self.losses = encoded.losses
         return Call(self.operation, target.name, encoded.body, self.streams)
 
     def answer(self, call: Call, body: bytes) -> Answer:
-        if call.wire == self._wire.name:
-            return Answer(body, self._wire.read_usage(body))
+        if self._shared is not None and call.wire == self._shared.name:
+            return Answer(body, self._shared.read_usage(body))
         reply = self._wires[call.wire].decode_reply(body)
         reply = msgspec.structs.replace(
             reply, id=reply.id or self._start.id, created=reply.created or self._start.created
@@ -71,8 +76,8 @@ class ChatJob:
         return Answer(self._wire.encode_reply(reply, self._values()), reply.usage)
 
     def watch(self, call: Call) -> StreamWatch:
-        if call.wire == self._wire.name:
-            return self._wire.stream_watch(self._request)
+        if self._shared is not None and call.wire == self._shared.name:
+            return self._shared.stream_watch(self._request)
         return StreamTranslation(self._wires[call.wire], self._wire, self._values(), start=self._start)
 
     def encode_error(self, error: EcotoneError) -> bytes:
