@@ -306,8 +306,8 @@ class ResponsesClient(Client):
             fields["text"] = {"format": shape}
         if ask.effort is not None:
             fields["reasoning"] = {"effort": ask.effort, "summary": "auto"}
-        # As stateless clients do: without it a reasoning item cannot be sent back.
-        fields["include"] = ["reasoning.encrypted_content"]
+            # As stateless clients do: without it a reasoning item cannot be sent back.
+            fields["include"] = ["reasoning.encrypted_content"]
         if ask.stop:
             raise ValueError("the Responses API has no stop sequences")
         if not ask.stream:

@@ -56,7 +56,7 @@ FAILURES: dict[int, tuple[str, str]] = {
 }
 
 # Of the request that this task answers.
-REQUEST_ID: ContextVar[str] = ContextVar("REQUEST_ID")
+REQUEST_ID: ContextVar[str] = ContextVar("REQUEST_ID", default="req_unchecked")
 
 
 class FakeAnthropic(FakeVendor):
