@@ -48,6 +48,7 @@ from ecotone.wire.openai_chat.tools import (
     encode_tools,
 )
 from ecotone.wire.openai_chat.vendor import NAME, form_of, make_vendor, rest_of
+from ecotone.wire.openai_shared import carried_over
 from ecotone.wire.thinking import effort_of
 
 _ROLES: dict[str, Role] = {
@@ -262,7 +263,9 @@ def encode_request(request: ChatRequest) -> Encoded:
         "stream_options": None if request.include_usage is None else {"include_usage": request.include_usage},
     }
     body |= {name: value for name, value in optional.items() if value is not None}
-    add_rest(body, losses.rest(request.vendor, ""))
+    carried, vendor = carried_over(request.vendor, NAME, stream=request.stream)
+    add_rest(body, losses.rest(vendor, ""))
+    add_rest(body, carried)
     return Encoded(body, losses.all())
 
 

@@ -1,0 +1,146 @@
+"""The fast lane: client and upstream both speak this wire. A reply's bytes are not encoded again: they are watched for
+usage, errors and the end."""
+
+from typing import Any
+
+import msgspec
+
+from ecotone.values.chat import Json
+from ecotone.values.errors import EcotoneError, MalformedRequest, UnsupportedFeature, UpstreamCut, UpstreamMalformed
+from ecotone.values.reply import Usage
+from ecotone.wire.openai_responses.decoder import event_data
+from ecotone.wire.openai_responses.error import decode_failure, error_event
+from ecotone.wire.openai_responses.request import refuse_background
+from ecotone.wire.openai_responses.usage import UsageFields
+from ecotone.wire.sse import EVENT_BYTES_MAX, split_events
+from ecotone.wire.watch import SseWatch, rejoined
+
+_anything = msgspec.json.Decoder()
+_SOURCES = ("previous_response_id", "prompt")
+
+
+def check_request(request: Json) -> None:
+    """Make sure that a request can be passed on. Raises MalformedRequest, which names the place, and
+    UnsupportedFeature for what needs somebody to keep more than a response."""
+    refuse_background(request)
+    if request.get("conversation") is not None:
+        raise UnsupportedFeature(
+            "Conversations are not kept here. Send the items in `input`, or name a response in `previous_response_id`.",
+            param="conversation",
+        )
+    given = request.get("input")
+    if given is None and all(request.get(name) is None for name in _SOURCES):
+        raise MalformedRequest("`input` must be a string or a list of items; it is missing.", param="input")
+    if given is not None and not isinstance(given, str | list):
+        raise MalformedRequest("`input` must be a string or a list of items.", param="input")
+    for name in ("stream_options", "reasoning", "text"):
+        if request.get(name) is not None and not isinstance(request[name], dict):
+            raise MalformedRequest(f"`{name}` must be an object.", param=name)
+
+
+def prepare_request(request: Json) -> Json:
+    """The request for the upstream, which is to keep nothing."""
+    return {**request, "store": False}
+
+
+class _Body(msgspec.Struct, frozen=True, gc=False):
+    """What is read of a whole reply."""
+
+    output: list[msgspec.Raw] | None = None
+    usage: UsageFields | None = None
+    status: str | None = None
+    error: Any = None
+    model: str | None = None
+
+
+_body_decoder = msgspec.json.Decoder(_Body)
+
+
+def read_usage(body: bytes, *, endpoint: str | None = None) -> Usage | None:
+    """The token counts of a whole reply, None where it has none.
+
+    Raises UpstreamMalformed when it is no such reply, and what `decode_failure` finds when it failed.
+    """
+    try:
+        reply = _body_decoder.decode(body)
+    except (ValueError, RecursionError) as fault:
+        raise UpstreamMalformed(f"The upstream's reply cannot be read: {fault}.", endpoint=endpoint, raw=body) from None
+    if reply.status == "failed" or (reply.error is not None and reply.output is None):
+        raise decode_failure(reply.error, endpoint=endpoint, raw=body)
+    if reply.output is None:
+        raise UpstreamMalformed("The upstream's reply has no `output`.", endpoint=endpoint, raw=body)
+    return reply.usage.usage() if reply.usage is not None else None
+
+
+class _Said(msgspec.Struct, frozen=True, gc=False):
+    """What is read of every event."""
+
+    type: str = ""
+    sequence_number: int | None = None
+    response: _Body | None = None
+    error: Any = None
+
+
+_said_decoder = msgspec.json.Decoder(_Said)
+
+
+class StreamWatch(SseWatch):
+    """Watches a stream of this wire. Events of all kinds pass, also those that are not known here."""
+
+    def __init__(self, request: Json, *, endpoint: str | None = None, event_bytes_max: int = EVENT_BYTES_MAX) -> None:
+        """`request` is the client's."""
+        super().__init__(endpoint=endpoint, event_bytes_max=event_bytes_max)
+        del request
+        self._sequence_number = -1
+
+    def close(self) -> None:
+        """Call this when the upstream's bytes are at their end.
+
+        Raises `error` if there was one, and UpstreamCut when no event had said that the response is over.
+        """
+        if self.error is not None:
+            raise self.error
+        if not self.ended:
+            raise UpstreamCut("The upstream's stream ended before its response was over.", endpoint=self.endpoint)
+
+    def encode_error(self, error: EcotoneError) -> bytes:
+        """`error` as the last event, numbered after those that have passed."""
+        return error_event(error, self._sequence_number + 1)
+
+    def watch(self, whole: bytes) -> bytes:
+        events = split_events(whole)
+        for number, event in enumerate(events):
+            data = event_data(event) if event else None
+            if not data or data == b"[DONE]":
+                continue
+            self.events += 1
+            self.read_safely(data)
+            if self.error is not None:
+                return rejoined(events[:number])
+            if self.ended:
+                return rejoined(events[: number + 1]) if any(events[number + 1 :]) else whole
+        return whole
+
+    def read(self, data: bytes) -> None:
+        said = _said_decoder.decode(data)
+        before = self._sequence_number
+        self._sequence_number = before + 1 if said.sequence_number is None else said.sequence_number
+        kind = said.type
+        if kind.endswith(".delta") or kind == "response.output_item.done":
+            self.token_seen = True
+        elif kind in ("response.failed", "response.cancelled"):
+            self._sequence_number = before
+            error = said.response.error if said.response is not None else None
+            self.error = decode_failure(error, endpoint=self.endpoint, raw=data)
+        elif kind == "error" or (not kind and said.error):
+            self._sequence_number = before
+            self.error = decode_failure(_anything.decode(data), endpoint=self.endpoint, raw=data)
+        elif said.response is not None:
+            self._read_response(kind, said.response)
+
+    def _read_response(self, kind: str, response: _Body) -> None:
+        if self.model is None:
+            self.model = response.model
+        if kind in ("response.completed", "response.incomplete"):
+            self.finished = self.ended = True
+            self.usage = response.usage.usage() if response.usage is not None else None
