@@ -14,4 +14,4 @@ form_of = _own.form_of
 
 def said(rest: Json) -> Json:
     """Unknown fields without the nulls, which this vendor's SDK writes for what is not there."""
-    return {name: value for name, value in rest.items() if value is not None}
+    return {name: value for name, value in rest.items() if value is not None} if rest else rest
