@@ -181,6 +181,11 @@ class EmbeddedEndpoint:
     def problem(self) -> str | None:
         return self._file_problem(self._model)
 
+    @property
+    def loaded(self) -> bool:
+        """Whether an engine with this model is running."""
+        return any(state.name == self._model and state.pid is not None for state in self._engines.states())
+
     def facts(self) -> EndpointFacts:
         return EndpointFacts(
             id=self.id,

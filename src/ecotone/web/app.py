@@ -18,21 +18,21 @@ from ecotone.values.errors import (
     UpstreamError,
 )
 from ecotone.web.door import Door, Headers, read_headers
-from ecotone.web.fronts import PATHS, Front, error_form, find_front, make_job
-from ecotone.wire.openai_error import encode_error
+from ecotone.web.fronts import PATHS, ErrorForm, Front, error_form, find_front, make_job, wire_at
+from ecotone.web.listings import OLLAMA_VERSION, Listings, listing_asked
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 HeaderPairs = list[tuple[bytes, bytes]]
-ErrorForm = Callable[[EcotoneError], bytes]
 
 _log = logging.getLogger(__name__)
 
 _IN_FLIGHT_MAX = 4096
 _TICK_S = 0.1
 _JSON = (b"content-type", b"application/json")
+_TEXT = (b"content-type", b"text/plain; charset=utf-8")
 _LOSSES_CHARS_MAX = 2000
 _ALLOWED_HEADERS = b"authorization, content-type, x-api-key, x-goog-api-key, anthropic-version, anthropic-beta"
 _STREAM: HeaderPairs = [
@@ -89,14 +89,14 @@ class App:
         elif path in ("/healthz", "/readyz") and method in ("GET", "HEAD"):
             await self._health(path, send)
         else:
-            await self._other(method, path, scope, send)
+            await self._other(method, path, scope, receive, send)
 
     # --- the data plane
 
     async def _serve(self, front: Front, scope: Scope, receive: Receive, send: Send) -> None:
         now_us = time.time_ns() // 1000
         exchange = Exchange(self._gateway, front.operation, now_us)
-        form = error_form(front, self._gateway.wires)
+        form = error_form(front.wire, self._gateway.wires)
         departure = _Departure(receive)
         origin = ""
         self._in_flight += 1
@@ -210,8 +210,9 @@ class App:
         else:
             await _send_json(send, 503, {"status": "not ready", "reason": problem})
 
-    async def _other(self, method: str, path: str, scope: Scope, send: Send) -> None:
+    async def _other(self, method: str, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         origin = ""
+        sent = dict(scope["headers"])
         try:
             headers = read_headers(scope["headers"], scope["query_string"])
             origin = headers.origin
@@ -219,27 +220,34 @@ class App:
             if method == "OPTIONS" and self._door.allows_origin(origin):
                 await _preflight(send, self._cors(origin))
                 return
-            if method == "GET" and (path == "/v1/models" or path.startswith("/v1/models/")):
-                self._door.principal(headers)
-                await _send_json(
-                    send, 200, self._models(path.removeprefix("/v1/models").lstrip("/")), self._cors(origin)
-                )
+            if path == "/" and method in ("GET", "HEAD"):
+                await _send_body(send, 200, b"Ecotone is running", self._cors(origin), _TEXT)
                 return
-            raise _nothing_there(method, path)
+            told = await self._told(method, path, headers, sent, receive)
+            await _send_json(send, 200, told, self._cors(origin))
         except EcotoneError as error:
-            await _send_error(send, error, encode_error(error), self._cors(origin))
+            form = error_form(wire_at(path, sent), self._gateway.wires)
+            await _send_error(send, error, form(error), self._cors(origin))
 
-    def _models(self, name: str) -> dict[str, Any]:
-        """The list of models and routes as OpenAI's API has it, or the one of this name."""
-        directory = self._gateway.directory
-        if name:
-            return self._model_row(name)
-        return {"object": "list", "data": [self._model_row(known) for known in (*directory.routes, *directory.models)]}
-
-    def _model_row(self, name: str) -> dict[str, Any]:
-        about = self._gateway.directory.about(name)
-        owner = "ecotone" if about.kind == "route" else about.endpoints[0].provider
-        return {"id": name, "object": "model", "created": self._started_at_s, "owned_by": owner, "ecotone": about}
+    async def _told(
+        self, method: str, path: str, headers: Headers, sent: dict[bytes, bytes], receive: Receive
+    ) -> object:
+        """What there is to know at `path`. Raises RequestError."""
+        listings = Listings(self._gateway.directory, self._started_at_s)
+        if method in ("GET", "HEAD") and path == "/api/version":
+            return {"version": OLLAMA_VERSION}
+        listing = listing_asked(path, sent) if method == "GET" else None
+        if listing is not None:
+            self._door.principal(headers)
+            return listings.models(*listing)
+        if method == "GET" and path == "/api/ps":
+            self._door.principal(headers)
+            return listings.loaded()
+        if method == "POST" and path == "/api/show":
+            self._door.principal(headers)
+            self._door.check_content_type(headers)
+            return listings.show(await self._read_body(headers, receive))
+        raise _nothing_there(method, path)
 
     def _cors(self, origin: str) -> HeaderPairs:
         if not self._door.allows_origin(origin):
@@ -328,10 +336,13 @@ def _too_large(limit: int) -> BodyTooLarge:
 def _nothing_there(method: str, path: str) -> EcotoneError:
     if find_front(path) is not None:
         return MethodNotAllowed(f"{path} takes POST, not {method}.")
-    if path in ("/v1/models", "/healthz", "/readyz"):
+    if path in ("/", "/v1/models", "/healthz", "/readyz", "/api/tags", "/api/ps", "/api/version"):
         return MethodNotAllowed(f"{path} takes GET, not {method}.")
     known = ", ".join((*PATHS, "/v1/models"))
-    return NotFound(f"There is nothing at {path}. The base URL for clients ends in /v1; there are {known}.")
+    return NotFound(
+        f"There is nothing at {path}. OpenAI's clients need a base URL that ends in /v1, others one without. Among what"
+        f" there is: {known}."
+    )
 
 
 async def _send_json(send: Send, status: int, content: Any, extra: Iterable[tuple[bytes, bytes]] = ()) -> None:
@@ -345,8 +356,10 @@ async def _send_error(send: Send, error: EcotoneError, body: bytes, extra: Itera
     await _send_body(send, error.status, body, headers)
 
 
-async def _send_body(send: Send, status: int, body: bytes, extra: Iterable[tuple[bytes, bytes]]) -> None:
-    headers = [_JSON, (b"content-length", b"%d" % len(body)), *extra]
+async def _send_body(
+    send: Send, status: int, body: bytes, extra: Iterable[tuple[bytes, bytes]], kind: tuple[bytes, bytes] = _JSON
+) -> None:
+    headers = [kind, (b"content-length", b"%d" % len(body)), *extra]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 

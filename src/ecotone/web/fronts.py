@@ -9,16 +9,19 @@ from ecotone.gateway.exchange import Exchange, Gateway
 from ecotone.gateway.jobs import ChatJob, CompletionJob, EmbeddingsJob, Job, MediaJob, RerankJob
 from ecotone.upstream.operations import Operation
 from ecotone.values.errors import EcotoneError
-from ecotone.wire import rerank
+from ecotone.wire import CLIENT_WIRES, rerank
 from ecotone.wire.openai_error import encode_error
 from ecotone.wire.wire import Wire
 
 # The part of a path that names a model may hold slashes, as names of models do.
 _GEMINI = re.compile(
-    r"/v1(?:beta|alpha|beta1)?/(?:projects/[^/]+/locations/[^/]+/publishers/[^/]+/)?models/(?P<model>.+):(?P<verb>\w+)"
+    r"/v1(?:beta|alpha|beta1)?/(?:(?:projects/[^/]+/locations/[^/]+/)?publishers/[^/]+/)?models/(?P<model>.+):(?P<verb>\w+)"
 )
+_GOOGLE = re.compile(r"/v1(?:beta|alpha|beta1)/|/v1/(?:projects|publishers)/")
 # Headers that go along to an endpoint of the same wire.
 _PASSED_ON: Mapping[str, tuple[bytes, ...]] = {"anthropic": (b"anthropic-beta", b"anthropic-version")}
+
+ErrorForm = Callable[[EcotoneError], bytes]
 
 
 class Front(msgspec.Struct, frozen=True):
@@ -49,8 +52,13 @@ _PATHS: dict[str, Front] = {
     "/v1/rerank": Front("rerank"),
     "/v2/rerank": Front("rerank", "cohere"),
     "/v2/embed": Front("embeddings", "cohere", form="cohere"),
+    "/api/chat": Front("chat", "ollama"),
+    "/api/generate": Front("chat", "ollama-generate"),
+    "/api/embed": Front("embeddings", "ollama", form="ollama"),
+    "/api/embeddings": Front("embeddings", "ollama", form="ollama-old"),
 }
-PATHS: tuple[str, ...] = tuple(_PATHS)
+PATHS: tuple[str, ...] = tuple(path for path, front in _PATHS.items() if front.operation == "chat")
+"""Where conversations are held."""
 _GEMINI_VERBS: dict[str, Front] = {
     "generateContent": Front("chat", "gemini", stream=False),
     "streamGenerateContent": Front("chat", "gemini", stream=True),
@@ -70,12 +78,27 @@ def find_front(path: str) -> Front | None:
     return front
 
 
-def error_form(front: Front, wires: Mapping[str, Wire]) -> Callable[[EcotoneError], bytes]:
-    """How this front's clients are told of an error."""
-    if front.wire == "cohere":
+def error_form(wire: str | None, wires: Mapping[str, Wire]) -> ErrorForm:
+    """How clients of this wire are told of an error; None stands for OpenAI's."""
+    if wire == "cohere":
         return rerank.encode_error
-    wire = wires.get(front.wire or "")
-    return encode_error if wire is None else wire.encode_error
+    known = wires.get(wire or "") or CLIENT_WIRES.get(wire or "")
+    return encode_error if known is None else known.encode_error
+
+
+def wire_at(path: str, headers: Mapping[bytes, bytes]) -> str | None:
+    """Whose API a path is under, whether there is something or not: the wire in which to tell of errors, None for
+    OpenAI's."""
+    front = find_front(path)
+    if front is not None:
+        return front.wire
+    if path.startswith("/api/"):
+        return "ollama"
+    if b"x-goog-api-key" in headers or b"x-goog-api-client" in headers or _GOOGLE.match(path):
+        return "gemini"
+    if b"anthropic-version" in headers or path.startswith("/v1/messages"):
+        return "anthropic"
+    return "cohere" if path.startswith("/v2/") else None
 
 
 def make_job(
@@ -86,15 +109,15 @@ def make_job(
         return MediaJob(front.operation, headers.get(b"content-type", b"").decode("latin-1"), body)
     match front.operation:
         case "embeddings":
-            return EmbeddingsJob(front.form, body, error_form(front, gateway.wires), model=front.model)
+            return EmbeddingsJob(front.form, body, error_form(front.wire, gateway.wires), model=front.model)
         case "rerank":
-            return RerankJob(body, error_form(front, gateway.wires))
+            return RerankJob(body, error_form(front.wire, gateway.wires))
         case "completions":
             return CompletionJob(body)
     wire = front.wire or "openai-chat"
     return ChatJob(
         gateway.wires,
-        gateway.wires[wire],
+        gateway.wires.get(wire) or CLIENT_WIRES[wire],
         body,
         model=front.model,
         stream=front.stream,

@@ -8,11 +8,15 @@ N x N directions. What a target cannot express is declared in `losses`.
 passes through because client and upstream speak the same wire, `translation` after one that does not.
 """
 
+from ecotone.wire import ollama
 from ecotone.wire.anthropic import WIRE as ANTHROPIC
 from ecotone.wire.gemini import WIRE as GEMINI
 from ecotone.wire.openai_chat import WIRE as OPENAI_CHAT
 from ecotone.wire.openai_responses import WIRE as OPENAI_RESPONSES
-from ecotone.wire.wire import Wire
+from ecotone.wire.wire import ClientWire, Wire
 
 WIRES: dict[str, Wire] = {wire.name: wire for wire in (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, GEMINI)}
 """The wires that Ecotone brings along, by name."""
+
+CLIENT_WIRES: dict[str, ClientWire] = {wire.name: wire for wire in (ollama.CHAT, ollama.GENERATE)}
+"""Those that clients alone speak, by name."""

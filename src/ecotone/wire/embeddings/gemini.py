@@ -74,8 +74,10 @@ def _decode_one(fields: Fields) -> tuple[str, _Wish, Json]:
         pieces.append(text)
     if not pieces:
         raise content.wrong("parts", "a list with at least one text")
-    dimensions = fields.integer(_either(fields, "outputDimensionality", "output_dimensionality"))
-    wish = _Wish(_purpose(fields), dimensions, fields.text("title"))
+    # Vertex AI has the rest in an object of its own.
+    said = fields.child("embedContentConfig") or fields
+    dimensions = said.integer(_either(said, "outputDimensionality", "output_dimensionality"))
+    wish = _Wish(_purpose(said), dimensions, said.text("title"), said.flag("autoTruncate"))
     return "".join(pieces), wish, fields.rest()
 
 
