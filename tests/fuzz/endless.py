@@ -15,7 +15,7 @@ HELD_BYTES_MAX = 3 * EVENT_BYTES_MAX
 """What is gathered, while it is moved to where it can grow."""
 
 _BEYOND_BYTES = 2 * 2**20
-_FED_AS_BYTES = 200 * 1024
+_FED_AS_BYTES = 50 * 1024
 _STREAMS = (
     (b"data: ", b"x" * 1024),
     (b'data: {"a":"', b"x" * 65536),

@@ -127,6 +127,9 @@ def test_usage_of_whole_replies() -> None:
         (b'{"choices":[],"usage":{"prompt_tokens":-1}}', UpstreamMalformed),
         (b'{"error":{"message":"m","code":429}}', UpstreamRateLimited),
         (b'{"error":"m"}', UpstreamFailed),
+        # Wrong in what is not looked at.
+        (b'{"error":"m","x":1e400}', UpstreamMalformed),
+        (b'{"error":"m","x":"\x80"}', UpstreamMalformed),
     ],
 )
 def test_a_body_that_is_no_reply(body: bytes, kind: type[EcotoneError]) -> None:

@@ -290,6 +290,14 @@ def test_finish_reasons_in_this_wires_words(reason: FinishReason | None, raw: st
     assert json.loads(encode_reply(reply, ChatRequest("m", ())))["choices"][0]["finish_reason"] == word
 
 
+@pytest.mark.parametrize(
+    ("written", "created"),
+    [("1741570283", 1741570283), ("1741570283.9", 1741570283), ("0", None), ("-5", None), ("1e38", None)],
+)
+def test_only_a_time_is_taken_for_one(written: str, created: int | None) -> None:
+    assert decode_reply(b'{"choices":[],"created":%s}' % written.encode()).created == created
+
+
 def test_an_unknown_finish_reason_is_kept() -> None:
     reply = decode_reply(b'{"choices":[{"message":{"content":"a"},"finish_reason":"abort"}]}')
     assert (reply.choices[0].finish, reply.choices[0].raw_finish) == ("unknown", "abort")

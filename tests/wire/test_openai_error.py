@@ -84,6 +84,7 @@ def test_a_refusal_is_the_clients_own_answer() -> None:
             "body.n: not a number; and more",
             None,
         ),
+        (b'{"detail":[{"loc":5,"msg":"nowhere"}]}', "nowhere", None),
         (b'{"error":{"message":"Tool?","code":"tool_unsupported"}}', "Tool?", "tool_unsupported"),
         (b'{"error":{"code":"404","message":"none"}}', "none", None),
         (b"<html>", None, None),

@@ -9,6 +9,8 @@ from ecotone.values.errors import EcotoneError
 Fault = Callable[[str, str], EcotoneError]
 """The error for a message and the place it speaks of, such as `messages[1].content`."""
 
+_YEAR_10000_S = 253_402_300_800
+
 
 class Fields:
     """The fields of one JSON object, which it takes for its own.
@@ -90,6 +92,11 @@ class Fields:
         if value is not None and (not isinstance(value, int | float) or isinstance(value, bool)):
             raise self.wrong(name, "a number")
         return value
+
+    def time(self, name: str) -> int | None:
+        """A time in whole Unix seconds, UTC; None for 0 and for what no calendar has, which mean nothing."""
+        seconds = self.number(name)
+        return int(seconds) if seconds is not None and 1 <= seconds < _YEAR_10000_S else None
 
     def json(self, name: str) -> Json | None:
         """An object that is not looked into."""

@@ -243,7 +243,8 @@ def _detail(detail: Any) -> str | None:
     lines = []
     for entry in detail[:10]:
         if isinstance(entry, dict) and isinstance(entry.get("msg"), str):
-            place = ".".join(str(step) for step in entry.get("loc") or ())
+            steps = entry.get("loc")
+            place = ".".join(map(str, steps)) if isinstance(steps, list) else ""
             lines.append(f"{place}: {entry['msg']}" if place else entry["msg"])
     return _text("; ".join(lines))
 

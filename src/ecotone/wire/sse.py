@@ -27,6 +27,7 @@ class WholeEvents:
         self.overflow = False
         self._event_bytes_max = event_bytes_max
         self._pending = bytearray()
+        self._carriage_returns = False
         self._at_start = True
 
     def feed(self, data: bytes) -> bytes:
@@ -42,8 +43,10 @@ class WholeEvents:
     def _gather(self, data: bytes) -> bytes:
         searched = max(0, len(self._pending) - _BLANK_LINE_BYTES_MAX)
         self._pending += data
+        # Only what is new is ever looked at: a long event that comes in small pieces takes no longer than another.
+        self._carriage_returns = self._carriage_returns or b"\r" in data
         end = 0
-        if b"\r" in self._pending:
+        if self._carriage_returns:
             for match in _BLANK_LINE.finditer(self._pending, searched):
                 end = match.end()
         else:

@@ -76,15 +76,10 @@ def decode_reply(body: bytes) -> Reply:
         choices=tuple(sorted(choices, key=lambda choice: choice.index)),
         id=fields.text("id") or None,
         model=fields.text("model") or None,
-        created=take_time(fields),
+        created=fields.time("created"),
         usage=decode_usage(usage, NAME) if usage is not None else None,
         vendor=make_vendor(fields.rest()),
     )
-
-
-def take_time(fields: Fields) -> int | None:
-    """`created` in whole seconds; some servers write fractions, and 0 where they mean nothing."""
-    return int(fields.number("created") or 0) or None
 
 
 def _decode_choice(fields: Fields, number: int) -> Choice:

@@ -43,7 +43,6 @@ from ecotone.wire.openai_chat.reply import (
     take_content,
     take_finish,
     take_logprobs,
-    take_time,
 )
 from ecotone.wire.openai_chat.vendor import NAME, form_of, make_vendor, rest_of
 from ecotone.wire.openai_error import decode_error_object, encode_error_event
@@ -138,7 +137,7 @@ class EventDecoder:
                 chunk.take(repeated)
             self._gather(chunk.rest())
         else:
-            start = Start(chunk.text("id") or None, chunk.text("model") or None, take_time(chunk))
+            start = Start(chunk.text("id") or None, chunk.text("model") or None, chunk.time("created"))
             self._gather(chunk.rest())
             if choices or start.id is not None:
                 self._start(events, start)
