@@ -55,6 +55,7 @@ to which `/chat/completions` is added, most often with `/v1` at its end.
 TABLES: dict[str, type[msgspec.Struct]] = {
     "[server]": config.ServerConfig,
     "[engine]": config.EngineConfig,
+    "[retention]": config.RetentionConfig,
     "[models.NAME]": config.ModelConfig,
     "[[models.NAME.endpoints]]": config.EndpointConfig,
     "[routes.NAME]": config.RouteConfig,

@@ -1,5 +1,6 @@
 """From config to objects: the one place where the parts of a gateway are put together."""
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -13,7 +14,7 @@ from ecotone import __version__
 from ecotone.catalog.provider import Provider, api_root
 from ecotone.catalog.providers import PROVIDERS
 from ecotone.catalog.suggestions import DEFAULT_MODEL
-from ecotone.gateway import keys, request_log
+from ecotone.gateway import keys, request_log, responses
 from ecotone.gateway.config import Config, EndpointConfig, ModelConfig, RouteConfig, read_config
 from ecotone.gateway.discovery import FoundServer
 from ecotone.gateway.exchange import Gateway
@@ -22,6 +23,7 @@ from ecotone.gateway.model_files import ModelFiles, no_file
 from ecotone.gateway.models import Directory, Model, Route
 from ecotone.gateway.paths import Home
 from ecotone.gateway.request_log import RequestLog
+from ecotone.gateway.responses import StoredResponses
 from ecotone.storage.database import Database
 from ecotone.upstream.credentials import Key
 from ecotone.upstream.endpoints import EmbeddedEndpoint, Endpoint
@@ -38,7 +40,7 @@ from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import ConfigError, SetupError
 from ecotone.wire import WIRES
 
-MIGRATIONS = (*keys.MIGRATIONS, *request_log.MIGRATIONS)
+MIGRATIONS = (*keys.MIGRATIONS, *request_log.MIGRATIONS, *responses.MIGRATIONS)
 DEFAULT_ROUTE = "assistant"
 
 Environment = Mapping[str, str]
@@ -264,12 +266,14 @@ class Runtime:
         )
         self._engine = _engine_version()
         self.log = RequestLog(lambda: Database(home.database))
-        self.gateway = Gateway(Directory((), ()), self.log, WIRES)
+        self.responses = StoredResponses(lambda: Database(home.database), clock_us=lambda: time.time_ns() // 1000)
+        self.gateway = Gateway(Directory((), ()), self.log, WIRES, self.responses)
 
     def apply(self, config: Config, vendors: tuple[Provider, ...] = ()) -> None:
         """Put `config` in force. With `vendors`, any of their models can be asked for as PROVIDER/NAME."""
         self._config = config
         self._vendors = vendors
+        self.responses.keep_for(config.retention.responses_us)
         specs = [self._engine_spec(name, model) for name, model in config.models.items() if model.engine]
         self._fetches = True
         self.engines.update(spec for spec in specs if spec is not None)
@@ -368,4 +372,5 @@ class Runtime:
         await self.engines.close()
         await self.http.close()
         self.log.close()
+        self.responses.close()
         self._database.close()

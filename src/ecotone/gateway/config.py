@@ -46,6 +46,19 @@ class EngineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A model that nobody asked for so many seconds is unloaded. 0: never."""
 
 
+class RetentionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[retention]`: how long content is kept."""
+
+    responses: str = "30d"
+    """Days for which what is said by the Responses API is kept for `previous_response_id`, like `30d`; `none`: nothing
+    is."""
+
+    @property
+    def responses_us(self) -> int | None:
+        """The same in microseconds, None for none."""
+        return None if self.responses == "none" else int(self.responses.removesuffix("d")) * 86_400_000_000
+
+
 class EndpointConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One place where a model runs: `[[models.NAME.endpoints]]`, or the same keys in `[models.NAME]` itself."""
 
@@ -114,6 +127,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     server: ServerConfig = ServerConfig()
     engine: EngineConfig = EngineConfig()
+    retention: RetentionConfig = RetentionConfig()
     organisation: Organisation = Organisation()
     models: dict[str, ModelConfig] = {}
     routes: dict[str, RouteConfig] = {}
@@ -157,6 +171,7 @@ def parse_config(text: str, file: Path) -> Config:
     toml = TomlFile(text, file)
     config = toml.read(Config, _advice)
     _check_server(config.server, toml)
+    _check_retention(config.retention, toml)
     _check_organisation(config.organisation, toml)
     for name, model in config.models.items():
         _check_name(("models", name), name, toml)
@@ -185,6 +200,14 @@ def _check_server(server: ServerConfig, toml: TomlFile) -> None:
             raise toml.error(
                 ("server", "cors_origins"), f"{shown(origin)} is not an origin; write it like https://app.example.com"
             )
+
+
+def _check_retention(retention: RetentionConfig, toml: TomlFile) -> None:
+    if not re.fullmatch(r"none|[1-9][0-9]{0,3}d", retention.responses):
+        raise toml.error(
+            ("retention", "responses"),
+            f'{shown(retention.responses)} is no time to keep responses; write days, like "30d", or "none"',
+        )
 
 
 def _check_organisation(organisation: Organisation, toml: TomlFile) -> None:

@@ -10,6 +10,7 @@ from ecotone.gateway.jobs import Answer, Job
 from ecotone.gateway.keys import Principal
 from ecotone.gateway.models import Candidate, Directory
 from ecotone.gateway.request_log import RequestLog, RequestRow
+from ecotone.gateway.responses import StoredResponses
 from ecotone.upstream.endpoints import Call, Endpoint
 from ecotone.upstream.http import Response
 from ecotone.upstream.operations import Operation
@@ -40,11 +41,14 @@ _NO_CONNECTION = re.compile(r"cannot connect(?: to \S+)?: (?P<reason>.*?)(?: \(o
 
 class Gateway:
     """What every exchange needs. `directory` is replaced as a whole when the config changes; an exchange keeps the
-    one it began with. `wires` are all that clients and endpoints may speak, by name."""
+    one it began with. `wires` are all that clients and endpoints may speak, by name; `responses` are those kept."""
 
-    def __init__(self, directory: Directory, log: RequestLog, wires: Mapping[str, Wire]) -> None:
+    def __init__(
+        self, directory: Directory, log: RequestLog, wires: Mapping[str, Wire], responses: StoredResponses
+    ) -> None:
         self.directory = directory
         self.wires = wires
+        self.responses = responses
         self.health = Health()
         self.log = log
 

@@ -79,7 +79,7 @@ def _models(before: Mapping[str, ModelConfig], now: Mapping[str, ModelConfig]) -
 
 def _settings(before: Config, now: Config) -> Iterator[str]:
     """Settings that changed and are in force at once."""
-    for table in ("server", "engine", "organisation"):
+    for table in ("server", "engine", "retention", "organisation"):
         old, new = getattr(before, table), getattr(now, table)
         for key in new.__struct_fields__:
             if (table, key) not in _ONLY_AT_START and getattr(old, key) != getattr(new, key):

@@ -20,6 +20,7 @@ from ecotone.values.errors import (
 from ecotone.web.door import Door, Headers, read_headers
 from ecotone.web.fronts import PATHS, ErrorForm, Front, error_form, find_front, make_job, wire_at
 from ecotone.web.listings import OLLAMA_VERSION, Listings, listing_asked
+from ecotone.web.responses import find_response, serve_response
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -110,7 +111,9 @@ class App:
                 raise Unavailable(f"More than {_IN_FLIGHT_MAX} requests are being answered; try again in a moment.")
             body = await self._read_body(headers, receive)
             self._departures.watch(departure)
-            job = make_job(self._gateway, front, body, dict(scope["headers"]), exchange, now_us // 1_000_000)
+            job = make_job(
+                self._gateway, front, principal, body, dict(scope["headers"]), exchange, now_us // 1_000_000
+            )
             await exchange.open(principal, job)
             await self._reply(exchange, origin, send)
             exchange.close(200)
@@ -223,7 +226,12 @@ class App:
             if path == "/" and method in ("GET", "HEAD"):
                 await _send_body(send, 200, b"Ecotone is running", self._cors(origin), _TEXT)
                 return
-            told = await self._told(method, path, headers, sent, receive)
+            if find_response(path) is None:
+                told = await self._told(method, path, headers, sent, receive)
+            else:
+                query = scope["query_string"].decode("ascii", "replace")
+                caller = self._door.principal(headers).name
+                told = serve_response(method, path, query, caller, self._gateway.responses)
             await _send_json(send, 200, told, self._cors(origin))
         except EcotoneError as error:
             form = error_form(wire_at(path, sent), self._gateway.wires)
@@ -367,7 +375,7 @@ async def _send_body(
 async def _preflight(send: Send, cors: HeaderPairs) -> None:
     headers = [
         *cors,
-        (b"access-control-allow-methods", b"GET, POST"),
+        (b"access-control-allow-methods", b"GET, POST, DELETE"),
         (b"access-control-allow-headers", _ALLOWED_HEADERS),
         (b"access-control-max-age", b"600"),
     ]

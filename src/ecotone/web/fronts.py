@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from ecotone.gateway.exchange import Exchange, Gateway
-from ecotone.gateway.jobs import ChatJob, CompletionJob, EmbeddingsJob, Job, MediaJob, RerankJob
+from ecotone.gateway.jobs import ChatJob, CompletionJob, EmbeddingsJob, Job, MediaJob, RerankJob, ResponsesJob
+from ecotone.gateway.keys import Principal
 from ecotone.upstream.operations import Operation
 from ecotone.values.errors import EcotoneError
 from ecotone.wire import CLIENT_WIRES, rerank
@@ -102,9 +103,15 @@ def wire_at(path: str, headers: Mapping[bytes, bytes]) -> str | None:
 
 
 def make_job(
-    gateway: Gateway, front: Front, body: bytes, headers: Mapping[bytes, bytes], exchange: Exchange, now_s: int
+    gateway: Gateway,
+    front: Front,
+    principal: Principal,
+    body: bytes,
+    headers: Mapping[bytes, bytes],
+    exchange: Exchange,
+    now_s: int,
 ) -> Job:
-    """The job that a request to this front wants done. Raises MalformedRequest."""
+    """The job that a request of this caller's to this front wants done. Raises RequestError."""
     if front.operation.startswith(("images.", "audio.")):
         return MediaJob(front.operation, headers.get(b"content-type", b"").decode("latin-1"), body)
     match front.operation:
@@ -115,6 +122,16 @@ def make_job(
         case "completions":
             return CompletionJob(body)
     wire = front.wire or "openai-chat"
+    if wire == "openai-responses":
+        return ResponsesJob(
+            gateway.wires,
+            gateway.wires[wire],
+            body,
+            now_s=now_s,
+            reply_id=exchange.request_id,
+            principal=principal.name,
+            stored=gateway.responses,
+        )
     return ChatJob(
         gateway.wires,
         gateway.wires.get(wire) or CLIENT_WIRES[wire],

@@ -91,9 +91,9 @@ _PREFIXES = {"message": "msg", "function_call": "fc", "function_call_output": "f
 def _listed(item: Json, place: int) -> Json:
     """The item with all that the API's lists have: an id, a type, a status, and content as a list."""
     kind = item_kind(item)
-    listed = {"id": f"{_PREFIXES.get(kind, 'item')}_{place:06d}", "type": kind, "status": "completed"} | item
+    listed: Json = {"id": f"{_PREFIXES.get(kind, 'item')}_{place:06d}", "type": kind, "status": "completed"} | item
     if kind == "message" and isinstance(item.get("content"), str):
-        text = {"type": "input_text", "text": item["content"]}
+        text: Json = {"type": "input_text", "text": item["content"]}
         if item.get("role") == "assistant":
             text = {"type": "output_text", "text": item["content"], "annotations": []}
         listed["content"] = [text]

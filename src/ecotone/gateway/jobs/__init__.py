@@ -6,6 +6,7 @@ from ecotone.gateway.jobs.embeddings import EmbeddingsJob
 from ecotone.gateway.jobs.job import JSON_TYPE, STREAM_TYPE, Answer, Job
 from ecotone.gateway.jobs.media import MediaJob
 from ecotone.gateway.jobs.rerank import RerankJob
+from ecotone.gateway.jobs.responses import ResponsesJob
 
 __all__ = [
     "JSON_TYPE",
@@ -17,4 +18,5 @@ __all__ = [
     "Job",
     "MediaJob",
     "RerankJob",
+    "ResponsesJob",
 ]

@@ -1,0 +1,210 @@
+"""Conversations in OpenAI's Responses wire, which may go on with a response that the gateway has kept.
+
+Upstreams get the whole conversation each time and keep nothing.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from ecotone.gateway.jobs.chat import ChatJob
+from ecotone.gateway.jobs.job import Answer
+from ecotone.gateway.responses import StoredResponse, StoredResponses
+from ecotone.upstream.endpoints import Call, Headers
+from ecotone.values.chat import ChatRequest, Json
+from ecotone.values.errors import EcotoneError, MalformedRequest, RequestError, UnsupportedFeature, UpstreamError
+from ecotone.values.reply import Usage
+from ecotone.wire.json_body import decode_json_object, encode_json_object
+from ecotone.wire.openai_responses import FORM
+from ecotone.wire.openai_responses.decoder import event_data
+from ecotone.wire.openai_responses.history import (
+    input_items,
+    item_kind,
+    replayable,
+    thinks,
+    without_encrypted,
+)
+from ecotone.wire.openai_responses.request import ENCRYPTED
+from ecotone.wire.sse import split_events
+from ecotone.wire.wire import StreamWatch, Wire
+
+_decoder = msgspec.json.Decoder()
+_encoder = msgspec.json.Encoder()
+_ENDS = ("response.completed", "response.incomplete")
+
+
+def not_kept_here(param: str) -> UnsupportedFeature:
+    """The error for what needs responses to be kept, where none are."""
+    return UnsupportedFeature(
+        f'No responses are kept here ([retention] responses = "none" in ecotone.toml), so `{param}` cannot be honoured.'
+        " Send the whole conversation in `input`, with `store` false.",
+        param=param,
+    )
+
+
+class ResponsesJob(ChatJob):
+    """As ChatJob, for clients of the Responses wire."""
+
+    def __init__(
+        self,
+        wires: Mapping[str, Wire],
+        wire: Wire,
+        body: bytes,
+        *,
+        headers: Headers = (),
+        now_s: int,
+        reply_id: str,
+        principal: str,
+        stored: StoredResponses,
+    ) -> None:
+        """`principal` is the caller, to whom `stored` responses belong. Raises RequestError."""
+        request = decode_json_object(body)
+        wire.check_request(request)
+        self._stored = stored
+        self._principal = principal
+        self._previous: str | None = None
+        self._now_us = now_s * 1_000_000
+        store = request.get("store")
+        if store and not stored.keeps:
+            raise not_kept_here("store")
+        self._keep = stored.keeps if store is None else bool(store)
+        include = request.get("include")
+        self._encrypted = isinstance(include, list) and ENCRYPTED in include
+        changed = self._expand(request)
+        self._input = tuple(input_items(request))
+        if self._keep and not self._encrypted and thinks(request):
+            request["include"] = [*(include if isinstance(include, list) else ()), ENCRYPTED]
+            changed = True
+        body = encode_json_object(request) if changed else body
+        super().__init__(wires, wire, body, headers=headers, now_s=now_s, reply_id=reply_id)
+
+    def _expand(self, request: Json) -> bool:
+        """Put what went before into `input`. Returns whether there was anything."""
+        previous = request.pop("previous_response_id", None)
+        items = input_items(request)
+        referring = any(item_kind(item) == "item_reference" for item in items)
+        if previous is None and not referring:
+            return False
+        if not self._stored.keeps:
+            raise not_kept_here("input" if previous is None else "previous_response_id")
+        before: list[Json] = []
+        if previous is not None:
+            if not isinstance(previous, str):
+                raise MalformedRequest("`previous_response_id` must be a string.", param="previous_response_id")
+            self._previous = previous
+            before = self._conversation(previous)
+        items = [self._referred(item) if item_kind(item) == "item_reference" else item for item in items]
+        request["input"] = replayable([*before, *items])
+        return True
+
+    def _conversation(self, identity: str) -> list[Json]:
+        response = self._stored.get(self._principal, identity)
+        if response is None:
+            # The words and the code of the vendor.
+            fault = RequestError(f"Previous response with id '{identity}' not found.", param="previous_response_id")
+            fault.code = "previous_response_not_found"
+            raise fault
+        return [*response.input, *response.output]
+
+    def _referred(self, item: Json) -> Json:
+        identity = item.get("id")
+        found = self._stored.find_item(self._principal, identity) if isinstance(identity, str) else None
+        if found is None:
+            fault = RequestError(f"Item with id '{identity}' not found.", param="input")
+            fault.status = 404
+            raise fault
+        return found
+
+    def answer(self, call: Call, body: bytes) -> Answer:
+        answer = super().answer(call, body)
+        if not self._alters:
+            return answer
+        response = _decoder.decode(answer.body)
+        self.keep(response, response.get("output") or [])
+        return Answer(_encoder.encode(self.for_client(response)), answer.usage)
+
+    def watch(self, call: Call) -> StreamWatch:
+        inner = super().watch(call)
+        return _KeepingWatch(inner, self) if self._alters else inner
+
+    @property
+    def _alters(self) -> bool:
+        return self._keep or self._previous is not None
+
+    def _values(self) -> ChatRequest:
+        fresh = self._decoded is None
+        values = super()._values()
+        if fresh:
+            form = {**values.vendor.get(FORM, {}), "previous_response_id": self._previous}
+            if self._keep:
+                form["encrypted"] = True
+            values = self._decoded = msgspec.structs.replace(values, vendor={**values.vendor, FORM: form})
+        return values
+
+    def keep(self, response: Json, output: list[Json]) -> None:
+        """Store a response that is over, if that was asked for."""
+        identity = response.get("id")
+        if self._keep and isinstance(identity, str):
+            body = {name: value for name, value in response.items() if name != "output"}
+            body["previous_response_id"] = self._previous
+            self._stored.put(StoredResponse(self._principal, identity, self._now_us, body, self._input, tuple(output)))
+
+    def for_client(self, response: Json) -> Json:
+        """The Response object as the client is to see it."""
+        response["previous_response_id"] = self._previous
+        if not self._encrypted and isinstance(response.get("output"), list):
+            response["output"] = without_encrypted(response["output"])
+        return response
+
+    def item_for_client(self, item: Json) -> Json:
+        return item if self._encrypted else without_encrypted([item])[0]
+
+
+class _KeepingWatch:
+    """A stream on its way to the client, with the client's own words put back into it and its end stored."""
+
+    def __init__(self, inner: StreamWatch, job: ResponsesJob) -> None:
+        self._inner = inner
+        self._job = job
+        self._output: list[Json] = []
+        self.token_seen = False
+        self.finished = False
+        self.ended = False
+        self.error: UpstreamError | RequestError | None = None
+        self.usage: Usage | None = None
+        self.model: str | None = None
+
+    def feed(self, chunk: bytes) -> bytes:
+        forwarded = self._inner.feed(chunk)
+        inner = self._inner
+        self.token_seen, self.finished, self.ended = inner.token_seen, inner.finished, inner.ended
+        self.error, self.usage, self.model = inner.error, inner.usage, inner.model
+        if b'"response"' not in forwarded and b'"item"' not in forwarded:
+            return forwarded
+        return b"".join([self._altered(event) + b"\n\n" for event in split_events(forwarded) if event])
+
+    def _altered(self, event: bytes) -> bytes:
+        if b'"response"' not in event and b'"item"' not in event:
+            return event
+        data = event_data(event)
+        decoded = _decoder.decode(data) if data and data != b"[DONE]" else None
+        if not isinstance(decoded, dict):
+            return event
+        kind, response, item = decoded.get("type"), decoded.get("response"), decoded.get("item")
+        if isinstance(item, dict):
+            if kind == "response.output_item.done":
+                self._output.append(item)
+            decoded["item"] = self._job.item_for_client(item)
+        elif isinstance(response, dict):
+            if kind in _ENDS:
+                self._job.keep(response, response.get("output") or self._output)
+            decoded["response"] = self._job.for_client(response)
+        else:
+            return event
+        return b"event: %s\ndata: %s" % (str(kind).encode(), _encoder.encode(decoded))
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def encode_error(self, error: EcotoneError) -> bytes:
+        return self._inner.encode_error(error)
