@@ -29,6 +29,7 @@ from ecotone.values.reply import (
 )
 from ecotone.wire.openai_responses.error import error_event
 from ecotone.wire.openai_responses.items import ItemIds
+from ecotone.wire.openai_responses.namespaces import Namespaces
 from ecotone.wire.openai_responses.open_items import EventWriter, OpenCall, OpenItem, OpenMessage, OpenReasoning
 from ecotone.wire.openai_responses.own_items import encode_own_item
 from ecotone.wire.openai_responses.response import encode_finish, repeated_request, reply_id, response_object
@@ -43,6 +44,7 @@ class EventEncoder:
         self._repeated = repeated_request(request)
         self._encrypted = bool(form_of(request.vendor, "encrypted"))
         self._logprobs = bool(request.sampling.logprobs)
+        self._namespaces = Namespaces(request)
         self._writer = EventWriter()
         self._head: Json = {}
         self._output: list[Json] = []
@@ -159,6 +161,7 @@ class EventEncoder:
                     # What may still come is blanks after the arguments, and what its vendor says of a call at its end.
                     return b""
                 closed = self._close()
+                event = self._namespaces.delta(event)
                 call = self._open = OpenCall(event, writer)
                 return closed + call.begin(writer) + call.more(event, writer)
         return self._close() + self._whole(event)

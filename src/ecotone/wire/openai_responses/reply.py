@@ -11,6 +11,7 @@ from ecotone.values.reply import Choice, Reply, TokenLogprob
 from ecotone.wire.fields import Fields
 from ecotone.wire.openai_responses.error import decode_failure
 from ecotone.wire.openai_responses.items import ItemIds, Spoken, decode_item
+from ecotone.wire.openai_responses.namespaces import Namespaces
 from ecotone.wire.openai_responses.own_items import encode_output
 from ecotone.wire.openai_responses.response import (
     decode_finish,
@@ -113,7 +114,9 @@ def encode_reply(reply: Reply, request: ChatRequest) -> bytes:
     choice = reply.choices[0] if reply.choices else Choice(0, ())
     encrypted = bool(form_of(request.vendor, "encrypted"))
     incomplete = encode_finish(choice.finish, choice.raw_finish)
-    output = encode_output(choice.parts, ItemIds(reply.id), choice.logprobs or (), encrypted=encrypted)
+    namespaces = Namespaces(request)
+    parts = tuple(namespaces.call(part) if isinstance(part, ToolCallPart) else part for part in choice.parts)
+    output = encode_output(parts, ItemIds(reply.id), choice.logprobs or (), encrypted=encrypted)
     head: Json = {
         "id": reply_id(reply.id),
         "object": "response",

@@ -31,6 +31,7 @@ from ecotone.wire.openai_responses.content import (
     is_plain,
 )
 from ecotone.wire.openai_responses.items import decode_item, fitting_call_id
+from ecotone.wire.openai_responses.namespaces import flatten_namespaces
 from ecotone.wire.openai_responses.own_items import RequestItems
 from ecotone.wire.openai_responses.tools import (
     decode_output,
@@ -65,8 +66,9 @@ def decode_request(request: Json) -> ChatRequest:
     `store` and, once the gateway has put the conversation before it into `input`, `previous_response_id` are forms:
     they change nothing for an upstream, and the reply repeats them. Raises MalformedRequest, which names the place.
     """
-    fields = Fields(request, "", malformed)
     refuse_background(request)
+    flatten_namespaces(request)
+    fields = Fields(request, "", malformed)
     model = fields.text("model")
     if not model:
         raise fields.wrong("model", "a non-empty string: the name of a model or route")
