@@ -286,7 +286,6 @@ def test_temperature_goes_with_neither_thinking_nor_top_p() -> None:
         ({"sampling": Sampling(stop=("x", "\n"))}, "stop[1]"),
         ({"output": JsonObjectFormat()}, "response_format"),
         ({"output": JsonSchemaFormat("n")}, "response_format"),
-        ({"tools": (CustomTool("patch"),)}, "tools[0]"),
         ({"tools": (FunctionTool("a.b"),)}, "tools[0].name"),
         ({"tools": (OpaqueTool("gemini", {"googleSearch": {}}),)}, "tools[0]"),
         ({"needs": (Need("openai-chat", "audio"),)}, "audio"),
@@ -352,6 +351,25 @@ def test_of_allowed_tools_only_those_are_sent() -> None:
     assert [tool["name"] for tool in encoded["tools"]] == ["g"]
     assert encoded["tool_choice"] == {"type": "any"}
     assert losses(tools=(F, G), tool_choice=choice) == ["tool_choice"]
+
+
+def test_a_tool_that_takes_free_text_is_a_function_with_one_string() -> None:
+    grammar = {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: /x+/"}}
+    conversation = (*HELLO, assistant(ToolCallPart("a", "patch", 'x"\n', "custom")), result("a", "done"))
+    fields = {"tools": (CustomTool("patch", "Patches.", grammar),), "tool_choice": NamedTool("patch", "custom")}
+    encoded = body(*conversation, **fields)
+    text = {"type": "string", "description": "The text for the tool, as it is."}
+    assert encoded["tools"] == [
+        {
+            "name": "patch__free_text",
+            "description": "Patches.\n\nThe text must follow this lark grammar:\nstart: /x+/",
+            "input_schema": {"type": "object", "properties": {"input": text}, "required": ["input"]},
+        }
+    ]
+    assert encoded["tool_choice"] == {"type": "tool", "name": "patch__free_text"}
+    call = {"type": "tool_use", "id": "a", "name": "patch__free_text", "input": {"input": 'x"\n'}}
+    assert encoded["messages"][1]["content"] == [call]
+    assert losses(*conversation, **fields) == ["messages[1].parts[0]", "tools[0]"]
 
 
 # --- content ---

@@ -26,7 +26,7 @@ from ecotone.values.errors import (
     UpstreamRejected,
     UpstreamTimeout,
 )
-from ecotone.values.reply import Choice, Reply, Start, TextDelta, Usage
+from ecotone.values.reply import Choice, Reply, Start, TextDelta, Usage, fold
 from ecotone.wire.anthropic import (
     EventDecoder,
     EventEncoder,
@@ -128,6 +128,17 @@ def test_an_event_over_the_bound_is_malformed() -> None:
     decoder = EventDecoder(event_bytes_max=50)
     with pytest.raises(UpstreamMalformed, match="more than 50 bytes"):
         decoder.feed(b"data: " + b"x" * 60)
+
+
+def test_a_call_with_free_text_is_read_as_one() -> None:
+    call = {"type": "tool_use", "id": "a", "name": "patch__free_text", "input": {"input": 'x"\n'}}
+    part = ToolCallPart("a", "patch", 'x"\n', "custom")
+    assert decode_reply(json.dumps({"content": [call]}).encode()).choices[0].parts == (part,)
+    pieces = [{"type": "input_json_delta", "partial_json": piece} for piece in ("", '{"input": "x\\', '"\\n"}')]
+    stream = START + event("content_block_start", index=0, content_block=call | {"input": {}})
+    stream += b"".join(event("content_block_delta", index=0, delta=piece) for piece in pieces)
+    stream += event("content_block_stop", index=0) + event("message_stop")
+    assert fold(EventDecoder().feed(stream)).choices[0].parts == (part,)
 
 
 def test_a_watch_forwards_whole_events_up_to_an_error_and_none_of_it() -> None:

@@ -29,6 +29,7 @@ from ecotone.values.chat import (
 )
 from ecotone.values.errors import UnsupportedFeature
 from ecotone.values.reply import ToolCallDelta
+from ecotone.wire.anthropic.custom_tools import FIELD, called_tool, sent_name
 from ecotone.wire.anthropic.ids import accepted_id, original_id
 from ecotone.wire.anthropic.vendor import NAME, form_of, make_vendor, said
 from ecotone.wire.envelope import open_id, opened_reasoning, seal, seal_id
@@ -127,7 +128,10 @@ def _decode_call(block: Fields, from_client: bool) -> ToolCallPart:
     identity = block.need_text("id")
     identity, attached = _opened_id(identity) if from_client else (identity, {})
     name = block.need_text("name")
-    arguments = encode_arguments(block.json("input"))
+    given = block.json("input") or {}
+    if not from_client and called_tool(name)[1] == "custom":
+        return ToolCallPart(identity, called_tool(name)[0], free_text(given), "custom", make_vendor(said(block.rest())))
+    arguments = encode_arguments(given)
     return ToolCallPart(identity, name, arguments, vendor=make_vendor(said(block.rest())) | attached)
 
 
@@ -143,9 +147,17 @@ def client_id(part: ToolCallPart | ToolCallDelta) -> str:
     return seal_id(accepted_id(part.id or ""), part.vendor, NAME)
 
 
-def encode_arguments(arguments: Json | None) -> str:
+def free_text(given: Json) -> str:
+    """The text for a tool that takes any, out of the object in which the model gave it."""
+    text = given.get(FIELD)
+    if isinstance(text, str):
+        return text
+    return encode_arguments(given) if given else ""
+
+
+def encode_arguments(arguments: Json) -> str:
     """A call's `input` as text, its keys in their order."""
-    return msgspec.json.encode(arguments or {}).decode()
+    return msgspec.json.encode(arguments).decode()
 
 
 def _result_is_understood(content: Any) -> bool:
@@ -301,14 +313,15 @@ def _encode_call(part: ToolCallPart, losses: Losses, place: str) -> Json:
         arguments = {"arguments": part.arguments}
     elif part.kind == "custom":
         losses.add(place, "that this tool takes free text; it is sent in an object")
-    return {"type": "tool_use", "id": accepted_id(part.id), "name": part.name, "input": arguments}
+    name = sent_name(part.name, part.kind)
+    return {"type": "tool_use", "id": accepted_id(part.id), "name": name, "input": arguments}
 
 
 def read_arguments(part: ToolCallPart) -> Json | None:
     """A call's arguments as an object: a function's parsed, None where they are no JSON object; a custom tool's text
     in one field."""
     if part.kind == "custom":
-        return {"input": part.arguments}
+        return {FIELD: part.arguments}
     if not part.arguments or part.arguments.isspace():
         return {}
     try:

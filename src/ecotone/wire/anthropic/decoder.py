@@ -20,7 +20,8 @@ from ecotone.values.reply import (
     UsageReport,
     merge_json,
 )
-from ecotone.wire.anthropic.blocks import decode_block
+from ecotone.wire.anthropic.blocks import decode_block, free_text
+from ecotone.wire.anthropic.custom_tools import FIELD
 from ecotone.wire.anthropic.error import decode_error_object
 from ecotone.wire.anthropic.events import payload
 from ecotone.wire.anthropic.reply import malformed, take_reason
@@ -142,6 +143,8 @@ class EventDecoder:
             if delta.thinking:
                 wire = NAME if block.signed else None
                 events.append(ReasoningDelta(0, block.part, delta.thinking, wire=wire))
+        elif type(delta) is _InputDelta and block.kind == "custom":
+            block.input_pieces.append(delta.partial_json)
         elif type(delta) is _InputDelta and block.kind == "tool_use":
             if delta.partial_json:
                 block.awaits_input = False
@@ -219,7 +222,9 @@ class EventDecoder:
             case ToolCallPart():
                 block.awaits_input = part.arguments == "{}"
                 arguments = "" if block.awaits_input else part.arguments
-                events.append(ToolCallDelta(0, block.part, part.id, part.name, arguments, "function", part.vendor))
+                events.append(ToolCallDelta(0, block.part, part.id, part.name, arguments, part.kind, part.vendor))
+                if part.kind == "custom":
+                    block.kind, block.awaits_input = "custom", False
             case OpaquePart():
                 block.kind, block.opaque = "opaque", part.data
             case _:
@@ -245,6 +250,8 @@ class EventDecoder:
         elif kind == "signature_delta" and block.kind == "thinking":
             block.awaits_signature = False
             events.append(ReasoningDelta(0, block.part, "", delta.need_text("signature"), {}, NAME))
+        elif kind == "input_json_delta" and block.kind == "custom":
+            block.input_pieces.append(delta.need_text("partial_json"))
         elif kind == "input_json_delta" and block.kind == "tool_use":
             delta.take("type")
             block.awaits_input = False
@@ -268,14 +275,14 @@ class EventDecoder:
             events.append(ReasoningDelta(0, block.part, "", "", {}, NAME))
         if block.awaits_input:
             events.append(ToolCallDelta(0, block.part, arguments="{}"))
+        written = _read_input(block)
+        if block.kind == "custom" and written is not None:
+            events.append(ToolCallDelta(0, block.part, arguments=free_text(written)))
         if block.opaque is not None:
-            written = "".join(block.input_pieces)
-            if written:
-                try:
-                    block.opaque["input"] = _decoder.decode(written)
-                except (ValueError, RecursionError) as fault:
-                    raise malformed(f"the input of a {block.opaque.get('type')} block: {fault}.", "") from None
+            if written is not None:
+                block.opaque["input"] = written
             events.append(OpaqueDelta(0, block.part, NAME, block.opaque))
+        block.input_pieces = []
         block.awaits_signature = block.awaits_input = False
         block.opaque = None
 
@@ -293,6 +300,21 @@ class EventDecoder:
         rest = event.rest()
         rest.pop("delta", None)
         merge_json(self._rest, said(rest))
+
+
+def _read_input(block: _Block) -> Json | None:
+    """The input that has come in pieces, None where none has. Of a tool with free text, text in no object is taken as
+    it is."""
+    written = "".join(block.input_pieces)
+    if not written:
+        return None
+    try:
+        decoded = _decoder.decode(written)
+    except (ValueError, RecursionError) as fault:
+        if block.kind == "custom":
+            return {FIELD: written}
+        raise malformed(f"the input of a content block: {fault}.", "") from None
+    return decoded if isinstance(decoded, dict) else {FIELD: written}
 
 
 def _copied(value: Json) -> Json:

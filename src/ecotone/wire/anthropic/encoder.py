@@ -204,11 +204,13 @@ class EventEncoder:
         text = delta.transcript or "" if isinstance(delta, AudioDelta) else delta.text
         self._refused = self._refused or isinstance(delta, RefusalDelta)
         rest = dict(rest_of(delta.vendor))
-        citations = rest.pop("citations", None) or []
+        citations = rest.pop("citations", None)
+        citations = citations if isinstance(citations, list) else []
         written = b""
         if self._open is None:
             block: Json = {"type": "text", "text": ""}
             if "citations" in rest_of(delta.vendor):
+                # They come one by one.
                 block["citations"] = []
             written = self._begin_block(delta, block | rest, "text", "text_delta")
         written += self._piece(text)

@@ -19,6 +19,7 @@ from ecotone.values.chat import (
     ToolChoice,
 )
 from ecotone.values.errors import UnsupportedFeature
+from ecotone.wire.anthropic.custom_tools import encode_custom, sent_name
 from ecotone.wire.anthropic.vendor import NAME, form_of, make_vendor, said
 from ecotone.wire.fields import Fields, add_rest
 from ecotone.wire.losses import Losses
@@ -60,21 +61,21 @@ def encode_tools(tools: tuple[Tool, ...], choice: ToolChoice | None, losses: Los
 def _may_be_called(tool: Tool, choice: ToolChoice | None) -> bool:
     if not isinstance(choice, AllowedTools):
         return True
-    return isinstance(tool, FunctionTool) and any(tool.name == allowed.name for allowed in choice.tools)
+    if isinstance(tool, OpaqueTool):
+        return False
+    return NamedTool(tool.name, "custom" if isinstance(tool, CustomTool) else "function") in choice.tools
 
 
 def _encode_tool(tool: Tool, losses: Losses, place: str) -> Json:
     encoded: Json
-    if isinstance(tool, CustomTool):
-        raise UnsupportedFeature(
-            f"The tool {tool.name} takes free text, and Claude's API has only tools that take JSON. Describe it as a"
-            " function with one string parameter, or ask for a model that speaks openai-responses or openai-chat.",
-            param=place,
-        )
     if isinstance(tool, OpaqueTool):
         if tool.wire != NAME:
             raise UnsupportedFeature(f"A tool that only the wire {tool.wire} knows cannot be sent.", param=place)
         encoded = dict(tool.data)
+    elif isinstance(tool, CustomTool):
+        _check_name(tool.name, place)
+        losses.add(place, "that this tool takes free text; it is sent as a function with one string field")
+        encoded = encode_custom(tool)
     else:
         encoded = _encode_function(tool, place)
     add_rest(encoded, losses.rest(tool.vendor, place))
@@ -82,10 +83,7 @@ def _encode_tool(tool: Tool, losses: Losses, place: str) -> Json:
 
 
 def _encode_function(tool: FunctionTool, place: str) -> Json:
-    if not _NAME.fullmatch(tool.name):
-        raise UnsupportedFeature(
-            f"Claude's API takes tool names of letters, digits, `_` and `-`, not `{tool.name}`.", param=f"{place}.name"
-        )
+    _check_name(tool.name, place)
     encoded: Json = {"name": tool.name}
     kind = form_of(tool.vendor, "type")
     if kind is not None:
@@ -98,6 +96,13 @@ def _encode_function(tool: FunctionTool, place: str) -> Json:
     if tool.strict is not None:
         encoded["strict"] = tool.strict
     return encoded
+
+
+def _check_name(name: str, place: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise UnsupportedFeature(
+            f"Claude's API takes tool names of letters, digits, `_` and `-`, not `{name}`.", param=f"{place}.name"
+        )
 
 
 def decode_tool_choice(body: Fields) -> tuple[ToolChoice | None, bool | None]:
@@ -137,7 +142,7 @@ def encode_tool_choice(choice: ToolChoice | None, parallel: bool | None, *, any_
         case "none":
             return {"type": "none"}
         case NamedTool():
-            encoded = {"type": "tool", "name": choice.name}
+            encoded = {"type": "tool", "name": sent_name(choice.name, choice.kind)}
         case "required":
             encoded = {"type": "any"}
         case AllowedTools():
