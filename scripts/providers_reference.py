@@ -20,14 +20,19 @@ What `provider = "..."` may say in `ecotone.toml`, and which wires each provider
 wires gets it unchanged; a client of any other wire is translated into the first. `wire = "..."` on a model or endpoint
 names one of them for all clients.
 
-A `base_url` may be what the provider's own SDK takes, or the whole address of any of its APIs: what is missing is added,
-what is there is not added twice. Without one, requests go to the addresses below.
+A `base_url` may be what the provider's own SDK takes, or the whole address of any of its APIs: what is missing is
+added, what is there is not added twice. Without one, requests go to the addresses below.
 
-**How far this was tried.** No closed vendor was asked in any test. Each wire is tested against a fake server that checks
-requests with the types of that vendor's own SDK, and the embedded engine is tested for real. Of each row the tests
-check that requests go to the address, with the headers and in the body that this page says. That the page is right
-rests on the documentation it cites and, for the names of fields, on the vendor's own SDK where there is one. If a vendor
-refuses something, its words reach the client; please report it.
+**How far this was tried.** No closed vendor was asked in any test. Each wire is tested against a fake server that
+checks requests with the types of that vendor's own SDK, and the embedded engine is tested for real. Of each row the
+tests check that requests go to the address, with the headers and in the body that this page says. Tokens of Google are
+got from a server that checks their requests' signatures, signatures for AWS are compared with botocore's, and Amazon's
+framing of streams is read from frames built by hand. That the page is right rests on the documentation it cites and,
+for the names of fields, on the vendor's own SDK where there is one. If a vendor refuses something, its words reach the
+client; please report it.
+
+Where a provider serves models of several families, a model's name tells how it is asked; for one whose name does not
+(a deployment on Azure with a name of your own, an inference profile of Bedrock), say `wire`.
 
 "Weights" says whether the models served are open-weight, as far as that is the same for all of them. It says nothing
 about where they run: that is `hosting`, which you declare.
@@ -67,8 +72,10 @@ PATHS = {
 
 
 def reference() -> str:
-    vendors = [row for row in PROVIDERS.values() if row.usual_port is None and not row.any_wire]
-    local = [row for row in PROVIDERS.values() if row.usual_port is not None]
+    rows = [row for row in PROVIDERS.values() if not row.any_wire]
+    # A server of one's own that has no port to itself has no address either.
+    local = [row for row in rows if row.usual_port is not None or (row.base_url is None and row.key_env is None)]
+    vendors = [row for row in rows if row not in local]
     other = [row for row in PROVIDERS.values() if row.any_wire]
     return "\n".join(
         [
@@ -112,10 +119,8 @@ def _keys(row: Provider) -> str:
 
 def _way(row: Provider, way: Speaks) -> str:
     path = way.whole_path or PATHS[way.wire]
-    if row.base_url is None:
-        address = f"{'your address' if row.any_wire else row.base_url_like}{way.path}{path}"
-    else:
-        address = joined(api_root(row, row.base_url, way.wire), path)
+    base_url = row.base_url or row.base_url_like
+    address = f"your address{path}" if row.any_wire else joined(api_root(row, base_url, way.wire), path)
     for name, word in FILLED.items():
         address = address.replace(f"{{{name}}}", word)
     told = [f"[`{way.wire}`]({way.source or row.source}) `{address.replace('{model}', 'MODEL')}`"]

@@ -47,7 +47,19 @@ def test_usual_ports_tell_servers_apart() -> None:
 # `/chat/completions`.
 DOCUMENTED = {
     "openai": "https://api.openai.com/v1",
+    "vertex": (
+        "https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}/endpoints/openapi"
+    ),
+    "bedrock": "https://bedrock-runtime.{region}.amazonaws.com/openai/v1",
     "xai": "https://api.x.ai/v1",
+    "cohere": "https://api.cohere.ai/compatibility/v1",
+    "perplexity": "https://api.perplexity.ai",
+    "cerebras": "https://api.cerebras.ai/v1",
+    "nvidia": "https://integrate.api.nvidia.com/v1",
+    "moonshot": "https://api.moonshot.ai/v1",
+    "dashscope": "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+    "zai": "https://api.z.ai/api/paas/v4",
+    "minimax": "https://api.minimax.io/v1",
     "mistral": "https://api.mistral.ai/v1",
     "deepseek": "https://api.deepseek.com",
     "groq": "https://api.groq.com/openai/v1",

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ecotone.gateway.build import config_warnings, missing_key, proxies
+from ecotone.gateway.build import config_warnings, proxies
 from ecotone.gateway.config import EndpointConfig, parse_config
+from ecotone.gateway.places import missing_key
 
 
 @pytest.mark.parametrize(

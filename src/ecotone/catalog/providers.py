@@ -5,6 +5,7 @@ from ecotone.catalog.provider import (
     Auth,
     Hosting,
     Provider,
+    Setting,
     Speaks,
     Weights,
     api_root,
@@ -19,6 +20,8 @@ def _messages(
 ) -> Speaks:
     return Speaks("anthropic", path, source, auth=auth, headers=(ANTHROPIC_VERSION,), quirks=quirks)
 
+
+_VERTEX = "/v1/projects/{project}/locations/{location}"
 
 _VENDORS = (
     Provider(
@@ -47,10 +50,120 @@ _VENDORS = (
         "gemini",
         "Google Gemini",
         "https://ai.google.dev/api/generate-content",
-        wires=(Speaks("gemini", auth="x-goog-api-key"),),
+        wires=(Speaks("gemini", "/v1beta", auth="x-goog-api-key"),),
         base_url="https://generativelanguage.googleapis.com",
         key_env="GEMINI_API_KEY",
         also_key_envs=("GOOGLE_API_KEY",),
+    ),
+    Provider(
+        "vertex",
+        "Google Vertex AI",
+        "https://cloud.google.com/vertex-ai/generative-ai/docs/reference/rest",
+        wires=(
+            Speaks(
+                "gemini",
+                f"{_VERTEX}/publishers/google",
+                "https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference",
+                auth="google",
+                models=r"gemini.*|learnlm.*",
+                whole_path="/models/{model}:generateContent",
+                stream_path="/models/{model}:streamGenerateContent?alt=sse",
+            ),
+            Speaks(
+                "anthropic",
+                f"{_VERTEX}/publishers/anthropic",
+                "https://platform.claude.com/docs/en/build-with-claude/claude-on-vertex-ai",
+                auth="google",
+                header_fields=(("anthropic-version", ""),),
+                quirks=("vertex_version",),
+                models=r"claude.*",
+                whole_path="/models/{model}:rawPredict",
+                stream_path="/models/{model}:streamRawPredict",
+            ),
+            # As OpenAI's own SDK has it (`openai.providers.vertex`).
+            Speaks(
+                "openai-responses",
+                f"{_VERTEX}/publishers/openai/v1",
+                "https://github.com/openai/openai-python",
+                auth="google",
+                models=r"gpt-(?!oss).*",
+            ),
+            Speaks(
+                "openai-chat",
+                f"{_VERTEX}/endpoints/openapi",
+                "https://cloud.google.com/vertex-ai/generative-ai/docs/open-models/use-maas",
+                auth="google",
+                models=r"(?!gemini|learnlm|claude|gpt-(?!oss)).*",
+            ),
+        ),
+        base_url="https://{location}-aiplatform.googleapis.com",
+        special_addresses=(
+            ("global", "https://aiplatform.googleapis.com"),
+            ("us", "https://aiplatform.us.rep.googleapis.com"),
+            ("eu", "https://aiplatform.eu.rep.googleapis.com"),
+        ),
+        settings=(
+            Setting("project", ("GOOGLE_CLOUD_PROJECT",)),
+            Setting("location", ("GOOGLE_CLOUD_LOCATION",)),
+        ),
+    ),
+    Provider(
+        "azure",
+        "Azure OpenAI",
+        "https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle",
+        wires=(
+            Speaks("openai-responses", "/openai/v1", auth="api-key", models=r"(?!claude).*"),
+            Speaks("openai-chat", "/openai/v1", auth="api-key", models=r"(?!claude).*"),
+            # At a Foundry resource's address (NAME.services.ai.azure.com). A deployment has its model's name unless its
+            # owner gave it another: then the config says which wire.
+            Speaks(
+                "anthropic",
+                "/anthropic",
+                "https://platform.claude.com/docs/en/build-with-claude/claude-in-microsoft-foundry",
+                auth="x-api-key",
+                headers=(ANTHROPIC_VERSION,),
+                models=r"claude.*",
+            ),
+        ),
+        key_env="AZURE_OPENAI_API_KEY",
+        bearer_env="AZURE_OPENAI_AD_TOKEN",
+        base_url_like="https://NAME.openai.azure.com",
+    ),
+    Provider(
+        "bedrock",
+        "Amazon Bedrock",
+        "https://docs.aws.amazon.com/bedrock/latest/userguide/apis.html",
+        wires=(
+            Speaks(
+                "anthropic",
+                "",
+                "https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages.html",
+                auth="aws",
+                header_fields=(("anthropic-version", ""), ("anthropic-beta", "anthropic_beta")),
+                quirks=("bedrock_version",),
+                models=r"(.*[./])?anthropic\..*",
+                whole_path="/model/{model}/invoke",
+                stream_path="/model/{model}/invoke-with-response-stream",
+                framing="aws-event-stream",
+            ),
+            Speaks(
+                "openai-chat",
+                "/openai/v1",
+                "https://docs.aws.amazon.com/bedrock/latest/userguide/inference-chat-completions.html",
+                auth="aws",
+                models=r"(?!(.*[./])?anthropic\.).*",
+            ),
+            Speaks(
+                "openai-responses",
+                "/openai/v1",
+                "https://developers.openai.com/api/docs/guides/amazon-bedrock",
+                auth="aws",
+                models=r"(.*[./])?openai\..*",
+            ),
+        ),
+        base_url="https://bedrock-runtime.{region}.amazonaws.com",
+        bearer_env="AWS_BEARER_TOKEN_BEDROCK",
+        settings=(Setting("region", ("AWS_REGION", "AWS_DEFAULT_REGION")),),
     ),
     Provider(
         "xai",
@@ -71,11 +184,36 @@ _VENDORS = (
             Speaks(
                 "openai-chat",
                 "/v1",
-                quirks=("max_tokens", "no_stream_options", "developer_as_system", "random_seed"),
+                quirks=(
+                    "max_tokens",
+                    "no_stream_options",
+                    "developer_as_system",
+                    "random_seed",
+                    # https://mistralai.github.io/mistral-common/usage/tools/
+                    "short_call_ids",
+                    # https://github.com/charmbracelet/crush/issues/1590
+                    "no_reasoning_text",
+                ),
             ),
         ),
         base_url="https://api.mistral.ai",
         key_env="MISTRAL_API_KEY",
+    ),
+    Provider(
+        "cohere",
+        "Cohere",
+        "https://docs.cohere.com/docs/compatibility-api",
+        wires=(
+            # https://strandsagents.com/docs/user-guide/concepts/model-providers/cohere/
+            Speaks(
+                "openai-chat",
+                "/compatibility/v1",
+                quirks=("max_tokens", "no_stream_options", "developer_as_system", "no_reasoning_text"),
+            ),
+        ),
+        base_url="https://api.cohere.ai",
+        key_env="CO_API_KEY",
+        also_key_envs=("COHERE_API_KEY",),
     ),
     Provider(
         "deepseek",
@@ -92,7 +230,11 @@ _VENDORS = (
         "groq",
         "Groq",
         "https://console.groq.com/docs/openai",
-        wires=(Speaks("openai-chat", "/openai/v1"),),
+        wires=(
+            # https://github.com/janhq/jan/issues/8136
+            Speaks("openai-chat", "/openai/v1", quirks=("no_names", "no_reasoning_text")),
+            Speaks("openai-responses", "/openai/v1", "https://console.groq.com/docs/responses-api"),
+        ),
         base_url="https://api.groq.com",
         key_env="GROQ_API_KEY",
         weights="open",
@@ -122,15 +264,113 @@ _VENDORS = (
         "openrouter",
         "OpenRouter",
         "https://openrouter.ai/docs/api-reference/overview",
-        wires=(Speaks("openai-chat", "/v1"),),
+        wires=(
+            Speaks("openai-chat", "/v1"),
+            Speaks("openai-responses", "/v1", "https://openrouter.ai/docs/api/reference/responses/overview"),
+            _messages(
+                "", "https://openrouter.ai/docs/api/api-reference/anthropic-messages/create-a-message", auth="bearer"
+            ),
+        ),
         base_url="https://openrouter.ai/api/v1",
         key_env="OPENROUTER_API_KEY",
+    ),
+    Provider(
+        "perplexity",
+        "Perplexity",
+        "https://docs.perplexity.ai/docs/grounded-llm/openai-compatibility",
+        wires=(
+            # https://github.com/perplexityai/api-discussion/issues/265
+            Speaks(
+                "openai-chat",
+                "",
+                "https://docs.perplexity.ai/api-reference/chat-completions-post",
+                quirks=("max_tokens", "developer_as_system", "no_reasoning_text", "alternating"),
+                models=r"sonar.*",
+            ),
+            Speaks("openai-responses", "/v1", models=r"(?!sonar).*"),
+        ),
+        base_url="https://api.perplexity.ai",
+        key_env="PERPLEXITY_API_KEY",
+        also_key_envs=("PPLX_API_KEY",),
+    ),
+    Provider(
+        "cerebras",
+        "Cerebras",
+        "https://inference-docs.cerebras.ai/resources/openai",
+        # https://github.com/CherryHQ/cherry-studio/issues/16790
+        wires=(Speaks("openai-chat", "/v1", quirks=("developer_as_system", "no_reasoning_text")),),
+        base_url="https://api.cerebras.ai/v1",
+        key_env="CEREBRAS_API_KEY",
+        weights="open",
+    ),
+    Provider(
+        "nvidia",
+        "NVIDIA NIM",
+        "https://docs.nvidia.com/nim/large-language-models/latest/api-reference.html",
+        wires=(Speaks("openai-chat", "/v1", quirks=("max_tokens", "developer_as_system")),),
+        base_url="https://integrate.api.nvidia.com/v1",
+        key_env="NVIDIA_API_KEY",
+        weights="open",
+    ),
+    Provider(
+        "moonshot",
+        "Moonshot AI (Kimi)",
+        "https://platform.kimi.ai/docs/api/chat",
+        wires=(
+            Speaks("openai-chat", "/v1", quirks=("developer_as_system",)),
+            Speaks("openai-responses", "/v1", "https://platform.kimi.ai/docs/api/overview"),
+            _messages("/anthropic", "https://platform.kimi.ai/docs/api/overview", auth="bearer"),
+        ),
+        base_url="https://api.moonshot.ai/v1",
+        key_env="MOONSHOT_API_KEY",
+    ),
+    Provider(
+        "dashscope",
+        "Alibaba Cloud Model Studio (Qwen)",
+        "https://www.alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope",
+        wires=(
+            Speaks("openai-chat", "/compatible-mode/v1", quirks=("max_tokens", "developer_as_system")),
+            Speaks(
+                "openai-responses",
+                "/compatible-mode/v1",
+                "https://help.aliyun.com/en/model-studio/compatibility-with-openai-responses-api",
+            ),
+            _messages("/apps/anthropic", "https://www.alibabacloud.com/help/zh/model-studio/anthropic-api-messages"),
+        ),
+        base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+        key_env="DASHSCOPE_API_KEY",
+    ),
+    Provider(
+        "zai",
+        "Z.ai",
+        "https://docs.z.ai/guides/develop/openai/python",
+        wires=(
+            Speaks("openai-chat", "/paas/v4", quirks=("max_tokens", "developer_as_system")),
+            _messages("/anthropic", "https://docs.z.ai/scenario-example/develop-tools/claude", auth="bearer"),
+        ),
+        base_url="https://api.z.ai/api/paas/v4",
+        key_env="ZAI_API_KEY",
+    ),
+    Provider(
+        "minimax",
+        "MiniMax",
+        "https://platform.minimax.io/docs/api-reference/text-openai-api",
+        wires=(
+            Speaks("openai-chat", "/v1", quirks=("developer_as_system",)),
+            Speaks("openai-responses", "/v1"),
+            _messages("/anthropic", "https://platform.minimax.io/docs/api-reference/text-anthropic-api", auth="bearer"),
+        ),
+        base_url="https://api.minimax.io/v1",
+        key_env="MINIMAX_API_KEY",
     ),
     Provider(
         "huggingface",
         "Hugging Face Inference",
         "https://huggingface.co/docs/inference-providers/index",
-        wires=(Speaks("openai-chat", "/v1", quirks=("max_tokens", "developer_as_system")),),
+        wires=(
+            Speaks("openai-chat", "/v1", quirks=("max_tokens", "developer_as_system")),
+            Speaks("openai-responses", "/v1", "https://huggingface.co/docs/inference-providers/guides/responses-api"),
+        ),
         base_url="https://router.huggingface.co/v1",
         key_env="HF_TOKEN",
         weights="open",
@@ -141,8 +381,12 @@ _SERVERS = (
     Provider(
         "vllm",
         "vLLM",
-        "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html",
-        wires=(Speaks("openai-chat", "/v1"),),
+        "https://docs.vllm.ai/en/stable/serving/online_serving.html",
+        wires=(
+            Speaks("openai-chat", "/v1"),
+            Speaks("openai-responses", "/v1"),
+            _messages(auth="bearer"),
+        ),
         base_url="http://127.0.0.1:8000/v1",
         key_env="VLLM_API_KEY",
         usual_port=8000,
@@ -164,7 +408,11 @@ _SERVERS = (
         "llama-server",
         "llama.cpp server",
         "https://github.com/ggml-org/llama.cpp/tree/master/tools/server",
-        wires=(Speaks("openai-chat", "/v1", quirks=("max_tokens",)),),
+        wires=(
+            Speaks("openai-chat", "/v1", quirks=("max_tokens",)),
+            Speaks("openai-responses", "/v1"),
+            _messages(auth="bearer"),
+        ),
         base_url="http://127.0.0.1:8080/v1",
         key_env="LLAMA_API_KEY",
         usual_port=8080,
@@ -204,6 +452,14 @@ _SERVERS = (
         wires=(Speaks("openai-chat", "/v1", quirks=("max_tokens", "developer_as_system")),),
         base_url="http://127.0.0.1:3000/v1",
         usual_port=3000,
+        weights="open",
+    ),
+    Provider(
+        "localai",
+        "LocalAI",
+        "https://localai.io/docs/features/text-generation/index.html",
+        wires=(Speaks("openai-chat", "/v1", quirks=("max_tokens", "developer_as_system")),),
+        base_url_like="http://127.0.0.1:8080/v1",
         weights="open",
     ),
     Provider(

@@ -19,7 +19,6 @@ from rich.text import Text
 
 from ecotone.catalog.models import ModelFacts, find_model
 from ecotone.catalog.openness import known_openness, word_for
-from ecotone.catalog.providers import PROVIDERS
 from ecotone.cli.connecting import Connection, connected
 from ecotone.cli.output import print_json, visible
 from ecotone.cli.printer import AnswerPrinter
@@ -27,6 +26,7 @@ from ecotone.evaluation.answers import Identity, identify
 from ecotone.evaluation.costs import price
 from ecotone.evaluation.wording import dollars, seconds
 from ecotone.gateway.client import Answer, GatewayClient
+from ecotone.gateway.plugins import installed
 from ecotone.upstream.endpoints import EndpointFacts
 from ecotone.upstream.http import is_loopback
 from ecotone.values.chat import ChatRequest, Message, Sampling, TextPart
@@ -34,7 +34,6 @@ from ecotone.values.errors import EcotoneError
 from ecotone.values.reply import Event
 
 MODELS_MAX = 4
-_KNOWN = frozenset(row.name for row in PROVIDERS.values() if row.base_url is not None)
 _COLUMN_MIN = 28
 _REDRAWS_PER_S = 8
 
@@ -252,12 +251,14 @@ def _where(place: EndpointFacts, url: str) -> str:
         case "self-hosted":
             return f"goes to your own server ({_title(place)})"
     # The config names another address than the provider's own: a proxy, a gateway, a contract's own endpoint.
-    elsewhere = ", by way of the address in the config" if place.address and place.provider in _KNOWN else ""
+    provider = installed().providers.get(place.provider)
+    has_own = provider is not None and provider.base_url is not None
+    elsewhere = ", by way of the address in the config" if place.address and has_own else ""
     return f"goes to {_title(place)}{elsewhere}"
 
 
 def _title(place: EndpointFacts) -> str:
-    provider = PROVIDERS.get(place.provider)
+    provider = installed().providers.get(place.provider)
     return place.provider if provider is None else provider.title
 
 

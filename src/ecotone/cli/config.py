@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 import typer
 
-from ecotone.catalog.providers import PROVIDERS
 from ecotone.cli.inventory import Installation, find_installation
 from ecotone.cli.output import out, print_json, say
 from ecotone.cli.toml_text import toml
 from ecotone.gateway.build import config_warnings, engine_memory_bytes
 from ecotone.gateway.config import Config, EndpointConfig, ModelConfig
+from ecotone.gateway.discovery import key_variable
+from ecotone.gateway.plugins import installed
 from ecotone.values.errors import ConfigError
 
 _PLACE_KEYS = tuple(field.name for field in msgspec.structs.fields(EndpointConfig))
@@ -74,7 +75,7 @@ def _in_force(config: Config) -> list[str]:
 def _told(name: str, place: EndpointConfig) -> str:
     if isinstance(place, ModelConfig) and place.engine is not None:
         return f"embedded, from {place.source}"
-    provider = PROVIDERS[place.provider or ""]
+    provider = installed().providers[place.provider or ""]
     address = place.base_url or provider.base_url
     return f"{place.hosting or 'vendor'}, {place.name or name} at {provider.title} ({address})"
 
@@ -94,7 +95,7 @@ def show(config_file: Path | None, as_json: bool) -> None:
 
 def _found(here: Installation) -> dict[str, Any]:
     return {
-        "keys": [{"variable": vendor.key_env, "provider": vendor.name} for vendor in here.vendors],
+        "keys": [{"variable": key_variable(vendor, os.environ), "provider": vendor.name} for vendor in here.vendors],
         "servers": [
             {"provider": server.provider.name, "base_url": server.base_url, "models": list(server.models)}
             for server in here.servers
@@ -111,7 +112,8 @@ def _finds(here: Installation) -> list[str]:
     ]
     for vendor in here.vendors:
         lines += [
-            f"{vendor.key_env} is set: any model of {vendor.title} answers as {vendor.name}/NAME. To give one a name:",
+            f"{key_variable(vendor, os.environ)} is set: any model of {vendor.title} answers as {vendor.name}/NAME."
+            " To give one a name:",
             "[models.NAME]",
             f'provider = "{vendor.name}"',
             'name = "..."',
@@ -137,7 +139,7 @@ def _effective_model(name: str, model: ModelConfig) -> dict[str, Any]:
 
 
 def _effective_place(name: str, place: EndpointConfig, model: ModelConfig) -> dict[str, Any]:
-    provider = PROVIDERS[place.provider or ""]
+    provider = installed().providers[place.provider or ""]
     defaults = {
         "name": model.name or name,
         "catalog": model.catalog,

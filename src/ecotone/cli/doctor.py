@@ -25,13 +25,14 @@ from ecotone.gateway.build import (
     ca_bundle,
     engine_memory_bytes,
     http_client,
-    missing_key,
     model_store,
     open_database,
     proxies,
 )
 from ecotone.gateway.client import is_healthy
+from ecotone.gateway.discovery import key_variable
 from ecotone.gateway.paths import Home, find_home
+from ecotone.gateway.places import missing_key, place_problem
 from ecotone.upstream.engine import EngineSpec, plan_engine
 from ecotone.upstream.engines import EnginePool
 from ecotone.upstream.http import HttpClient, is_loopback
@@ -227,8 +228,12 @@ def _keys(here: Installation) -> Iterator[Check]:
         yield Check("vendor keys", "warning", f"not set: {', '.join(missing)}", fix)
     elif places:
         yield Check("vendor keys", "ok", "all that the config asks for are set")
+    asked = [place for place in places if missing_key(place, os.environ) is None]
+    for problem in sorted({problem for place in asked if (problem := place_problem(place, os.environ)) is not None}):
+        yield Check("vendor libraries", "warning", "not all that the config asks for are installed", problem)
     for vendor in here.vendors:
-        yield Check("vendor keys", "ok", f"{vendor.key_env}: any model of {vendor.title} answers as {vendor.name}/NAME")
+        variable = key_variable(vendor, os.environ)
+        yield Check("vendor keys", "ok", f"{variable}: any model of {vendor.title} answers as {vendor.name}/NAME")
     for server in here.servers:
         yield Check("local servers", "ok", f"{server.provider.title} at {server.base_url}, {len(server.models)} models")
 

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import msgspec
 
-from ecotone.catalog.providers import PROVIDERS, Hosting, Provider, Weights
+from ecotone.catalog.provider import Hosting, Provider, Weights
 from ecotone.catalog.suggestions import DEFAULT_MODEL, SUGGESTIONS
 from ecotone.cli.output import in_bytes
-from ecotone.gateway.build import http_client, load_config, missing_key, with_found
+from ecotone.gateway.build import http_client, load_config, with_found
 from ecotone.gateway.config import Config, EndpointConfig, ModelConfig
 from ecotone.gateway.discovery import FoundServer, found_keys, found_servers
 from ecotone.gateway.paths import Home, find_config, find_home
+from ecotone.gateway.places import missing_key, place_problem
+from ecotone.gateway.plugins import installed
 from ecotone.upstream.gguf import read_gguf
 from ecotone.upstream.sources import LocalSource, Source, parse_source
 from ecotone.upstream.store import ModelStore, StoredModel
@@ -98,15 +100,15 @@ def items(here: Installation, store: ModelStore, environment: Mapping[str, str])
 def _remote(name: str, model: ModelConfig, environment: Mapping[str, str]) -> Item:
     places = tuple(_place(place, name, model, environment) for place in model.endpoints or (model,))
     usable = any(place.problem is None for place in places)
-    first = PROVIDERS[places[0].provider]
+    first = installed().providers[places[0].provider]
     state = "ready" if usable else next(place.problem for place in places if place.problem is not None)
     return Item(name, places, first.weights, None, None, None, None, state, usable)
 
 
 def _place(place: EndpointConfig, name: str, model: ModelConfig, environment: Mapping[str, str]) -> Place:
-    provider = PROVIDERS[place.provider or ""]
+    provider = installed().providers[place.provider or ""]
     missing = missing_key(place, environment)
-    problem = None if missing is None else f"no key: set {missing}"
+    problem = place_problem(place, environment) if missing is None else f"no key: set {missing}"
     return Place(
         hosting=place.hosting or "vendor",
         provider=provider.name,

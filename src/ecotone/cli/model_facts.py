@@ -13,10 +13,11 @@ from ecotone.catalog.models import ModelFacts, find_model, model_facts
 from ecotone.catalog.openness import Openness, Word, known_openness, word_for
 from ecotone.catalog.organisation import Organisation
 from ecotone.catalog.prices import Offer, offers, price_of
-from ecotone.catalog.providers import PROVIDERS, Weights
+from ecotone.catalog.provider import Weights
 from ecotone.catalog.terms import DataNeeds, terms_verdict, vendor_terms
 from ecotone.catalog.verdicts import Reason, Verdict
 from ecotone.cli.inventory import Item, Place
+from ecotone.gateway.plugins import installed
 
 
 class View(msgspec.Struct, frozen=True):
@@ -162,7 +163,7 @@ def _offer(place: Place, view: View) -> Offer | None:
 
 def _is_providers_own(place: Place) -> bool:
     """Whether requests go to the provider's own address; elsewhere other prices may hold."""
-    provider = PROVIDERS[place.provider]
+    provider = installed().providers[place.provider]
     return provider.usual_port is None and place.address == provider.base_url
 
 
@@ -173,7 +174,7 @@ def data_goes(place: Place) -> str:
         return "stays here"
     if place.hosting == "self-hosted":
         return f"your server {host}"
-    provider = PROVIDERS[place.provider]
+    provider = installed().providers[place.provider]
     if provider.base_url is None or provider.usual_port is not None:
         return host
     return provider.title if _is_providers_own(place) else f"{provider.title} by {host}"
@@ -212,7 +213,7 @@ def terms_judgement(vendor: str, view: View) -> Judgement:
 
 def vendor_title(vendor: str) -> str:
     """A vendor's name for people; its identifier where nothing better is known."""
-    provider = PROVIDERS.get(vendor)
+    provider = installed().providers.get(vendor)
     if provider is not None:
         return provider.title
     terms = vendor_terms(vendor)

@@ -11,8 +11,7 @@ from pathlib import Path
 import msgspec
 
 from ecotone import __version__
-from ecotone.catalog.provider import Provider, api_root
-from ecotone.catalog.providers import PROVIDERS
+from ecotone.catalog.provider import Auth, Provider
 from ecotone.catalog.suggestions import DEFAULT_MODEL
 from ecotone.gateway import keys, request_log, responses
 from ecotone.gateway.config import Config, EndpointConfig, ModelConfig, RouteConfig, read_config
@@ -22,15 +21,19 @@ from ecotone.gateway.keys import Keyring
 from ecotone.gateway.model_files import ModelFiles, no_file
 from ecotone.gateway.models import Directory, Model, Route
 from ecotone.gateway.paths import Home
+from ecotone.gateway.places import missing_key, place_key, place_problem, place_settings
+from ecotone.gateway.plugins import installed
 from ecotone.gateway.request_log import RequestLog
 from ecotone.gateway.responses import StoredResponses
 from ecotone.storage.database import Database
-from ecotone.upstream.credentials import Key
+from ecotone.upstream.aws_auth import AwsSigner
+from ecotone.upstream.credentials import Signer
 from ecotone.upstream.endpoints import EmbeddedEndpoint, Endpoint
 from ecotone.upstream.engine import EngineSpec
 from ecotone.upstream.engines import EnginePool
 from ecotone.upstream.fetch import FetchSettings
 from ecotone.upstream.gguf import read_gguf
+from ecotone.upstream.google_auth import GoogleTokens
 from ecotone.upstream.http import HttpClient
 from ecotone.upstream.machine import usable_cores, usable_memory_bytes
 from ecotone.upstream.remote import RemoteEndpoint
@@ -38,7 +41,6 @@ from ecotone.upstream.sources import LocalSource, parse_source
 from ecotone.upstream.store import ModelStore
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import ConfigError, SetupError
-from ecotone.wire import WIRES
 
 MIGRATIONS = (*keys.MIGRATIONS, *request_log.MIGRATIONS, *responses.MIGRATIONS)
 DEFAULT_ROUTE = "assistant"
@@ -167,56 +169,12 @@ def _engine_version() -> str | None:
         return None
 
 
-def place_settings(place: EndpointConfig, environment: Environment) -> dict[str, str]:
-    """What the addresses of this place are made of, from the config or else the environment."""
-    found: dict[str, str] = {}
-    for setting in PROVIDERS[place.provider or ""].settings:
-        named = [getattr(place, setting.key), *(environment.get(variable) for variable in setting.variables)]
-        value = next((value for value in named if value), None)
-        if value is not None:
-            found[setting.key] = value
-    return found
-
-
-def place_key(place: EndpointConfig, environment: Environment) -> Key | None:
-    """The key for this place; a token of the provider's counts after a key."""
-    provider = PROVIDERS[place.provider or ""]
-    named = (place.key_env,) if place.key_env else (provider.key_env, *provider.also_key_envs)
-    secret = next((environment[name] for name in named if name and environment.get(name)), None)
-    if secret is not None:
-        return Key(secret)
-    token = environment.get(provider.bearer_env or "") if place.key_env is None else None
-    return Key(token, bearer=True) if token else None
-
-
-def missing_key(place: EndpointConfig, environment: Environment) -> str | None:
-    """The environment variable that this place needs and that is not set, None if nothing is missing.
-
-    A provider at its own address needs its key, and so does a place whose owner named a variable; a server elsewhere
-    may do without. What addresses are made of is needed everywhere.
-    """
-    provider = PROVIDERS[place.provider or ""]
-    settings = place_settings(place, environment)
-    unset = next((setting for setting in provider.settings if setting.key not in settings), None)
-    if unset is not None:
-        return unset.variables[0]
-    named = place.key_env or provider.key_env
-    if named is None or place_key(place, environment) is not None:
-        return None
-    own = provider.address(settings)
-    own_address = place.base_url is None or (
-        own is not None and api_root(provider, place.base_url) == api_root(provider, own)
-    )
-    needed = place.key_env not in (None, provider.key_env) or (own_address and provider.usual_port is None)
-    return named if needed else None
-
-
 def config_warnings(config: Config, environment: Environment, folder: Path) -> list[str]:
     """What is right in the config and still keeps models from answering: keys and files that are not there.
 
     `folder` is where relative `file:` sources start.
     """
-    told = []
+    told = [f"plugin: {problem}" for problem in installed().problems.values()]
     silent = set()
     for name, model in config.models.items():
         source = parse_source(model.source, folder) if model.source is not None else None
@@ -224,17 +182,23 @@ def config_warnings(config: Config, environment: Environment, folder: Path) -> l
             told.append(f"model {name!r}: {no_file(source)}")
             silent.add(name)
         places = () if model.engine else model.endpoints or (model,)
-        missing = [(place, variable) for place in places if (variable := missing_key(place, environment)) is not None]
-        for place, variable in missing:
-            told.append(
-                f"model {name!r}: the environment variable {variable} is not set, so {place.provider} will not be asked"
-            )
+        missing = [(place, why) for place in places if (why := _why_not_asked(place, environment)) is not None]
+        for place, why in missing:
+            told.append(f"model {name!r}: {why}, so {place.provider} will not be asked")
         if missing and len(missing) == len(places):
             silent.add(name)
     for name, route in config.routes.items():
         if silent.issuperset(route.models):
             told.append(f"route {name!r} leads to no model that can answer")
     return told
+
+
+def _why_not_asked(place: EndpointConfig, environment: Environment) -> str | None:
+    variable = missing_key(place, environment)
+    if variable is not None:
+        return f"the environment variable {variable} is not set"
+    problem = place_problem(place, environment)
+    return None if problem is None else f"it wants {problem}"
 
 
 class Runtime:
@@ -255,6 +219,7 @@ class Runtime:
         self._database = open_database(home)
         self.keyring = Keyring(self._database)
         self.http = http_client(environment)
+        self._known_signers: dict[tuple[str, str], Signer] = {}
         self.store = model_store(home, environment)
         self.files = ModelFiles(self.store, self._files_arrived)
         self.engines = EnginePool(
@@ -267,7 +232,7 @@ class Runtime:
         self._engine = _engine_version()
         self.log = RequestLog(lambda: Database(home.database))
         self.responses = StoredResponses(lambda: Database(home.database), clock_us=lambda: time.time_ns() // 1000)
-        self.gateway = Gateway(Directory((), ()), self.log, WIRES, self.responses)
+        self.gateway = Gateway(Directory((), ()), self.log, installed().wires, self.responses)
 
     def apply(self, config: Config, vendors: tuple[Provider, ...] = ()) -> None:
         """Put `config` in force. With `vendors`, any of their models can be asked for as PROVIDER/NAME."""
@@ -316,20 +281,20 @@ class Runtime:
     def _remote(
         self, name: str, place: EndpointConfig, upstream_name: str, catalog: str | None = None
     ) -> RemoteEndpoint:
-        provider = PROVIDERS[place.provider or ""]
+        provider = installed().providers[place.provider or ""]
         settings = place_settings(place, self._environment)
-        missing = missing_key(place, self._environment)
         return RemoteEndpoint(
             model=name,
             upstream_name=upstream_name,
             provider=provider,
             base_url=place.base_url or provider.address(settings) or "",
             hosting=place.hosting or "vendor",
-            wires=WIRES,
+            wires=installed().wires,
             wire=place.wire,
             settings=settings,
             key=place_key(place, self._environment),
-            problem=None if missing is None else f"set {missing} in the gateway's environment",
+            signers=self._signers(provider, settings),
+            problem=place_problem(place, self._environment),
             timeouts=Timeouts(
                 connect_s=place.connect_timeout_s,
                 first_byte_s=place.first_byte_timeout_s,
@@ -339,6 +304,26 @@ class Runtime:
             http=self.http,
             catalog=catalog,
         )
+
+    def _signers(self, provider: Provider, settings: Mapping[str, str]) -> dict[Auth, Signer]:
+        """Who proves requests to this provider where no key does: one signer for all its endpoints."""
+        ways = {way.auth for way in provider.wires}
+        found: dict[Auth, Signer] = {}
+        if "google" in ways:
+            named = self._environment.get("GOOGLE_APPLICATION_CREDENTIALS")
+            found["google"] = self._signer(
+                ("google", ""), lambda: GoogleTokens(self.http, Path(named) if named else None)
+            )
+        if "aws" in ways:
+            region = settings.get("region", "")
+            found["aws"] = self._signer(("aws", region), lambda: AwsSigner(region, self._environment))
+        return found
+
+    def _signer(self, name: tuple[str, str], make: Callable[[], Signer]) -> Signer:
+        signer = self._known_signers.get(name)
+        if signer is None:
+            signer = self._known_signers[name] = make()
+        return signer
 
     def _open_ended(self, vendors: tuple[Provider, ...]) -> dict[str, Callable[[str], Model]]:
         def maker(provider: Provider) -> Callable[[str], Model]:

@@ -12,12 +12,11 @@ import msgspec
 
 from ecotone.catalog.organisation import Organisation
 from ecotone.catalog.provider import Provider
-from ecotone.catalog.providers import PROVIDERS
+from ecotone.gateway.plugins import installed
 from ecotone.gateway.toml_file import TomlFile, looks_like_secret, read_text, shown, suggestion
 from ecotone.gateway.toml_lines import Path as TomlPath
 from ecotone.upstream.sources import parse_source
 from ecotone.values.errors import SetupError
-from ecotone.wire import WIRES
 
 
 class ServerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,21 +138,6 @@ _REMOTE_ONLY = ("provider", "name", "base_url", "key_env", "hosting", "wire", *_
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SECRET_KEYS = re.compile(r"(?:api|access|auth|secret)?[_-]?(?:key|token|secret|password)", re.IGNORECASE)
-# Providers with an API of their own that Ecotone does not speak, or without a row in the table yet.
-_NOT_YET = (
-    "vertex",
-    "azure",
-    "bedrock",
-    "cohere",
-    "perplexity",
-    "cerebras",
-    "nvidia",
-    "moonshot",
-    "dashscope",
-    "zai",
-    "minimax",
-    "localai",
-)
 _SETTING = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 _CATALOG_ID = re.compile(r"[a-z0-9][a-z0-9._-]*/[a-z0-9][a-z0-9._:+-]*")
 _CATALOG_HINT = (
@@ -185,7 +169,7 @@ def _advice(path: TomlPath, value: object) -> str | None:
     key = str(path[-1])
     if _SECRET_KEYS.fullmatch(key):
         return '; keys go into the gateway\'s environment, and key_env names the variable: key_env = "MY_API_KEY"'
-    if key == "engine" and value in PROVIDERS:
+    if key == "engine" and value in installed().providers:
         return f'; it is a server of its own: write provider = "{value}" in its place, and no source'
     return None
 
@@ -268,7 +252,7 @@ def _check_source(path: TomlPath, model: ModelConfig, toml: TomlFile) -> None:
 def _check_endpoint(path: TomlPath, endpoint: EndpointConfig, toml: TomlFile) -> None:
     if endpoint.provider is None:
         raise toml.error(path, "an endpoint needs a provider")
-    provider = PROVIDERS.get(endpoint.provider)
+    provider = installed().providers.get(endpoint.provider)
     if provider is None:
         raise toml.error((*path, "provider"), _unknown_provider(endpoint.provider))
     if endpoint.catalog is not None and not _CATALOG_ID.fullmatch(endpoint.catalog):
@@ -303,7 +287,11 @@ def _check_endpoint(path: TomlPath, endpoint: EndpointConfig, toml: TomlFile) ->
 
 def _check_wire(path: TomlPath, endpoint: EndpointConfig, provider: Provider, toml: TomlFile) -> None:
     """Is the wire that the owner wants, or any at all, spoken by both the provider and Ecotone?"""
-    spoken = [*WIRES] if provider.any_wire else [way.wire for way in provider.wires if way.wire in WIRES]
+    spoken = (
+        [*installed().wires]
+        if provider.any_wire
+        else [way.wire for way in provider.wires if way.wire in installed().wires]
+    )
     if not spoken:
         wires = ", ".join(way.wire for way in provider.wires)
         raise toml.error((*path, "provider"), f"provider {provider.name!r} speaks {wires}, which Ecotone does not")
@@ -325,13 +313,10 @@ def _is_address(base_url: str) -> bool:
 
 
 def _unknown_provider(name: str) -> str:
-    if name in _NOT_YET:
-        return (
-            f"provider {name!r}: its native API is not spoken yet. If it also has an address in OpenAI's format, write"
-            ' provider = "openai-compatible" with that address as base_url, and key_env; else another provider of the'
-            " same model may do, like openrouter"
-        )
-    return f"unknown provider {shown(name)}{suggestion(name, sorted(PROVIDERS))}"
+    problem = installed().problems.get(name)
+    if problem is not None:
+        return f"provider {name!r} is not there: {problem}"
+    return f"unknown provider {shown(name)}{suggestion(name, sorted(installed().providers))}"
 
 
 def _check_route(name: str, route: RouteConfig, config: Config, toml: TomlFile) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ecotone.catalog.providers import PROVIDERS, Provider, api_root
+from ecotone.catalog.provider import Provider, api_root
+from ecotone.gateway.plugins import installed
 from ecotone.upstream.http import HttpClient
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import UpstreamError
@@ -34,22 +35,23 @@ def found_keys(environment: Mapping[str, str]) -> tuple[Provider, ...]:
     """Vendors whose key is in the environment. Nothing is sent to them."""
     return tuple(
         provider
-        for provider in PROVIDERS.values()
-        if provider.usual_port is None and provider.base_url is not None and _has_key(provider, environment)
+        for provider in installed().providers.values()
+        if provider.usual_port is None and provider.base_url is not None and key_variable(provider, environment)
     )
 
 
-def _has_key(provider: Provider, environment: Mapping[str, str]) -> bool:
-    """Is there a key, and all else that the provider's addresses are made of?"""
+def key_variable(provider: Provider, environment: Mapping[str, str]) -> str | None:
+    """The variable that holds the provider's key; None if there is none, or if something else that its addresses are
+    made of is not set."""
+    if not all(any(environment.get(name) for name in setting.variables) for setting in provider.settings):
+        return None
     keys = (provider.key_env, *provider.also_key_envs, provider.bearer_env)
-    return any(name and environment.get(name) for name in keys) and all(
-        any(environment.get(variable) for variable in setting.variables) for setting in provider.settings
-    )
+    return next((name for name in keys if name and environment.get(name)), None)
 
 
 async def found_servers(http: HttpClient) -> tuple[FoundServer, ...]:
     """Servers on this machine's usual ports that list their models. Asks all of them at once; no content is sent."""
-    local = [provider for provider in PROVIDERS.values() if provider.usual_port is not None]
+    local = [provider for provider in installed().providers.values() if provider.usual_port is not None]
     found = await asyncio.gather(*(_probe(provider, http) for provider in local))
     return tuple(server for server in found if server is not None)
 
