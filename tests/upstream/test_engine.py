@@ -179,6 +179,8 @@ async def test_embeddings_are_of_the_models_size_and_the_same_each_time(smollm2_
                 assert reply.status_code == 200, reply.text
                 return [item["embedding"] for item in reply.json()["data"]]
 
+            longer = "a red fox that jumps over the garden fence"
+            assert (await embed("a fox", longer))[1] == pytest.approx((await embed(longer))[0], abs=1e-4)
             first = await embed("a red fox", "the stock market")
             assert [len(vector) for vector in first] == [576, 576]
             assert first[0] != first[1]

@@ -69,13 +69,15 @@ class EnginePlan(msgspec.Struct, frozen=True):
 
 def plan_engine(spec: EngineSpec, task: Task, *, cores: int, memory_bytes: int) -> EnginePlan:
     """Choose what the owner left open: a thread a core, four slots, and up to 8,192 tokens (2,048 for an embedding) a
-    slot, cut to what the model was trained for and to what fits into `memory_bytes`.
+    slot, cut to what the model was trained for and to what fits into `memory_bytes`. Embeddings always have one slot.
 
     Reads the model's header. Raises StoreError for a file that cannot be used. The plan may need more than
     `memory_bytes` where the owner's own numbers, or the weights alone, do.
     """
     info = read_gguf(spec.path, model=spec.name)
-    parallel = spec.parallel or PARALLEL_DEFAULT
+    # The engine cuts a batch of inputs of different lengths into steps, and of the longer ones it then averages only
+    # what the last step holds: their vectors would be wrong.
+    parallel = 1 if task == "embedding" else spec.parallel or PARALLEL_DEFAULT
     context = spec.context
     if context is None:
         most = CONTEXT_DEFAULT_MAX if task == "chat" else _EMBEDDING_INPUT_DEFAULT
