@@ -36,6 +36,7 @@ from ecotone.wire.openai_chat.parts import (
     encode_reasoning,
     take_arguments,
 )
+from ecotone.wire.openai_chat.repeats import Repeats
 from ecotone.wire.openai_chat.reply import (
     encode_finish,
     encode_logprobs,
@@ -52,6 +53,8 @@ from ecotone.wire.sse import EVENT_BYTES_MAX, WholeEvents, format_event, payload
 _decoder = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
 _CHOICES_MAX = 1024
+# After so many chunks in a row that were not like the one before them, they are no longer compared.
+_UNLIKE_MAX = 32
 
 
 class EventDecoder:
@@ -74,6 +77,8 @@ class EventDecoder:
         self._said: Json = {}
         self._rest: Json = {}
         self._choices: dict[int, _ChoiceDecoder] = {}
+        self._repeats: Repeats | None = None
+        self._unlike = 0
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete. Nothing after `[DONE]` is read."""
@@ -108,6 +113,10 @@ class EventDecoder:
             data = payload(event)
             if not data:
                 continue
+            if self._repeats is not None and (repeated := self._repeats.read(data)) is not None:
+                self._unlike = 0
+                events.append(repeated)
+                continue
             if data == b"[DONE]":
                 self.ended = True
                 self._start(events, Start())
@@ -122,12 +131,16 @@ class EventDecoder:
                 raise decode_error_object(decoded, endpoint=self._endpoint, raw=data)
             # A chunk counts whole or not at all.
             found: list[Event] = []
-            self._read_chunk(Fields(decoded, "", malformed), found)
+            told_all = self._read_chunk(Fields(decoded, "", malformed), found)
             events += found
+            self._unlike += 1
+            comparable = told_all and len(found) == 1 and self._unlike <= _UNLIKE_MAX
+            self._repeats = Repeats.of(data, found[0]) if comparable else None
         if self._whole.overflow:
             raise UpstreamMalformed(f"The upstream sent an event of more than {self._event_bytes_max:,} bytes.")
 
-    def _read_chunk(self, chunk: Fields, events: list[Event]) -> None:
+    def _read_chunk(self, chunk: Fields, events: list[Event]) -> bool:
+        """Adds a chunk's events. Whether they tell all that was news in it: if not, some is kept for later."""
         chunk.take("object")
         chunk.take("obfuscation")
         choices = list(chunk.each("choices"))
@@ -135,8 +148,9 @@ class EventDecoder:
         if self._started:
             for repeated in ("id", "model", "created"):
                 chunk.take(repeated)
-            self._gather(chunk.rest())
+            told_all = not self._gather(chunk.rest())
         else:
+            told_all = False
             start = Start(chunk.text("id") or None, chunk.text("model") or None, chunk.time("created"))
             self._gather(chunk.rest())
             if choices or start.id is not None:
@@ -151,15 +165,21 @@ class EventDecoder:
                     raise malformed(f"it has more than {_CHOICES_MAX} choices.", "")
                 choice = self._choices[index] = _ChoiceDecoder(index)
             choice.read(fields, events, finishes)
+            told_all = told_all and choice.told_all
         events += finishes
         if usage is not None:
             events.append(UsageReport(decode_usage(usage, NAME)))
+        return told_all
 
-    def _gather(self, rest: Json) -> None:
-        """Keeps what is news in a chunk's unknown fields. What every chunk repeats has been said with Start."""
+    def _gather(self, rest: Json) -> bool:
+        """Keeps what is news in a chunk's unknown fields. What every chunk repeats has been said with Start.
+
+        Whether there was any.
+        """
         news = {name: value for name, value in rest.items() if value is not None and self._said.get(name) != value}
         if news:
             merge_json(self._rest, news)
+        return bool(news)
 
     def _start(self, events: list[Event], start: Start) -> None:
         if not self._started:
@@ -178,7 +198,10 @@ class _OpenCall:
 
 
 class _ChoiceDecoder:
-    """One choice of a stream: numbers its parts in the order they begin, and gathers what is not understood."""
+    """One choice of a stream: numbers its parts in the order they begin, and gathers what is not understood.
+
+    `told_all`: there is nothing of that which no Finish has told.
+    """
 
     def __init__(self, index: int) -> None:
         self._index = index
@@ -187,7 +210,7 @@ class _ChoiceDecoder:
         self._calls: dict[int, _OpenCall] = {}
         self._finish = Finish(index, None)
         self._rest: Json = {}
-        self._rest_is_told = True
+        self.told_all = True
 
     def read(self, choice: Fields, events: list[Event], finishes: list[Event]) -> None:
         """One entry of a chunk's `choices`."""
@@ -200,7 +223,7 @@ class _ChoiceDecoder:
         reason, raw = take_finish(choice)
         rest = _without_nulls(choice.rest())
         if rest:
-            self._rest_is_told = False
+            self.told_all = False
             if "delta" in rest:
                 merge_json(self._rest, {"message": rest.pop("delta")})
             merge_json(self._rest, rest)
@@ -210,10 +233,10 @@ class _ChoiceDecoder:
 
     def late(self) -> list[Event]:
         """At the end of the stream: what came without a finish reason, or after it."""
-        return [] if self._rest_is_told else [self._told()]
+        return [] if self.told_all else [self._told()]
 
     def _told(self) -> Finish:
-        self._rest_is_told = True
+        self.told_all = True
         # What has been handed out does not change when more comes.
         so_far: Json = {}
         merge_json(so_far, self._rest)
@@ -364,9 +387,13 @@ class EventEncoder:
         self._begun: set[int] = set()
         self._calls: dict[tuple[int, int], tuple[int, str]] = {}
         self._thoughts: dict[tuple[int, int], str] = {}
+        self._around_text: dict[int, tuple[bytes, bytes]] = {}
 
     def encode(self, event: Event) -> bytes:
         """The bytes that say `event`, often one chunk, empty for what is said later or not at all."""
+        if isinstance(event, TextDelta) and event.choice in self._around_text and not event.vendor:
+            before, after = self._around_text[event.choice]
+            return before + _encoder.encode(event.text) + after
         match event:
             case Start():
                 self._start(event)
@@ -382,6 +409,11 @@ class EventEncoder:
                 if event.reason is None and not rest_of(event.vendor):
                     return b""
                 return self._finish(event)
+            case TextDelta(choice, vendor=vendor) if not vendor:
+                first = self._chunk(choice, {"content": event.text})
+                before, _, after = self._chunk(choice, {"content": ""}).rpartition(b'""')
+                self._around_text[choice] = before, after
+                return first
             case _:
                 delta = self._delta(event)
                 return self._chunk(event.choice, delta) if delta is not None else b""
