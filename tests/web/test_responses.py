@@ -141,6 +141,17 @@ async def test_reading_listing_and_deleting(running: RunningGateway, vendor: Fak
         with pytest.raises(openai.BadRequestError) as refused:
             await whole(client, model="responses", input="Go on", previous_response_id=made.id)
         assert refused.value.code == "previous_response_not_found"
+        kept = await whole(client, model="responses", input="Three words here")
+        counted = await client.responses.input_tokens.count(
+            model="responses", input="And two", previous_response_id=kept.id
+        )
+        # By the fake's own rule: four for each item, and one for each word of them; it echoed with five.
+        assert counted.input_tokens == 12 + 3 + 5 + 2
+        compacted = await client.responses.compact(model="responses", previous_response_id=kept.id)
+        assert [item.type for item in compacted.output] == ["message", "compaction"]
+        for refused_call in (client.responses.input_tokens.count, client.responses.compact):
+            with pytest.raises(openai.BadRequestError, match="Ask for a model that does"):
+                await refused_call(model="chat", input="Hello")
         unkept = await whole(client, model="responses", input="Hello", store=False)
         with pytest.raises(openai.NotFoundError):
             await client.responses.retrieve(unkept.id)

@@ -20,6 +20,8 @@ Operation = Literal[
     "audio.translations",
     "audio.speech",
     "count_tokens",
+    "responses.input_tokens",
+    "responses.compact",
 ]
 
 
@@ -48,6 +50,10 @@ _RERANK: Services = {"rerank": (Service("rerank", "rerank"),)}
 
 _BY_WIRE: Mapping[str, Services] = {
     "openai-chat": _OPENAI,
+    "openai-responses": {
+        "responses.input_tokens": (Service("openai-responses", "responses/input_tokens", "openai-responses"),),
+        "responses.compact": (Service("openai-responses", "responses/compact", "openai-responses"),),
+    },
     "anthropic": {"count_tokens": (Service("anthropic", "v1/messages/count_tokens", "anthropic"),)},
     "gemini": {
         "embeddings": (

@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from ecotone.gateway.exchange import Exchange, Gateway
-from ecotone.gateway.jobs import ChatJob, CompletionJob, EmbeddingsJob, Job, MediaJob, RerankJob, ResponsesJob
+from ecotone.gateway.jobs import (
+    ChatJob,
+    CompletionJob,
+    EmbeddingsJob,
+    Job,
+    MediaJob,
+    RerankJob,
+    ResponsesJob,
+    ResponsesServiceJob,
+)
 from ecotone.gateway.keys import Principal
 from ecotone.upstream.operations import Operation
 from ecotone.values.errors import EcotoneError
@@ -43,6 +52,8 @@ _PATHS: dict[str, Front] = {
     "/v1/completions": Front("completions"),
     "/v1/embeddings": Front("embeddings"),
     "/v1/responses": Front("chat", "openai-responses"),
+    "/v1/responses/input_tokens": Front("responses.input_tokens", "openai-responses"),
+    "/v1/responses/compact": Front("responses.compact", "openai-responses"),
     "/v1/messages": Front("chat", "anthropic"),
     "/v1/images/generations": Front("images.generations"),
     "/v1/images/edits": Front("images.edits", upload=True),
@@ -121,6 +132,8 @@ def make_job(
             return RerankJob(body, error_form(front.wire, gateway.wires))
         case "completions":
             return CompletionJob(body)
+        case "responses.input_tokens" | "responses.compact":
+            return ResponsesServiceJob(front.operation, body, principal=principal.name, stored=gateway.responses)
     wire = front.wire or "openai-chat"
     if wire == "openai-responses":
         return ResponsesJob(

@@ -6,7 +6,7 @@ from ecotone.gateway.jobs.embeddings import EmbeddingsJob
 from ecotone.gateway.jobs.job import JSON_TYPE, STREAM_TYPE, Answer, Job
 from ecotone.gateway.jobs.media import MediaJob
 from ecotone.gateway.jobs.rerank import RerankJob
-from ecotone.gateway.jobs.responses import ResponsesJob
+from ecotone.gateway.jobs.responses import ResponsesJob, ResponsesServiceJob
 
 __all__ = [
     "JSON_TYPE",
@@ -19,4 +19,5 @@ __all__ = [
     "MediaJob",
     "RerankJob",
     "ResponsesJob",
+    "ResponsesServiceJob",
 ]

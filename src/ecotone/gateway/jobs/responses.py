@@ -9,13 +9,16 @@ import msgspec
 
 from ecotone.gateway.jobs.chat import ChatJob
 from ecotone.gateway.jobs.job import Answer
+from ecotone.gateway.jobs.services import no_stream, service_in
 from ecotone.gateway.responses import StoredResponse, StoredResponses
-from ecotone.upstream.endpoints import Call, Headers
+from ecotone.upstream.endpoints import Call, Endpoint, Headers, Post
+from ecotone.upstream.operations import Operation
 from ecotone.values.chat import ChatRequest, Json
 from ecotone.values.errors import EcotoneError, MalformedRequest, RequestError, UnsupportedFeature, UpstreamError
 from ecotone.values.reply import Usage
-from ecotone.wire.json_body import decode_json_object, encode_json_object
-from ecotone.wire.openai_responses import FORM
+from ecotone.wire.json_body import decode_json_object, encode_json_object, model_named
+from ecotone.wire.losses import Loss
+from ecotone.wire.openai_responses import FORM, NAME, encode_error, read_usage
 from ecotone.wire.openai_responses.decoder import event_data
 from ecotone.wire.openai_responses.history import (
     input_items,
@@ -42,6 +45,51 @@ def not_kept_here(param: str) -> UnsupportedFeature:
     )
 
 
+class EarlierResponses:
+    """What a caller's request may go on with."""
+
+    def __init__(self, stored: StoredResponses, principal: str) -> None:
+        self._stored = stored
+        self._principal = principal
+
+    def expand(self, request: Json) -> tuple[bool, str | None]:
+        """Put what went before into the request's `input`. Returns whether there was anything, and the id of the
+        response that it goes on with. Raises RequestError."""
+        previous = request.pop("previous_response_id", None)
+        items = input_items(request)
+        referring = any(item_kind(item) == "item_reference" for item in items)
+        if previous is None and not referring:
+            return False, None
+        if not self._stored.keeps:
+            raise not_kept_here("input" if previous is None else "previous_response_id")
+        before: list[Json] = []
+        if previous is not None:
+            if not isinstance(previous, str):
+                raise MalformedRequest("`previous_response_id` must be a string.", param="previous_response_id")
+            before = self._conversation(previous)
+        items = [self._referred(item) if item_kind(item) == "item_reference" else item for item in items]
+        request["input"] = replayable([*before, *items])
+        return True, previous
+
+    def _conversation(self, identity: str) -> list[Json]:
+        response = self._stored.get(self._principal, identity)
+        if response is None:
+            # The words and the code of the vendor.
+            fault = RequestError(f"Previous response with id '{identity}' not found.", param="previous_response_id")
+            fault.code = "previous_response_not_found"
+            raise fault
+        return [*response.input, *response.output]
+
+    def _referred(self, item: Json) -> Json:
+        identity = item.get("id")
+        found = self._stored.find_item(self._principal, identity) if isinstance(identity, str) else None
+        if found is None:
+            fault = RequestError(f"Item with id '{identity}' not found.", param="input")
+            fault.status = 404
+            raise fault
+        return found
+
+
 class ResponsesJob(ChatJob):
     """As ChatJob, for clients of the Responses wire."""
 
@@ -62,7 +110,6 @@ class ResponsesJob(ChatJob):
         wire.check_request(request)
         self._stored = stored
         self._principal = principal
-        self._previous: str | None = None
         self._now_us = now_s * 1_000_000
         store = request.get("store")
         if store and not stored.keeps:
@@ -70,50 +117,13 @@ class ResponsesJob(ChatJob):
         self._keep = stored.keeps if store is None else bool(store)
         include = request.get("include")
         self._encrypted = isinstance(include, list) and ENCRYPTED in include
-        changed = self._expand(request)
+        changed, self._previous = EarlierResponses(stored, principal).expand(request)
         self._input = tuple(input_items(request))
         if self._keep and not self._encrypted and thinks(request):
             request["include"] = [*(include if isinstance(include, list) else ()), ENCRYPTED]
             changed = True
         body = encode_json_object(request) if changed else body
         super().__init__(wires, wire, body, headers=headers, now_s=now_s, reply_id=reply_id)
-
-    def _expand(self, request: Json) -> bool:
-        """Put what went before into `input`. Returns whether there was anything."""
-        previous = request.pop("previous_response_id", None)
-        items = input_items(request)
-        referring = any(item_kind(item) == "item_reference" for item in items)
-        if previous is None and not referring:
-            return False
-        if not self._stored.keeps:
-            raise not_kept_here("input" if previous is None else "previous_response_id")
-        before: list[Json] = []
-        if previous is not None:
-            if not isinstance(previous, str):
-                raise MalformedRequest("`previous_response_id` must be a string.", param="previous_response_id")
-            self._previous = previous
-            before = self._conversation(previous)
-        items = [self._referred(item) if item_kind(item) == "item_reference" else item for item in items]
-        request["input"] = replayable([*before, *items])
-        return True
-
-    def _conversation(self, identity: str) -> list[Json]:
-        response = self._stored.get(self._principal, identity)
-        if response is None:
-            # The words and the code of the vendor.
-            fault = RequestError(f"Previous response with id '{identity}' not found.", param="previous_response_id")
-            fault.code = "previous_response_not_found"
-            raise fault
-        return [*response.input, *response.output]
-
-    def _referred(self, item: Json) -> Json:
-        identity = item.get("id")
-        found = self._stored.find_item(self._principal, identity) if isinstance(identity, str) else None
-        if found is None:
-            fault = RequestError(f"Item with id '{identity}' not found.", param="input")
-            fault.status = 404
-            raise fault
-        return found
 
     def answer(self, call: Call, body: bytes) -> Answer:
         answer = super().answer(call, body)
@@ -158,6 +168,37 @@ class ResponsesJob(ChatJob):
 
     def item_for_client(self, item: Json) -> Json:
         return item if self._encrypted else without_encrypted([item])[0]
+
+
+class ResponsesServiceJob:
+    """Counting a request's tokens, or compacting a conversation: passed on to endpoints that speak this wire."""
+
+    streams = False
+    stream_type = ""
+
+    def __init__(self, operation: Operation, body: bytes, *, principal: str, stored: StoredResponses) -> None:
+        """Raises RequestError."""
+        self.operation: Operation = operation
+        self._request = decode_json_object(body)
+        self.asked = model_named(self._request)
+        self.losses: tuple[Loss, ...] = ()
+        EarlierResponses(stored, principal).expand(self._request)
+
+    def call(self, endpoint: Endpoint) -> Call:
+        service = service_in(endpoint, self.operation, NAME)
+        post = Post(service, lambda model: encode_json_object({**self._request, "model": model}))
+        return Call(self.operation, service.wire, {}, post=post)
+
+    def answer(self, call: Call, body: bytes) -> Answer:
+        """The vendor's own answer; what compacting took in tokens is in it, as in a response."""
+        del call
+        return Answer(body, None if self.operation == "responses.input_tokens" else read_usage(body))
+
+    def watch(self, call: Call) -> StreamWatch:
+        raise no_stream(call)
+
+    def encode_error(self, error: EcotoneError) -> bytes:
+        return encode_error(error)
 
 
 class _KeepingWatch:

@@ -14,6 +14,8 @@ _WORDS: dict[Operation, str] = {
     "audio.translations": "translation of sound",
     "audio.speech": "speech",
     "count_tokens": "counting tokens",
+    "responses.input_tokens": "counting a response's tokens",
+    "responses.compact": "compacting conversations",
 }
 
 
