@@ -76,7 +76,8 @@ documents = block(
 search_results = block("search_result", {"source": words, "title": words, "content": st.lists(texts, max_size=2)})
 thoughts = st.fixed_dictionaries({"type": st.just("thinking"), "thinking": text, "signature": words})
 redacted = st.fixed_dictionaries({"type": st.just("redacted_thinking"), "data": words})
-calls = block("tool_use", {"id": names, "name": names, "input": json_objects})
+callers = st.sampled_from([{"type": "direct"}, {"type": "code_execution_20250825", "tool_id": "srvtoolu_1"}])
+calls = block("tool_use", {"id": names, "name": names, "input": json_objects}, caller=callers)
 server_calls = st.fixed_dictionaries(
     {"type": st.just("server_tool_use"), "id": names, "name": st.just("web_search"), "input": json_objects}
 )
@@ -225,7 +226,8 @@ replies = st.builds(
                 | server_calls
                 | server_results
                 | st.fixed_dictionaries(
-                    {"type": st.just("tool_use"), "id": names, "name": names, "input": json_objects}
+                    {"type": st.just("tool_use"), "id": names, "name": names, "input": json_objects},
+                    optional={"caller": callers},
                 ),
                 max_size=4,
             ),

@@ -193,7 +193,7 @@ TOOLS: list[Event] = [
     UsageReport(Usage(15, 2, 5, 0, vendor={"anthropic": {"service_tier": "standard"}})),
     TextDelta(0, 0, "Two "),
     TextDelta(0, 0, "calls."),
-    ToolCallDelta(0, 1, "toolu_04", "gauge", "", "function", {"anthropic": {"caller": {"type": "direct"}}}),
+    ToolCallDelta(0, 1, "toolu_04", "gauge", "", "function", {"anthropic.form": {"caller": "direct"}}),
     ToolCallDelta(0, 1, arguments='{"unit": '),
     ToolCallDelta(0, 1, arguments='"hPa"}'),
     ToolCallDelta(0, 2, "toolu_05", "lamp", "", "function"),

@@ -31,7 +31,7 @@ from ecotone.values.errors import UnsupportedFeature
 from ecotone.values.reply import ToolCallDelta
 from ecotone.wire.anthropic.custom_tools import FIELD, called_tool, sent_name
 from ecotone.wire.anthropic.ids import accepted_id, original_id
-from ecotone.wire.anthropic.vendor import NAME, form_of, make_vendor, said
+from ecotone.wire.anthropic.vendor import NAME, form_of, make_vendor, rest_of, said
 from ecotone.wire.envelope import open_id, opened_reasoning, seal, seal_id
 from ecotone.wire.fields import Fields, add_rest
 from ecotone.wire.losses import Losses
@@ -40,6 +40,9 @@ UNSIGNED = seal("", {"signature": None})
 """Stands where a client of this wire expects a signature for reasoning that nobody has signed."""
 
 _decoder = msgspec.json.Decoder()
+# Who calls a tool unless something else is said: remembered as a form, since the ids that other wires' clients get
+# carry what must come back.
+_DIRECT = {"type": "direct"}
 _SOURCES = {"image": ("base64", "url", "file"), "document": ("base64", "text", "url", "file")}
 _IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
 # What base64 of such a file begins with, for content that came without its type.
@@ -129,10 +132,19 @@ def _decode_call(block: Fields, from_client: bool) -> ToolCallPart:
     identity, attached = _opened_id(identity) if from_client else (identity, {})
     name = block.need_text("name")
     given = block.json("input") or {}
+    caller = "direct" if block.look("caller") == _DIRECT else None
+    if caller is not None:
+        block.take("caller")
+    vendor = make_vendor(said(block.rest()), caller=caller) | attached
     if not from_client and called_tool(name)[1] == "custom":
-        return ToolCallPart(identity, called_tool(name)[0], free_text(given), "custom", make_vendor(said(block.rest())))
-    arguments = encode_arguments(given)
-    return ToolCallPart(identity, name, arguments, vendor=make_vendor(said(block.rest())) | attached)
+        return ToolCallPart(identity, called_tool(name)[0], free_text(given), "custom", vendor)
+    return ToolCallPart(identity, name, encode_arguments(given), vendor=vendor)
+
+
+def call_rest(vendor: Vendor) -> Json:
+    """The fields of a call beside those that are understood."""
+    rest = rest_of(vendor)
+    return {"caller": _DIRECT} | rest if form_of(vendor, "caller") == "direct" else rest
 
 
 def _opened_id(identity: str) -> tuple[str, Vendor]:
@@ -314,7 +326,8 @@ def _encode_call(part: ToolCallPart, losses: Losses, place: str) -> Json:
     elif part.kind == "custom":
         losses.add(place, "that this tool takes free text; it is sent in an object")
     name = sent_name(part.name, part.kind)
-    return {"type": "tool_use", "id": accepted_id(part.id), "name": name, "input": arguments}
+    caller = {"caller": _DIRECT} if form_of(part.vendor, "caller") == "direct" else {}
+    return {"type": "tool_use", "id": accepted_id(part.id), "name": name, "input": arguments, **caller}
 
 
 def read_arguments(part: ToolCallPart) -> Json | None:

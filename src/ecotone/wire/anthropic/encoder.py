@@ -30,7 +30,7 @@ from ecotone.values.reply import (
     UsageReport,
     merge_vendor,
 )
-from ecotone.wire.anthropic.blocks import UNSIGNED, client_id, read_arguments, thinking_block
+from ecotone.wire.anthropic.blocks import UNSIGNED, call_rest, client_id, read_arguments, thinking_block
 from ecotone.wire.anthropic.error import encode_error_event
 from ecotone.wire.anthropic.events import format_event
 from ecotone.wire.anthropic.reply import stop_reason
@@ -241,7 +241,7 @@ class EventEncoder:
             self._calls = True
             self._said_calls.add(delta.part)
             block: Json = {"type": "tool_use", "id": client_id(delta), "name": delta.name or "", "input": {}}
-            block |= rest_of(delta.vendor)
+            block |= call_rest(delta.vendor)
             written = self._begin_block(delta, block, "partial_json", "input_json_delta")
             self._arguments = []
         if delta.arguments:

@@ -15,7 +15,7 @@ from ecotone.values.chat import (
 )
 from ecotone.values.errors import UpstreamMalformed
 from ecotone.values.reply import Choice, FinishReason, Reply
-from ecotone.wire.anthropic.blocks import UNSIGNED, client_id, decode_block, read_arguments, thinking_block
+from ecotone.wire.anthropic.blocks import UNSIGNED, call_rest, client_id, decode_block, read_arguments, thinking_block
 from ecotone.wire.anthropic.error import decode_error_object
 from ecotone.wire.anthropic.usage import decode_usage, encode_usage
 from ecotone.wire.anthropic.vendor import NAME, make_vendor, rest_of, said
@@ -151,6 +151,7 @@ def _encode_part(part: ReplyPart) -> Json | None:
             arguments = read_arguments(part)
             given = {"arguments": part.arguments} if arguments is None else arguments
             encoded = {"type": "tool_use", "id": client_id(part), "name": part.name, "input": given}
+            encoded |= call_rest(part.vendor)
         case OpaquePart(wire="anthropic"):
             encoded = dict(part.data)
         case _:
