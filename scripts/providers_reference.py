@@ -31,6 +31,8 @@ framing of streams is read from frames built by hand. That the page is right res
 for the names of fields, on the vendor's own SDK where there is one. If a vendor refuses something, its words reach the
 client; please report it.
 
+A provider that is not here can be reached as `openai-compatible`, or [added by a package](../guides/extend.md).
+
 Where a provider serves models of several families, a model's name tells how it is asked; for one whose name does not
 (a deployment on Azure with a name of your own, an inference profile of Bedrock), say `wire`.
 

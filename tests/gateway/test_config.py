@@ -138,6 +138,17 @@ def test_nothing_is_a_config() -> None:
             3,
             "'anthropic' is no wire of provider 'openai', which speaks openai-",
         ),
+        (
+            "[models.a]\nprovider = 'azure'\n",
+            1,
+            "provider 'azure' needs a base_url, like https://NAME.openai.azure.com",
+        ),
+        ("[models.a]\nprovider = 'vertex'\nlocation = '../x'\n", 3, "no location"),
+        (
+            "[models.a]\nprovider = 'openai-compatible'\nbase_url = 'http://x/v1'\nwire = 'smoke'\n",
+            4,
+            "'smoke' is no wire of provider 'openai-compatible', which speaks openai-chat, openai-responses, anthropic",
+        ),
         ("[models.a]\nprovider = 'openai'\nregion = 'eu-west-1'\n", 3, "region means nothing for provider 'openai'"),
         ("[models.a]\nprovider = 'openai'\nwhole_timeout_s = 0\n", 3, "above 0"),
         ("[models.'a b']\nprovider = 'openai'\n", 1, "not a usable name"),

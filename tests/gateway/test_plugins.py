@@ -2,12 +2,17 @@
 
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
 from ecotone.gateway.plugins import load
+from ecotone.upstream.http import HttpClient
+from ecotone.upstream.remote import RemoteEndpoint
+from ecotone.upstream.timeouts import Timeouts
+from tests.docs.pages import ROOT, blocks
 
 GOOD = """
 import msgspec
@@ -118,3 +123,45 @@ def test_what_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group:
     found = load([point], []) if group == "ecotone.providers" else load([], [point])
     assert problem in found.problems["it"]
     assert found.providers["openai"].title == "OpenAI"
+
+
+async def test_the_example_of_the_documentation_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python, project, config = [
+        block.text for block in blocks(ROOT / "docs" / "guides" / "extend.md") if block.language in ("python", "text")
+    ]
+    (tmp_path / "ecotone_acme.py").write_text(python)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    groups = tomllib.loads(project)["project"]["entry-points"]
+    points = {
+        group: [EntryPoint(name, value, group) for name, value in named.items()] for group, named in groups.items()
+    }
+    found = load(points["ecotone.providers"], points["ecotone.wires"])
+    assert not found.problems
+
+    http = HttpClient()
+    sent = []
+    for place in tomllib.loads(config)["models"].values():
+        row = found.providers[place["provider"]]
+        endpoint = RemoteEndpoint(
+            model="ours",
+            upstream_name=place.get("name", "small"),
+            provider=row,
+            base_url=place.get("base_url", row.base_url),
+            hosting="vendor",
+            wires=found.wires,
+            wire=place.get("wire"),
+            timeouts=Timeouts(),
+            http=http,
+        )
+        for wire in endpoint.wires:
+            door = endpoint.door(wire)
+            sent.append((wire, door.whole.url, door.stream.url))
+    await http.close()
+    chat = "https://api.acme.example/v1/chat/completions"
+    acme = "https://api.acme.example/by-model/acme-large"
+    near = "http://gpu1:8000/v1/small"
+    assert sent == [
+        ("openai-chat", chat, chat),
+        ("acme-chat", f"{acme}/chat", f"{acme}/stream"),
+        ("acme-chat", f"{near}/chat", f"{near}/stream"),
+    ]

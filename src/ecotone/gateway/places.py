@@ -1,8 +1,8 @@
 """What a place of the config needs before it can be asked: keys, and what its address is made of."""
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
-from ecotone.catalog.provider import api_root
 from ecotone.gateway.config import EndpointConfig
 from ecotone.gateway.plugins import installed
 from ecotone.upstream.aws_auth import AwsSigner
@@ -50,7 +50,7 @@ def missing_key(place: EndpointConfig, environment: Environment) -> str | None:
         return None
     own = provider.address(settings)
     own_address = place.base_url is None or (
-        own is not None and api_root(provider, place.base_url) == api_root(provider, own)
+        own is not None and urlsplit(place.base_url).netloc == urlsplit(own).netloc
     )
     needed = place.key_env not in (None, provider.key_env) or (own_address and provider.usual_port is None)
     return named if needed else None

@@ -182,7 +182,7 @@ class RemoteEndpoint:
         headers: Headers
         if call.post is not None:
             target = post_target(self._http, door.root, call.post, self._upstream_name, door.headers)
-            body, headers = call.post.body(self._upstream_name), ()
+            body, headers = call.post.body(self._upstream_name), call.headers
         else:
             target = door.target(call)
             body, headers = door.body(call, self._upstream_name), door.extra_headers(call)
@@ -199,6 +199,10 @@ class RemoteEndpoint:
         if door is None or not (call.operation == "chat" or call.post is not None or call.operation in door.forms):
             raise UnsupportedFeature(f"{call.operation} cannot be asked of this model in the wire {call.wire}.")
         return door
+
+    def door(self, wire: str) -> Door:
+        """How it is asked in one of `wires`. Raises KeyError where it is not, or where something is missing."""
+        return self._doors[wire]
 
     def problem(self) -> str | None:
         return self._problem
