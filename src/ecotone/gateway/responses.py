@@ -35,8 +35,7 @@ MIGRATIONS = (
             output integer not null,         -- 1: the model made it
             item_id text,
             digest blob not null,            -- of its content
-            primary key (principal, response_id, position),
-            foreign key (principal, response_id) references responses (principal, id) on delete cascade
+            primary key (principal, response_id, position)
         ) strict, without rowid;
         create index response_items_by_id on response_items (principal, item_id) where item_id is not null;
         create index response_items_by_digest on response_items (principal, digest);
@@ -74,8 +73,8 @@ class StoredResponses:
     """The responses of all callers.
 
     What is put is there at once and written by a thread of its own, in order. While the disk refuses, up to `queue_max`
-    changes wait and `trouble` tells why; what finds the queue full is not kept and counted in `lost`. `retention_us` is
-    how long responses are kept; None: none are, and those that were are deleted.
+    changes wait and `trouble` tells why; what finds the queue full is not kept and counted in `lost`. Nothing is kept
+    and nothing expires before `keep_for` has said how long responses are kept.
     """
 
     def __init__(
@@ -91,8 +90,9 @@ class StoredResponses:
         self._pending: dict[tuple[str, str], StoredResponse | None] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._expired_at_us = 0
-        self.retention_us: int | None = None
+        # When expired responses were last deleted; None as long as it is not known which those are.
+        self._expired_at_us: int | None = None
+        self._retention_us: int | None = None
         self.trouble: str | None = None
         self.lost = 0
         self._thread = threading.Thread(target=self._write, name="responses", daemon=True)
@@ -101,11 +101,12 @@ class StoredResponses:
     @property
     def keeps(self) -> bool:
         """Whether responses are kept at all."""
-        return self.retention_us is not None
+        return self._retention_us is not None
 
     def keep_for(self, retention_us: int | None) -> None:
-        """Change how long responses are kept, those that are here included."""
-        self.retention_us = retention_us
+        """Change how long responses are kept, those that are here included. None: none are, and those that were are
+        deleted."""
+        self._retention_us = retention_us
         self._expired_at_us = 0
 
     def put(self, response: StoredResponse) -> None:
@@ -178,7 +179,7 @@ class StoredResponses:
 
     def _oldest_us(self) -> int | None:
         """The time of the oldest response that may still be told of."""
-        return None if self.retention_us is None else self._clock_us() - self.retention_us
+        return None if self._retention_us is None else self._clock_us() - self._retention_us
 
     def _items(self, principal: str, identity: str, *, output: bool) -> Iterator[Json]:
         rows = self._database.execute(
@@ -226,7 +227,7 @@ class StoredResponses:
 
     def _expire(self, database: Database) -> None:
         now_us = self._clock_us()
-        if now_us - self._expired_at_us < _EXPIRY_INTERVAL_US:
+        if self._expired_at_us is None or now_us - self._expired_at_us < _EXPIRY_INTERVAL_US:
             return
         oldest = self._oldest_us()
         with database.transaction():
@@ -270,6 +271,7 @@ def _forget(database: Database, principal: str, identity: str) -> None:
         "select distinct digest from response_items where principal = ? and response_id = ?", (principal, identity)
     )
     database.execute("delete from responses where principal = ? and id = ?", (principal, identity))
+    database.execute("delete from response_items where principal = ? and response_id = ?", (principal, identity))
     for (digest,) in digests:
         database.execute(
             "delete from response_contents where principal = ?1 and digest = ?2 and not exists"

@@ -179,7 +179,8 @@ def encode_output(output: OutputFormat) -> Json:
             return {"type": "json_object"}
         case JsonSchemaFormat():
             # The SDK requires a schema; without one any object is meant.
-            encoded: Json = {"type": "json_schema", "name": output.name, "schema": output.schema or {"type": "object"}}
+            schema = {"type": "object"} if output.schema is None else output.schema
+            encoded: Json = {"type": "json_schema", "name": output.name, "schema": schema}
             if output.description is not None:
                 encoded["description"] = output.description
             if output.strict is not None:
