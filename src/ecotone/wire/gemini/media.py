@@ -113,7 +113,7 @@ def _decode_file(file: Fields, kind: str, rest: Fields) -> MediaPart:
     uri = file.need_text("fileUri")
     media_type = file.text("mimeType")
     source: Source = FileReference(uri) if _OWN_STORAGE.match(uri) else Url(uri)
-    vendor = make_vendor(rest.rest(), mimeType=media_type if media_type != _guessed(uri) else None)
+    vendor = make_vendor(rest.rest(), mimeType=(media_type or "") if media_type != _guessed(uri) else None)
     return ImagePart(source, vendor=vendor) if kind == "image" else DocumentPart(source, vendor=vendor)
 
 
@@ -158,8 +158,8 @@ def _encode_source(source: Source, media_type: str | None, place: str) -> Json:
             )
         case Url() | FileReference():
             uri = source.url if isinstance(source, Url) else source.id
-            kind = media_type or _guessed(uri)
-            return {"fileData": {"fileUri": uri} if kind is None else {"mimeType": kind, "fileUri": uri}}
+            kind = _guessed(uri) if media_type is None else media_type
+            return {"fileData": {"mimeType": kind, "fileUri": uri} if kind else {"fileUri": uri}}
 
 
 def _begun(data: str) -> str | None:
