@@ -117,6 +117,17 @@ async def test_a_request_goes_out_whole_and_its_connection_is_used_again() -> No
     assert lines[-1] == b'{"a":1}'
 
 
+async def test_a_requests_own_headers_go_beside_the_constant_ones() -> None:
+    async with serving(answering(OK)) as (server, url), client() as http:
+        target = http.target("POST", url, [("x-api-key", "k")])
+        await body_of(await http.send(target, b"{}", headers=[("x-a", "1"), ("x-b", "\xe9")]))
+        await body_of(await http.send(target, b"{}"))
+    first, second = (request.split(b"\r\n") for request in server.requests)
+    assert first[-4:] == [b"x-a: 1", b"x-b: \xe9", b"", b"{}"]
+    assert b"x-api-key: k" in first
+    assert [line for line in first if line not in (b"x-a: 1", b"x-b: \xe9")] == second
+
+
 async def test_chunked_answers_in_pieces_of_any_size() -> None:
     stream = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\n\r\n"
     pieces = [stream[index : index + 1] for index in range(len(stream))]
@@ -322,9 +333,11 @@ async def test_tls_under_a_private_authority(tmp_path: Path) -> None:
     pem, context = _authority()
     async with serving(answering(OK), context(tmp_path)) as (server, url):
         async with client(ca_bundle=pem) as http:
-            response = await http.send(http.target("POST", url, [("authorization", "Bearer k")]), b"{}")
+            target = http.target("POST", url, [("authorization", "Bearer k")])
+            response = await http.send(target, b"{}", headers=[("x-a", "1")])
             assert (response.status, await body_of(response)) == (200, b"hello")
         assert b"authorization: bearer k" in server.requests[0].lower()
+        assert b"x-a: 1\r\n" in server.requests[0].lower()
         async with client() as http:
             with pytest.raises(UpstreamUnreachable, match="certificate"):
                 await http.send(http.target("GET", url))
