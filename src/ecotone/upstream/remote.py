@@ -91,7 +91,7 @@ def open_door(
     root = filled_in(api_root(provider, base_url, way.wire), settings)
     shown = key_headers(key, way.auth) if key is not None else ()
     paths = [
-        own.replace("{model}", quote(model, safe=":")) if own is not None else wire.path(model, stream)
+        own.replace("{model}", quote(model, safe=":@")) if own is not None else wire.path(model, stream)
         for own, stream in ((way.whole_path, False), (way.stream_path, True))
     ]
     whole, stream = (http.target("POST", joined(root, path), (*shown, *way.headers)) for path in paths)
