@@ -301,9 +301,9 @@ def test_the_machine_chooses_what_the_owner_left_open(smollm2_path: Path) -> Non
     embedding = plan_engine(EngineSpec("m", smollm2_path), "embedding", cores=3, memory_bytes=64 * GIB)
     assert (embedding.context, embedding.batch) == (2_048, 2_048)
     assert embedding.mean_pooling
-    # 2,048 tokens x 49,152 words x 8 bytes of scores, on top of a cache of 4 x 2,048 tokens of 23,040 bytes.
+    # 2,048 tokens x 49,152 words x 8 bytes of scores, on top of a cache of 2,048 tokens of 23,040 bytes.
     without_cache = plan.memory_bytes - 4 * 8_192 * 23_040
-    assert embedding.memory_bytes == without_cache + 2_048 * 49_152 * 8 + 4 * 2_048 * 23_040
+    assert embedding.memory_bytes == without_cache + 2_048 * 49_152 * 8 + 2_048 * 23_040
 
 
 def test_scarce_memory_costs_slots_first_and_context_next(smollm2_path: Path) -> None:

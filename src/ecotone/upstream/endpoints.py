@@ -6,7 +6,7 @@ from urllib.parse import quote, urljoin
 
 import msgspec
 
-from ecotone.catalog.provider import Hosting, Weights
+from ecotone.catalog.provider import Hosting, Weights, joined
 from ecotone.upstream.engine import Task
 from ecotone.upstream.engines import EnginePool, Lease
 from ecotone.upstream.http import HttpClient, Response, Target
@@ -53,7 +53,8 @@ class Call(msgspec.Struct, frozen=True):
 def post_target(http: HttpClient, root: str, post: Post, upstream_name: str, headers: Headers) -> Target:
     """Where `post` goes: an endpoint whose folder is `root`, which is greeted with `headers`."""
     path = post.service.path.replace("{model}", quote(upstream_name))
-    return http.target("POST", urljoin(f"{root}/", path), [("content-type", post.media_type), *headers])
+    url = urljoin(f"{root}/", path) if path.startswith("../") else joined(root, f"/{path}")
+    return http.target("POST", url, [("content-type", post.media_type), *headers])
 
 
 class EndpointFacts(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -57,17 +57,17 @@ _BY_WIRE: Mapping[str, Services] = {
     "anthropic": {"count_tokens": (Service("anthropic", "v1/messages/count_tokens", "anthropic"),)},
     "gemini": {
         "embeddings": (
-            Service("gemini", "v1beta/models/{model}:batchEmbedContents", "gemini"),
-            Service("gemini-single", "v1beta/models/{model}:embedContent", "gemini"),
+            Service("gemini", "models/{model}:batchEmbedContents", "gemini"),
+            Service("gemini-single", "models/{model}:embedContent", "gemini"),
         ),
-        "count_tokens": (Service("gemini", "v1beta/models/{model}:countTokens", "gemini"),),
+        "count_tokens": (Service("gemini", "models/{model}:countTokens", "gemini"),),
     },
 }
 _BY_PROVIDER: Mapping[str, Services] = {
     # The chat wire is at https://api.cohere.ai/compatibility/v1, the rest two folders above:
     # https://docs.cohere.com/docs/compatibility-api, https://docs.cohere.com/reference/embed
     "cohere": {
-        "embeddings": (Service("cohere", "../../v2/embed"), Service("openai", "embeddings")),
+        "embeddings": (Service("cohere", "../../v2/embed"),),
         "rerank": (Service("rerank", "../../v2/rerank"),),
     },
     # The folders of Google's models and of open ones; models for embeddings are in the first, whatever their names:
@@ -78,7 +78,7 @@ _BY_PROVIDER: Mapping[str, Services] = {
             Service("vertex", "../../publishers/google/models/{model}:predict"),
         ),
         # https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/count-tokens
-        "count_tokens": (Service("gemini", "models/{model}:countTokens", "gemini"),),
+        "count_tokens": (Service("vertex", "models/{model}:countTokens", "gemini"),),
     },
     # https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html#rerank-api
     "vllm": _RERANK,

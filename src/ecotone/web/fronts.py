@@ -9,6 +9,7 @@ from ecotone.gateway.exchange import Exchange, Gateway
 from ecotone.gateway.jobs import (
     ChatJob,
     CompletionJob,
+    CountJob,
     EmbeddingsJob,
     Job,
     MediaJob,
@@ -37,7 +38,7 @@ ErrorForm = Callable[[EcotoneError], bytes]
 class Front(msgspec.Struct, frozen=True):
     """One thing that can be asked: the operation, the wire in which a conversation is held and errors are told (None
     for OpenAI's form of what is no conversation), and what the path says of model and stream where it is the path that
-    does. `form` is the format of embeddings. `upload`: it takes forms with files, too."""
+    does. `form` is the format of embeddings and counts. `upload`: it takes forms with files, too."""
 
     operation: Operation
     wire: str | None = None
@@ -55,6 +56,7 @@ _PATHS: dict[str, Front] = {
     "/v1/responses/input_tokens": Front("responses.input_tokens", "openai-responses"),
     "/v1/responses/compact": Front("responses.compact", "openai-responses"),
     "/v1/messages": Front("chat", "anthropic"),
+    "/v1/messages/count_tokens": Front("count_tokens", "anthropic", form="anthropic"),
     "/v1/images/generations": Front("images.generations"),
     "/v1/images/edits": Front("images.edits", upload=True),
     "/v1/images/variations": Front("images.variations", upload=True),
@@ -74,6 +76,7 @@ PATHS: tuple[str, ...] = tuple(path for path, front in _PATHS.items() if front.o
 _GEMINI_VERBS: dict[str, Front] = {
     "generateContent": Front("chat", "gemini", stream=False),
     "streamGenerateContent": Front("chat", "gemini", stream=True),
+    "countTokens": Front("count_tokens", "gemini", form="gemini"),
     "embedContent": Front("embeddings", "gemini", form="gemini-single"),
     "batchEmbedContents": Front("embeddings", "gemini", form="gemini"),
     "predict": Front("embeddings", "gemini", form="vertex"),
@@ -134,6 +137,12 @@ def make_job(
             return CompletionJob(body)
         case "responses.input_tokens" | "responses.compact":
             return ResponsesServiceJob(front.operation, body, principal=principal.name, stored=gateway.responses)
+        case "count_tokens":
+            # What the version is, its endpoints know.
+            beta = headers.get(b"anthropic-beta")
+            passed = (("anthropic-beta", beta.decode("latin-1")),) if beta is not None else ()
+            form = error_form(front.wire, gateway.wires)
+            return CountJob(front.form, body, form, model=front.model, headers=passed)
     wire = front.wire or "openai-chat"
     if wire == "openai-responses":
         return ResponsesJob(

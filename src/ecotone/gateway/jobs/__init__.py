@@ -2,6 +2,7 @@
 
 from ecotone.gateway.jobs.chat import ChatJob
 from ecotone.gateway.jobs.completions import CompletionJob
+from ecotone.gateway.jobs.counting import CountJob
 from ecotone.gateway.jobs.embeddings import EmbeddingsJob
 from ecotone.gateway.jobs.job import JSON_TYPE, STREAM_TYPE, Answer, Job
 from ecotone.gateway.jobs.media import MediaJob
@@ -14,6 +15,7 @@ __all__ = [
     "Answer",
     "ChatJob",
     "CompletionJob",
+    "CountJob",
     "EmbeddingsJob",
     "Job",
     "MediaJob",
