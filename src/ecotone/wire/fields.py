@@ -19,11 +19,15 @@ class Fields:
     which names the place. `rest` gives what was never taken, in the objects below too.
     """
 
-    __slots__ = ("_children", "_name", "_parent", "_rest", "fault")
+    __slots__ = ("_children", "_name", "_number", "_parent", "_rest", "fault")
 
-    def __init__(self, value: Any, name: str, fault: Fault, parent: "Fields | None" = None) -> None:
+    def __init__(
+        self, value: Any, name: str, fault: Fault, parent: "Fields | None" = None, number: int | None = None
+    ) -> None:
+        """`name` is the field of `parent` that holds this object, as element `number` where that is a list."""
         self.fault = fault
         self._name = name
+        self._number = number
         self._parent = parent
         if not isinstance(value, dict):
             raise fault(f"`{self.place()}` must be an object.", self.place())
@@ -32,10 +36,10 @@ class Fields:
 
     def place(self, name: str = "") -> str:
         """Where the field `name` of this object is, seen from the body; without it, where this object is."""
-        steps = [self._name] if not name else [self._name, name]
-        above = self._parent
+        steps = [name]
+        above: Fields | None = self
         while above is not None:
-            steps.insert(0, above._name)
+            steps.insert(0, above._name if above._number is None else f"{above._name}[{above._number}]")
             above = above._parent
         return ".".join(step for step in steps if step)
 
@@ -136,18 +140,19 @@ class Fields:
     def each(self, name: str) -> Iterator["Fields"]:
         """The objects in the list in this field, none where there is none; what they leave is theirs."""
         for number, item in enumerate(self.items(name) or ()):
-            yield self.element(name, number, item)
+            yield Fields(item, name, self.fault, self, number)
 
     def element(self, name: str, number: int, item: Any) -> "Fields":
         """An object that was element `number` of the list `name`."""
-        return Fields(item, f"{name}[{number}]", self.fault, self)
+        return Fields(item, name, self.fault, self, number)
 
     def rest(self) -> Json:
         """What was never taken."""
-        for name, child in (self._children or {}).items():
-            left = child.rest()
-            if left:
-                self._rest[name] = left
+        if self._children is not None:
+            for name, child in self._children.items():
+                left = child.rest()
+                if left:
+                    self._rest[name] = left
         return self._rest
 
 

@@ -7,6 +7,8 @@ from ecotone.values.errors import UnsupportedFeature
 
 FORM_SUFFIX = ".form"
 
+_NOTHING: Json = {}
+
 
 class Loss(msgspec.Struct, frozen=True):
     """`field` is the place in the value, such as `messages[2].parts[0]`; `reason` says what was lost and why."""
@@ -34,12 +36,14 @@ class Losses:
         self._found.append(Loss(field, reason))
 
     def rest(self, vendor: Vendor, field: str) -> Json:
-        """The unknown fields of this wire; what another wire left there is lost."""
+        """The unknown fields of this wire, not to be changed; what another wire left there is lost."""
+        if not vendor:
+            return _NOTHING
         for wire, fields in vendor.items():
             if wire != self._wire and not wire.endswith(FORM_SUFFIX):
                 names = ", ".join(f"`{name}`" for name in fields)
                 self.add(field, f"{names}: known to the wire {wire} alone")
-        return vendor.get(self._wire, {})
+        return vendor.get(self._wire, _NOTHING)
 
     def all(self) -> tuple[Loss, ...]:
         return tuple(self._found)

@@ -95,13 +95,15 @@ def _rename(value: Any, message: _Message) -> None:
         return
     if not isinstance(value, dict):
         return
-    for name in [name for name in value if "_" in name]:
-        usual = message.renamed.get(name)
-        if usual is not None and usual not in value:
-            value[usual] = value.pop(name)
-    for name in message.lists:
-        if isinstance(value.get(name), dict | str):
-            value[name] = [value[name]]
-    for name, within in message.within.items():
-        if name in value:
-            _rename(value[name], within)
+    renamed, lists, messages = message.renamed, message.lists, message.within
+    for given in tuple(value):
+        name = renamed.get(given, given)
+        if name is not given:
+            if name in value:
+                continue
+            value[name] = value.pop(given)
+        inner = value[name]
+        if name in lists and isinstance(inner, dict | str):
+            value[name] = inner = [inner]
+        if name in messages:
+            _rename(inner, messages[name])
