@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import tests.wire.gemini_strategies as some
 from ecotone.values.chat import ChatRequest
+from ecotone.values.errors import EcotoneError, MalformedRequest, UpstreamFailed
 from ecotone.values.reply import Event, Reply, fold, unfold
 from ecotone.wire.gemini import (
     EventDecoder,
@@ -20,6 +21,7 @@ from ecotone.wire.gemini import (
     StreamWatch,
     decode_reply,
     decode_request,
+    encode_error,
     encode_reply,
     encode_request,
     prepare_request,
@@ -197,3 +199,15 @@ def test_the_official_sdk_has_a_type_for_every_request(sdk: Any) -> None:
         valid(sdk.GenerationConfig, body.get("generationConfig", {}))
 
     has_a_type()
+
+
+@pytest.mark.parametrize(
+    ("error", "name"), [(MalformedRequest("bad"), "ClientError"), (UpstreamFailed("down"), "ServerError")]
+)
+def test_the_official_sdk_raises_its_own_errors(sdk: Any, error: EcotoneError, name: str) -> None:
+    from google.genai import errors
+
+    del sdk
+    with pytest.raises(getattr(errors, name)) as caught:
+        errors.APIError.raise_error(error.status, json.loads(encode_error(error)), None)
+    assert (caught.value.code, caught.value.message) == (error.status, error.message)

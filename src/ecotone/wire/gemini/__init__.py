@@ -14,7 +14,6 @@ from ecotone.wire.gemini.reply import decode_reply, encode_reply
 from ecotone.wire.gemini.request import decode_request, encode_request
 from ecotone.wire.gemini.stream_decoder import EventDecoder
 from ecotone.wire.gemini.stream_encoder import EventEncoder
-from ecotone.wire.gemini.thinking import fit_thinking
 from ecotone.wire.gemini.vendor import FORM, NAME
 from ecotone.wire.wire import Wire
 
@@ -36,7 +35,6 @@ __all__ = [
     "encode_error",
     "encode_reply",
     "encode_request",
-    "fit_thinking",
     "path",
     "prepare_request",
     "read_usage",

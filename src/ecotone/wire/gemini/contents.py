@@ -31,6 +31,7 @@ from ecotone.wire.gemini.parts import (
     encode_call,
     encode_part,
     encode_result,
+    is_nothing,
     put_signatures_back,
     stand_in_missing,
 )
@@ -158,7 +159,9 @@ def _decode_part(fields: Fields, role: Role, before: list[Part], calls: _Calls) 
         identity, name = calls.answered(plain, str(about.get("name") or ""))
         return [decode_result(fields, identity, name)]
     shown = any(isinstance(part, ReasoningPart) for part in before)
-    return [*decode_said(fields, thoughts_shown=shown and role == "assistant")]
+    spoken = decode_said(fields, thoughts_shown=shown and role == "assistant")
+    # A stream ends with empty text, which clients keep; other vendors refuse it.
+    return [part for part in spoken if role != "assistant" or not is_nothing(part)]
 
 
 def decode_system(body: Fields) -> tuple[Message, ...]:

@@ -28,7 +28,6 @@ class PartialArguments:
         if not steps or isinstance(steps[0], int):
             raise piece.wrong("jsonPath", "a path into the arguments, such as `$.name`")
         text, number, flag = piece.text("stringValue"), piece.number("numberValue"), piece.flag("boolValue")
-        piece.rest().clear()
         place: Any = self.value
         for step, following in pairwise(steps):
             place = _descend(place, step, [] if isinstance(following, int) else {}, piece)

@@ -66,6 +66,11 @@ def _decode_text(fields: Fields, *, thoughts_shown: bool) -> list[Said]:
     return [TextPart(text, make_vendor(fields.rest())), proof] if text else [proof]
 
 
+def is_nothing(part: Part) -> bool:
+    """Whether this is text or a thought without a word, and nothing goes with it."""
+    return isinstance(part, TextPart | ReasoningPart) and part in (TextPart(""), ReasoningPart(""))
+
+
 def feature_of(data: Json) -> str:
     """The name of what a part that only this wire knows holds."""
     return next((name for name in data if name not in ("thought", SIGNATURE)), "parts")

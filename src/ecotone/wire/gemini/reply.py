@@ -37,6 +37,7 @@ from ecotone.wire.gemini.parts import (
     decode_call,
     decode_said,
     encode_call,
+    is_nothing,
     put_signatures_back,
     stand_in_missing,
     thought,
@@ -161,11 +162,6 @@ def _of_reply(said: list[Said]) -> Iterator[ReplyPart]:
             yield OpaquePart(NAME, encode_media(part, Losses(NAME), ""))
         else:
             yield part
-
-
-def is_nothing(part: ReplyPart) -> bool:
-    """Whether this is text or a thought without a word, and nothing goes with it."""
-    return isinstance(part, TextPart | ReasoningPart) and part in (TextPart(""), ReasoningPart(""))
 
 
 def take_logprobs(fields: Fields) -> tuple[TokenLogprob, ...] | None:

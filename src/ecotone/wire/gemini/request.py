@@ -25,6 +25,7 @@ from ecotone.wire.gemini.tools import (
     encode_tools,
     tool_needs,
 )
+from ecotone.wire.gemini.thinking import fit_thinking
 from ecotone.wire.gemini.vendor import NAME, form_of, make_vendor
 from ecotone.wire.losses import Encoded, Losses, refuse_needs
 
@@ -148,7 +149,7 @@ def encode_request(request: ChatRequest) -> Encoded:
         body["generationConfig"] = generation
     _tell_unsaid(request, losses)
     add_rest(body, losses.rest(request.vendor, ""))
-    return Encoded(body, losses.all())
+    return Encoded(fit_thinking(body, request.model), losses.all())
 
 
 def _encode_choice(request: ChatRequest) -> Json | None:
@@ -182,7 +183,7 @@ def _encode_sampling(sampling: Sampling, losses: Losses) -> Json:
 
 
 def _encode_thinking(reasoning: Reasoning | None, losses: Losses) -> Json:
-    """A word is sent as a level, as models from Gemini 3 on have them; `fit_thinking` is for older ones."""
+    """A word is sent as a level, as models from Gemini 3 on have them; `fit_thinking` then looks at the model."""
     if reasoning is None:
         return {}
     thinking: Json = {}
