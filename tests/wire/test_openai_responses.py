@@ -26,6 +26,7 @@ from ecotone.values.errors import (
     UnsupportedFeature,
     UpstreamCut,
     UpstreamFailed,
+    UpstreamMalformed,
     UpstreamRateLimited,
     UpstreamRejected,
 )
@@ -518,6 +519,23 @@ def test_errors_within_streams_and_replies(error: dict[str, Any], kind: type[Eco
             decode_reply(json.dumps(body).encode())
         with pytest.raises(kind):
             read_usage(json.dumps(body).encode())
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [{"type": "response.output_text.delta", "delta": "Hi"}, {"type": "response.refusal.delta", "delta": "No"}],
+        [{"type": "response.function_call_arguments.delta", "delta": "{}"}],
+        [{"type": "response.output_item.added", "item": {"type": "function_call", "name": "f"}}],
+        [{"type": "response.output_item.done", "item": {"type": {}}}],
+        [{"type": "response.completed"}],
+    ],
+)
+def test_what_is_no_stream_of_this_wire_is_the_upstreams_fault(events: list[dict[str, Any]]) -> None:
+    decoder = EventDecoder()
+    with pytest.raises(UpstreamMalformed):
+        decoder.feed(sent(*events))
+        decoder.close()
 
 
 def test_a_stream_without_its_end_is_cut() -> None:

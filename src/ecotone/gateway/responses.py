@@ -229,6 +229,8 @@ class StoredResponses:
         now_us = self._clock_us()
         if self._expired_at_us is None or now_us - self._expired_at_us < _EXPIRY_INTERVAL_US:
             return
+        # First, so that a change of the retention meanwhile is not overlooked.
+        self._expired_at_us = now_us
         oldest = self._oldest_us()
         with database.transaction():
             for principal, identity in database.execute(
@@ -236,7 +238,6 @@ class StoredResponses:
                 (now_us + 1 if oldest is None else oldest,),
             ):
                 _forget(database, principal, identity)
-        self._expired_at_us = now_us
 
 
 def _keep(database: Database, response: StoredResponse) -> None:

@@ -41,7 +41,16 @@ from ecotone.wire.openai_responses.vendor import FORM, NAME
 from ecotone.wire.sse import EVENT_BYTES_MAX, WholeEvents, payload, split_events
 
 _ITEMS_MAX = 10_000
-_CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
+_CALLS = ("function_call", "custom_tool_call")
+
+_DELTAS: dict[type[ReplyPart], type[PartDelta]] = {
+    TextPart: TextDelta,
+    RefusalPart: RefusalDelta,
+    ReasoningPart: ReasoningDelta,
+    ToolCallPart: ToolCallDelta,
+    ImagePart: ImageDelta,
+    OpaquePart: OpaqueDelta,
+}
 
 
 class _Said(msgspec.Struct, frozen=True, gc=False):
@@ -144,7 +153,7 @@ class EventDecoder:
         match said.type:
             case "response.output_text.delta":
                 item = self._items.get(said.output_index) or self._item(said.output_index)
-                events.append(TextDelta(0, item.text_part(said.content_index, len(delta)), delta))
+                events.append(TextDelta(0, item.part_for(said.content_index, TextDelta, len(delta)), delta))
                 if said.logprobs:
                     events.append(LogprobsDelta(0, item.take_logprobs(said.logprobs)))
             case "response.reasoning_summary_text.delta":
@@ -155,7 +164,7 @@ class EventDecoder:
                 events += self._item(said.output_index).more_arguments(delta)
             case "response.refusal.delta":
                 item = self._item(said.output_index)
-                events.append(RefusalDelta(0, item.text_part(said.content_index, len(delta)), delta))
+                events.append(RefusalDelta(0, item.part_for(said.content_index, RefusalDelta, len(delta)), delta))
 
     def _item(self, index: int) -> "_Item":
         item = self._items.get(index)
@@ -224,7 +233,7 @@ class _Item:
 
     def __init__(self, decoder: EventDecoder) -> None:
         self._decoder = decoder
-        self._parts: dict[int, int] = {}
+        self._parts: dict[int, tuple[int, type[PartDelta]]] = {}
         self._said: dict[int, int] = {}
         self._tokens = 0
         self._piece: tuple[str, int] | None = None
@@ -234,30 +243,27 @@ class _Item:
 
     def open(self, fields: Fields) -> list[Event]:
         kind = fields.look("type")
-        if kind in _CALLS:
-            arguments = fields.look(_CALLS[kind])
-            if arguments is None:
-                fields.take(_CALLS[kind])
-            return self._open_call(decode_call(fields))
-        return []
+        return self._open_call(decode_call(fields)) if isinstance(kind, str) and kind in _CALLS else []
 
     def _open_call(self, call: ToolCallPart) -> list[Event]:
         self._call = call
         self.is_call = True
-        number = self._part(0)
+        number = self._part(0, ToolCallDelta)
         self._said[0] = len(call.arguments)
         return [ToolCallDelta(0, number, call.id, call.name, call.arguments, call.kind, call.vendor)]
 
-    def _part(self, content: int) -> int:
-        number = self._parts.get(content)
-        if number is None:
-            number = self._parts[content] = self._decoder.next_part()
-        return number
+    def _part(self, content: int, kind: type[PartDelta]) -> int:
+        found = self._parts.get(content)
+        if found is None:
+            found = self._parts[content] = (self._decoder.next_part(), kind)
+        if found[1] is not kind:
+            raise malformed("an item's content changes its kind.", "")
+        return found[0]
 
-    def text_part(self, content: int, length: int) -> int:
+    def part_for(self, content: int, kind: type[PartDelta], length: int) -> int:
         """The part to which so many more characters belong."""
         self._said[content] = self._said.get(content, 0) + length
-        return self._part(content)
+        return self._part(content, kind)
 
     def take_logprobs(self, entries: list[Any]) -> Any:
         tokens = take_logprobs(Fields({"logprobs": entries}, "", malformed))
@@ -269,12 +275,12 @@ class _Item:
         if self._piece not in (None, (kind, index)):
             delta = "\n\n" + delta
         self._piece = (kind, index)
-        return [ReasoningDelta(0, self.text_part(0, len(delta)), delta, wire=NAME)]
+        return [ReasoningDelta(0, self.part_for(0, ReasoningDelta, len(delta)), delta, wire=NAME)]
 
     def more_arguments(self, delta: str) -> list[Event]:
         if self._call is None:
             raise malformed("arguments come before the call that they belong to.", "")
-        return [ToolCallDelta(0, self.text_part(0, len(delta)), arguments=delta)]
+        return [ToolCallDelta(0, self.part_for(0, ToolCallDelta, len(delta)), arguments=delta)]
 
     def close(self, fields: Fields) -> list[Event]:
         """What the item as it is done says and its deltas did not."""
@@ -288,7 +294,7 @@ class _Item:
             if isinstance(part, ToolCallPart) and self._call is None:
                 events += self._open_call(part)
                 continue
-            events += self._rest_of(part, self._part(index), self._said.get(index, 0))
+            events += self._rest_of(part, self._part(index, _DELTAS[type(part)]), self._said.get(index, 0))
             if tokens and not several:
                 told, self._tokens = self._tokens, max(0, self._tokens - len(tokens))
                 if tokens[told:]:
