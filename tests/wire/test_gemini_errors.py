@@ -44,7 +44,6 @@ from ecotone.wire.gemini import (
     encode_count_request,
     encode_error,
     encode_request,
-    fit_thinking,
     path,
     read_usage,
 )
@@ -160,12 +159,14 @@ def test_paths() -> None:
 
 
 def test_levels_become_budgets_for_models_that_know_no_levels() -> None:
-    asked = encode_request(ChatRequest("m", (user("a"),), reasoning=Reasoning("low", shown=True))).body
-    assert asked["generationConfig"] == {"thinkingConfig": {"thinkingLevel": "LOW", "includeThoughts": True}}
-    assert fit_thinking(asked, "gemini-3.5-flash") is asked
-    fitted = fit_thinking(asked, "gemini-2.5-pro")["generationConfig"]
-    assert fitted == {"thinkingConfig": {"includeThoughts": True, "thinkingBudget": 1024}}
-    assert asked["generationConfig"]["thinkingConfig"]["thinkingLevel"] == "LOW"
+    newer, older = (
+        encode_request(ChatRequest(model, (user("a"),), reasoning=Reasoning("low", shown=True)))
+        for model in ("gemini-3.5-flash", "gemini-2.5-pro")
+    )
+    assert newer.body["generationConfig"] == {"thinkingConfig": {"thinkingLevel": "LOW", "includeThoughts": True}}
+    assert newer.losses == ()
+    assert older.body["generationConfig"] == {"thinkingConfig": {"includeThoughts": True, "thinkingBudget": 1024}}
+    assert [loss.field for loss in older.losses] == ["reasoning.effort"]
 
 
 def test_any_json_is_an_object_here() -> None:

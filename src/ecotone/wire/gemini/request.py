@@ -16,6 +16,7 @@ from ecotone.wire.gemini.contents import (
 )
 from ecotone.wire.gemini.names import usual_names
 from ecotone.wire.gemini.parts import feature_of
+from ecotone.wire.gemini.thinking import fit_thinking
 from ecotone.wire.gemini.tools import (
     decode_output,
     decode_tool_choice,
@@ -25,7 +26,6 @@ from ecotone.wire.gemini.tools import (
     encode_tools,
     tool_needs,
 )
-from ecotone.wire.gemini.thinking import fit_thinking
 from ecotone.wire.gemini.vendor import NAME, form_of, make_vendor
 from ecotone.wire.losses import Encoded, Losses, refuse_needs
 
@@ -149,7 +149,10 @@ def encode_request(request: ChatRequest) -> Encoded:
         body["generationConfig"] = generation
     _tell_unsaid(request, losses)
     add_rest(body, losses.rest(request.vendor, ""))
-    return Encoded(fit_thinking(body, request.model), losses.all())
+    fitted = fit_thinking(body, request.model)
+    if fitted is not body:
+        losses.add("reasoning.effort", "a word; sent as a number of tokens, as this model wants it")
+    return Encoded(fitted, losses.all())
 
 
 def _encode_choice(request: ChatRequest) -> Json | None:
