@@ -50,7 +50,12 @@ class House:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(tmp_path_factory: pytest.TempPathFactory, smollm2_path: Any) -> AsyncIterator[House]:
-    async with FakeOpenAI(KEY) as first, FakeGemini(KEY) as second, FakeCohere(KEY) as third:
+    async with (
+        FakeOpenAI(KEY) as first,
+        FakeGemini(KEY) as second,
+        FakeCohere(KEY) as third,
+        FakeGemini(KEY, vertex=True) as fourth,
+    ):
         config = f"""
 [models.o]
 provider = "openai"
@@ -64,6 +69,13 @@ name = "gemini-embedding-001"
 provider = "cohere"
 base_url = "{third.base_url}"
 name = "embed-v4.0"
+[models.v]
+provider = "vertex"
+base_url = "{fourth.base_url}"
+name = "text-embedding-005"
+project = "p"
+location = "l"
+key_env = "CO_API_KEY"
 [models.ranker]
 provider = "cohere"
 base_url = "{third.base_url}"
@@ -80,7 +92,7 @@ context = 512
 """
         keys = {"OPENAI_API_KEY": KEY, "GEMINI_API_KEY": KEY, "CO_API_KEY": KEY}
         async with gateway(tmp_path_factory.mktemp("embeddings"), config, environment=keys) as gate:
-            house = House(gate, o=first, g=second, c=third)
+            house = House(gate, o=first, g=second, c=third, v=fourth)
             async with house.client, house.google, house.ollama:
                 yield house
 
@@ -113,9 +125,9 @@ async def from_vertex(house: House, model: str) -> list[list[float]]:
     return [entry["embeddings"]["values"] for entry in found["predictions"]]
 
 
-@pytest.mark.parametrize("model", ["o", "g", "c"])
+@pytest.mark.parametrize("model", ["o", "g", "c", "v"])
 async def test_every_form_brings_the_same_vectors(house: House, model: str) -> None:
-    straight = {"o": from_openai, "g": from_google, "c": from_cohere}
+    straight = {"o": from_openai, "g": from_google, "c": from_cohere, "v": from_vertex}
     wanted = await straight[model](house, model)
     assert len(wanted) == len(TEXTS)
     assert wanted[0] != wanted[1]
