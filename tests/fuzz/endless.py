@@ -19,11 +19,11 @@ _FED_AS_BYTES = 50 * 1024
 _STREAMS = (
     (b"data: ", b"x" * 1024),
     (b'data: {"a":"', b"x" * 65536),
-    (b": ", b"x" * 1024),
-    (b"\xef\xbb\xbfdata: ", b"[" * 1024),
-    (b"event: x\n", b"data: x\n" * 128),
-    (b"event: x\r\n", b"data: x\r\n" * 128),
-    (b"data: \r", b": x\r" * 256),
+    (b": ", b"x" * 16384),
+    (b"\xef\xbb\xbfdata: ", b"[" * 16384),
+    (b"event: x\n", b"data: x\n" * 2048),
+    (b"event: x\r\n", b"data: x\r\n" * 2048),
+    (b"data: \r", b": x\r" * 4096),
 )
 
 
