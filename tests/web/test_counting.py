@@ -59,6 +59,7 @@ name = "gpt-4o"
 engine = "llama.cpp"
 source = "file:{smollm2_path}"
 context = 1024
+threads = 1
 [routes.either]
 models = ["gpt", "claude"]
 """

@@ -89,6 +89,7 @@ key_env = "CO_API_KEY"
 engine = "llama.cpp"
 source = "file:{smollm2_path}"
 context = 512
+threads = 1
 """
         keys = {"OPENAI_API_KEY": KEY, "GEMINI_API_KEY": KEY, "CO_API_KEY": KEY}
         async with gateway(tmp_path_factory.mktemp("embeddings"), config, environment=keys) as gate:

@@ -52,6 +52,7 @@ key_env = "VENDOR_KEY"
 engine = "llama.cpp"
 source = "file:{smollm2_path}"
 context = 1024
+threads = 1
 [routes.assistant]
 models = ["local"]
 """
