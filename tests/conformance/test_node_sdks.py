@@ -30,7 +30,7 @@ async def test_every_node_sdk_with_every_upstream(tmp_path: Path) -> None:
         process = await asyncio.create_subprocess_exec(
             NODE or "",
             str(HERE / "conversation.mjs"),
-            env={**os.environ, "BASE_URL": home.gate.url, "MODELS": ",".join(WIRES)},
+            env={**os.environ, "BASE_URL": home.gate.url, "MODELS": ",".join(f"{wire}-thinking" for wire in WIRES)},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
@@ -40,4 +40,6 @@ async def test_every_node_sdk_with_every_upstream(tmp_path: Path) -> None:
         "calls": [["get_weather", {"city": "Zürich"}], ["get_weather", {"city": "東京"}]],
         "text": "Rain in Zürich, sun in 東京.",
     }
-    assert json.loads(out) == {sdk: {wire: {"whole": seen, "stream": seen} for wire in WIRES} for sdk in SDKS}
+    assert json.loads(out) == {
+        sdk: {f"{wire}-thinking": {"whole": seen, "stream": seen} for wire in WIRES} for sdk in SDKS
+    }

@@ -27,7 +27,9 @@ async function chat(model, stream) {
   const ask = async () => {
     const fields = { model, messages, tools, max_completion_tokens: 2048 };
     if (!stream) return (await openai.chat.completions.create(fields)).choices[0].message;
-    return (await openai.chat.completions.stream(fields).finalChatCompletion()).choices[0].message;
+    // The helper adds a field of its own to the message, which the API does not take back.
+    const { parsed, ...message } = (await openai.chat.completions.stream(fields).finalChatCompletion()).choices[0].message;
+    return message;
   };
   const first = await ask();
   messages.push(first);

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,10 @@ def test_a_disk_that_is_full_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError, match="disk is full"), database.transaction():
         database.execute_many("insert into things values (?)", ((f"{n:0500}",) for n in range(1000)))
     assert database.execute("select count(*) from things") == [(0,)]
+
+
+def test_its_settings_are_in_force(tmp_path: Path) -> None:
+    with closing(Database(tmp_path / "x.db", [FIRST])) as database:
+        # Numbers as SQLite's documentation of the pragmas has them: full is 2.
+        found = {name: database.execute(f"pragma {name}") for name in ("journal_mode", "synchronous", "foreign_keys")}
+    assert found == {"journal_mode": [("wal",)], "synchronous": [(2,)], "foreign_keys": [(1,)]}

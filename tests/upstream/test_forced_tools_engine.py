@@ -12,10 +12,11 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.chat.chat_completion import Choice
 
-from ecotone.upstream.endpoints import Call, EmbeddedEndpoint, Operation
+from ecotone.upstream.endpoints import Call, EmbeddedEndpoint
 from ecotone.upstream.engine import EngineSpec
 from ecotone.upstream.engines import EnginePool
 from ecotone.upstream.http import HttpClient
+from ecotone.upstream.operations import Operation
 from ecotone.values.errors import ContextExceeded, MalformedRequest, RequestError, UnsupportedFeature
 from ecotone.wire.openai_chat import StreamWatch
 from ecotone.wire.openai_error import decode_error

@@ -154,7 +154,7 @@ def requests(draw: st.DrawFn) -> ChatRequest:
     ]
     if draw(st.booleans()):
         tools.append(OpaqueTool("gemini", {"googleSearch": {}}))
-        needs.append(Need("gemini", "tools.googleSearch"))
+        needs.append(Need("gemini", "googleSearch"))
     return ChatRequest(
         model="",
         messages=tuple(messages),

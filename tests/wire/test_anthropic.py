@@ -287,7 +287,7 @@ def test_temperature_goes_with_neither_thinking_nor_top_p() -> None:
         ({"output": JsonObjectFormat()}, "response_format"),
         ({"output": JsonSchemaFormat("n")}, "response_format"),
         ({"tools": (FunctionTool("a.b"),)}, "tools[0].name"),
-        ({"tools": (OpaqueTool("gemini", {"googleSearch": {}}),)}, "tools[0]"),
+        ({"tools": (OpaqueTool("gemini", {"googleSearch": {}}),)}, "googleSearch"),
         ({"needs": (Need("openai-chat", "audio"),)}, "audio"),
     ],
 )

@@ -136,8 +136,8 @@ def test_a_schema_nested_too_deeply_is_refused() -> None:
 @pytest.mark.parametrize(
     ("fields", "feature"),
     [
-        ({"tools": [{"googleSearch": {}}]}, "tools.googleSearch"),
-        ({"tools": {"url_context": {}}}, "tools.urlContext"),
+        ({"tools": [{"googleSearch": {}}]}, "googleSearch"),
+        ({"tools": {"url_context": {}}}, "urlContext"),
         ({"cachedContent": "cachedContents/1"}, "cachedContent"),
         ({"generationConfig": {"responseModalities": ["TEXT", "IMAGE"]}}, "generationConfig.responseModalities"),
         ({"generationConfig": {"speech_config": {}}}, "generationConfig.speechConfig"),
@@ -170,7 +170,10 @@ def test_text_alone_among_the_modalities_needs_nothing() -> None:
     [
         (ChatRequest("m", (user("a"),), needs=(Need("anthropic", "container"),)), "container"),
         (ChatRequest("m", (user("a"),), tools=(CustomTool("c"),)), "no tools with free-text input"),
-        (ChatRequest("m", (user("a"),), tools=(OpaqueTool("openai-responses", {}),)), "only the wire openai-resp"),
+        (
+            ChatRequest("m", (user("a"),), tools=(OpaqueTool("openai-responses", {"type": "x"}),)),
+            "known to the wire openai-resp",
+        ),
         (ChatRequest("m", (user("a"),), tool_choice=NamedTool("c", "custom")), "free-text"),
         (ChatRequest("m", ()), "needs a message"),
         (said(OpaquePart("openai-chat", {"type": "x"})), "only the wire openai-chat"),

@@ -26,7 +26,8 @@ class Speaks(msgspec.Struct, frozen=True):
     stand for the provider's settings. `source` is the page that this rests on, None for the provider's own.
     `headers` are sent along unless the client sent its own of that name. `header_fields` names headers of clients that
     become a field of the body, a list, and which (empty: that are dropped). `quirks` are the small ways in which
-    requests differ (what a name does is in `ecotone.wire.quirks`).
+    requests differ (what a name does is in `ecotone.wire.quirks`). `lacks` are fields of the wire that the server
+    refuses; a translated request goes without them, and says so.
 
     Where one provider serves models of several families, `models` is the pattern (of the whole name, in lower case) of
     those that are asked in this wire; None is all. `whole_path` and `stream_path` replace the wire's own paths; they
@@ -40,6 +41,7 @@ class Speaks(msgspec.Struct, frozen=True):
     headers: tuple[tuple[str, str], ...] = ()
     header_fields: tuple[tuple[str, str], ...] = ()
     quirks: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
     models: str | None = None
     whole_path: str | None = None
     stream_path: str | None = None

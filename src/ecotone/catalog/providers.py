@@ -21,6 +21,8 @@ def _messages(
     return Speaks("anthropic", path, source, auth=auth, headers=(ANTHROPIC_VERSION,), quirks=quirks)
 
 
+# What open servers take beyond OpenAI's description, and who keeps to it refuses.
+_SAMPLING_BEYOND = ("top_k", "min_p")
 _VERTEX = "/v1/projects/{project}/locations/{location}"
 
 _VENDORS = (
@@ -30,7 +32,7 @@ _VENDORS = (
         "https://platform.openai.com/docs/api-reference/chat",
         wires=(
             Speaks("openai-responses", "/v1", "https://platform.openai.com/docs/api-reference/responses"),
-            Speaks("openai-chat", "/v1"),
+            Speaks("openai-chat", "/v1", quirks=("no_reasoning_text",), lacks=_SAMPLING_BEYOND),
         ),
         base_url="https://api.openai.com/v1",
         key_env="OPENAI_API_KEY",
@@ -113,7 +115,14 @@ _VENDORS = (
         "https://learn.microsoft.com/azure/foundry/openai/api-version-lifecycle",
         wires=(
             Speaks("openai-responses", "/openai/v1", auth="api-key", models=r"(?!claude).*"),
-            Speaks("openai-chat", "/openai/v1", auth="api-key", models=r"(?!claude).*"),
+            Speaks(
+                "openai-chat",
+                "/openai/v1",
+                auth="api-key",
+                quirks=("no_reasoning_text",),
+                lacks=_SAMPLING_BEYOND,
+                models=r"(?!claude).*",
+            ),
             # At a Foundry resource's address (NAME.services.ai.azure.com). A deployment has its model's name unless its
             # owner gave it another: then the config says which wire.
             Speaks(
@@ -194,6 +203,7 @@ _VENDORS = (
                     # https://github.com/charmbracelet/crush/issues/1590
                     "no_reasoning_text",
                 ),
+                lacks=(*_SAMPLING_BEYOND, "user"),
             ),
         ),
         base_url="https://api.mistral.ai",
@@ -232,7 +242,7 @@ _VENDORS = (
         "https://console.groq.com/docs/openai",
         wires=(
             # https://github.com/janhq/jan/issues/8136
-            Speaks("openai-chat", "/openai/v1", quirks=("no_names", "no_reasoning_text")),
+            Speaks("openai-chat", "/openai/v1", quirks=("no_names", "no_reasoning_text"), lacks=_SAMPLING_BEYOND),
             Speaks("openai-responses", "/openai/v1", "https://console.groq.com/docs/responses-api"),
         ),
         base_url="https://api.groq.com",

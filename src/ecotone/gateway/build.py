@@ -270,6 +270,7 @@ class Runtime:
                 sha256=partial(self.files.sha256, source, model.sha256),
                 engine=self._engine,
                 catalog=model.catalog,
+                leave_out=model.leave_out,
             )
             return (endpoint,)
         places = model.endpoints or (model,)
@@ -303,6 +304,7 @@ class Runtime:
             ),
             http=self.http,
             catalog=catalog,
+            leave_out=place.leave_out or self._config.models[name].leave_out if name in self._config.models else (),
         )
 
     def _signers(self, provider: Provider, settings: Mapping[str, str]) -> dict[Auth, Signer]:

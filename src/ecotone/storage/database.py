@@ -42,7 +42,9 @@ class Database:
             path.touch(mode=0o600, exist_ok=True)
             self._connection = apsw.Connection(str(path))
             self._connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
-            self._connection.execute("pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on")
+            for setting in ("journal_mode = wal", "synchronous = full", "foreign_keys = on"):
+                # One by one and to the end: statements after one that gives rows wait until the rows are taken.
+                self._connection.execute(f"pragma {setting}").fetchall()
             self._migrate(sorted(migrations, key=lambda step: (step.subject, step.version)))
         except (apsw.Error, OSError) as error:
             raise self._explained(error) from None

@@ -80,7 +80,8 @@ class EndpointFacts(msgspec.Struct, frozen=True, omit_defaults=True):
 class Endpoint(Protocol):
     """`id` names it in logs, `place` (who serves it, on which host) in errors; `weights` is None where it is not known
     whether they are open. `wires` are those that it can be asked in; a client of another wire is answered by way of the
-    first. `services` are the ways to ask for what is no conversation."""
+    first, without the fields that it `lacks`. `name` is what the model is called there. `leave_out` names what the
+    owner allows to be left out of a translated request. `services` are the ways to ask for what is no conversation."""
 
     id: str
     place: str
@@ -88,6 +89,9 @@ class Endpoint(Protocol):
     hosting: Hosting
     weights: Weights | None
     wires: tuple[str, ...]
+    name: str
+    lacks: tuple[str, ...]
+    leave_out: tuple[str, ...]
     services: Services
 
     async def open(self, call: Call) -> Response:
@@ -109,6 +113,7 @@ class EmbeddedEndpoint:
     hosting: Hosting = "embedded"
     weights: Weights | None = "open"
     wires: tuple[str, ...] = ("openai-chat",)
+    lacks: tuple[str, ...] = ()
     services = EMBEDDED
 
     def __init__(
@@ -121,11 +126,13 @@ class EmbeddedEndpoint:
         sha256: Callable[[], str | None] = lambda: None,
         engine: str | None = None,
         catalog: str | None = None,
+        leave_out: tuple[str, ...] = (),
     ) -> None:
         """`file_problem` says why the file of a model is not there yet, None if it is; `sha256` tells the file's
         digest, `engine` is the engine's name and version; None where unknown."""
         self.id = f"{model}@embedded"
-        self._model = model
+        self.name = model
+        self.leave_out = leave_out
         self._engines = engines
         self._http = http
         self._file_problem = file_problem
@@ -138,14 +145,14 @@ class EmbeddedEndpoint:
         operation, request = call.operation, call.request
         problem = self.problem()
         if problem is not None:
-            raise EngineError(f"{self._model} cannot answer: {problem}")
+            raise EngineError(f"{self.name} cannot answer: {problem}")
         if call.post is not None:
-            return await self._answer(operation, call.post.body(self._model), call.post)
+            return await self._answer(operation, call.post.body(self.name), call.post)
         forced = False
         if operation == "chat":
             check_output_format(request)
             request, forced = force_tools(request)
-        changed = {**request, "model": self._model}
+        changed = {**request, "model": self.name}
         max_tokens(changed)
         body = encode_json_object(changed)
         response = await self._answer(operation, body)
@@ -153,21 +160,21 @@ class EmbeddedEndpoint:
 
     async def _answer(self, operation: Operation, body: bytes, post: Post | None = None) -> Response:
         task = _TASKS.get(operation, "chat")
-        lease = self._engines.try_acquire(self._model, task) or await self._engines.acquire(self._model, task)
+        lease = self._engines.try_acquire(self.name, task) or await self._engines.acquire(self.name, task)
         try:
             return await self._send(lease, operation, body, post)
         except UpstreamUnreachable:
             if not await lease.engine_ended(wait_s=_END_NOTICED_S):
                 raise
         # The engine had died since its last answer: a new one takes the request.
-        lease = await self._engines.acquire(self._model, task)
+        lease = await self._engines.acquire(self.name, task)
         return await self._send(lease, operation, body, post)
 
     async def _send(self, lease: Lease, operation: Operation, body: bytes, post: Post | None) -> Response:
         try:
             headers = [("authorization", f"Bearer {lease.key}")]
             if post is not None:
-                place = post_target(self._http, lease.base_url, post, self._model, headers)
+                place = post_target(self._http, lease.base_url, post, self.name, headers)
                 return _Leased(await self._http.send(place, body, _TIMEOUTS), lease)
             target = self._targets.get((lease.base_url, operation))
             if target is None:
@@ -180,12 +187,12 @@ class EmbeddedEndpoint:
             raise
 
     def problem(self) -> str | None:
-        return self._file_problem(self._model)
+        return self._file_problem(self.name)
 
     @property
     def loaded(self) -> bool:
         """Whether an engine with this model is running."""
-        return any(state.name == self._model and state.pid is not None for state in self._engines.states())
+        return any(state.name == self.name and state.pid is not None for state in self._engines.states())
 
     def facts(self) -> EndpointFacts:
         return EndpointFacts(

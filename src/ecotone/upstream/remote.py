@@ -133,6 +133,7 @@ class RemoteEndpoint:
         timeouts: Timeouts,
         http: HttpClient,
         catalog: str | None = None,
+        leave_out: tuple[str, ...] = (),
     ) -> None:
         """`wires` are all that Ecotone speaks, `wire` the one that the owner wants used, None for those of the
         provider. `settings` are the values that its addresses need. `key` is None if there is none; `signers` prove
@@ -143,7 +144,8 @@ class RemoteEndpoint:
         self.provider = provider.name
         self.hosting: Hosting = hosting
         self.weights = provider.weights
-        self._upstream_name = upstream_name
+        self.name = upstream_name
+        self.leave_out = leave_out
         self._timeouts = timeouts
         self._http = http
         self._problem = problem
@@ -152,6 +154,7 @@ class RemoteEndpoint:
         ways = (provider.way(wire),) if wire is not None else provider.ways_for(upstream_name)
         ways = tuple(way for way in ways if way.wire in wires)
         self.wires: tuple[str, ...] = tuple(way.wire for way in ways)
+        self.lacks = ways[0].lacks if ways else ()
         self.services = services_of(
             provider.name, self.wires, frozenset(way.wire for way in ways if way.whole_path is not None)
         )
@@ -181,11 +184,11 @@ class RemoteEndpoint:
         door = self._door(call)
         headers: Headers
         if call.post is not None:
-            target = post_target(self._http, door.root, call.post, self._upstream_name, door.headers)
-            body, headers = call.post.body(self._upstream_name), call.headers
+            target = post_target(self._http, door.root, call.post, self.name, door.headers)
+            body, headers = call.post.body(self.name), call.headers
         else:
             target = door.target(call)
-            body, headers = door.body(call, self._upstream_name), door.extra_headers(call)
+            body, headers = door.body(call, self.name), door.extra_headers(call)
         signer = self._signers.get(door.way.auth)
         if signer is not None:
             headers = (*headers, *await signer.headers("POST", target.url, body))

@@ -111,9 +111,7 @@ class App:
                 raise Unavailable(f"More than {_IN_FLIGHT_MAX} requests are being answered; try again in a moment.")
             body = await self._read_body(headers, receive)
             self._departures.watch(departure)
-            job = make_job(
-                self._gateway, front, principal, body, dict(scope["headers"]), exchange, now_us // 1_000_000
-            )
+            job = make_job(self._gateway, front, principal, body, dict(scope["headers"]), exchange, now_us // 1_000_000)
             await exchange.open(principal, job)
             await self._reply(exchange, origin, send)
             exchange.close(200)

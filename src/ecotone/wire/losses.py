@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ecotone.values.chat import ChatRequest, Json, Vendor
+from ecotone.values.chat import ChatRequest, Json, Need, OpaqueTool, Vendor
 from ecotone.values.errors import UnsupportedFeature
 
 FORM_SUFFIX = ".form"
@@ -49,12 +49,35 @@ class Losses:
         return tuple(self._found)
 
 
+def without_needs(request: ChatRequest, wire: str, leave_out: tuple[str, ...]) -> tuple[ChatRequest, tuple[Loss, ...]]:
+    """`request` without the needs and the vendor's own tools that `wire` cannot say and `leave_out` names."""
+    left = {need.feature for need in _unsaid(request, wire) if need.feature in leave_out}
+    if not left:
+        return request, ()
+    tools = tuple(tool for tool in request.tools if not (isinstance(tool, OpaqueTool) and tool_word(tool) in left))
+    needs = tuple(need for need in request.needs if need.feature not in left)
+    losses = tuple(Loss(name, f"`{name}`, left out as the owner allows") for name in sorted(left))
+    return msgspec.structs.replace(request, tools=tools, needs=needs), losses
+
+
 def refuse_needs(request: ChatRequest, wire: str) -> None:
     """Raise UnsupportedFeature where `request` asks for what `wire` cannot say and what may not be left out."""
-    for need in request.needs:
-        if need.wire != wire:
-            raise UnsupportedFeature(
-                f"`{need.feature}` is known to the wire {need.wire} alone, and this model is asked in the wire {wire}."
-                f" Leave it out, or ask for a model that speaks {need.wire}.",
-                param=need.feature,
-            )
+    for need in _unsaid(request, wire):
+        raise UnsupportedFeature(
+            f"`{need.feature}` is known to the wire {need.wire} alone, and this model is asked in the wire {wire}."
+            f" Leave it out, or ask for a model that speaks {need.wire}; the owner may allow it to be left out with"
+            f' leave_out = ["{need.feature}"] under the model in ecotone.toml.',
+            param=need.feature,
+        )
+
+
+def tool_word(tool: OpaqueTool) -> str:
+    """What its wire calls this tool: its `type`, or the one field that it has."""
+    kind = tool.data.get("type")
+    return kind if isinstance(kind, str) else next(iter(tool.data), "")
+
+
+def _unsaid(request: ChatRequest, wire: str) -> list[Need]:
+    """The needs that `wire` cannot say, each tool of another vendor's own among them."""
+    tools = (Need(tool.wire, tool_word(tool)) for tool in request.tools if isinstance(tool, OpaqueTool))
+    return [need for need in dict.fromkeys((*request.needs, *tools)) if need.wire != wire]

@@ -11,7 +11,7 @@ from ecotone.values.chat import ChatRequest
 from ecotone.values.errors import EcotoneError
 from ecotone.values.reply import Start
 from ecotone.wire.json_body import asks_for_stream, decode_json_object, model_named
-from ecotone.wire.losses import Loss
+from ecotone.wire.losses import Loss, without_needs
 from ecotone.wire.translation import StreamTranslation
 from ecotone.wire.wire import ClientWire, StreamWatch, Wire
 
@@ -62,8 +62,13 @@ class ChatJob:
             request = self._shared.prepare_request(self._request)
             return Call(self.operation, self._shared.name, request, self.streams, self._headers)
         target = self._wires[endpoint.wires[0]]
-        encoded = target.encode_request(msgspec.structs.replace(self._values(), include_usage=self.streams or None))
-        self.losses = encoded.losses
+        values, left_out = without_needs(self._values(), target.name, endpoint.leave_out)
+        encoded = target.encode_request(
+            msgspec.structs.replace(values, model=endpoint.name, include_usage=self.streams or None)
+        )
+        lacking = [name for name in endpoint.lacks if encoded.body.pop(name, None) is not None]
+        lost = (Loss(name, f"`{name}`, which {endpoint.provider} refuses") for name in lacking)
+        self.losses = (*left_out, *encoded.losses, *lost)
         return Call(self.operation, target.name, encoded.body, self.streams)
 
     def answer(self, call: Call, body: bytes) -> Answer:

@@ -22,6 +22,7 @@ from ecotone.values.chat import (
 )
 from ecotone.values.errors import MalformedRequest, UnsupportedFeature
 from ecotone.wire.anthropic.blocks import decode_content
+from ecotone.wire.anthropic.generations import fit_reasoning, takes_sampling
 from ecotone.wire.anthropic.thinking import decode_thinking, encode_thinking
 from ecotone.wire.anthropic.tools import (
     decode_output,
@@ -154,8 +155,13 @@ def encode_request(request: ChatRequest) -> Encoded:
     refuse_needs(request, NAME)
     _refuse_sampling(request.sampling)
     losses = Losses(NAME)
+    request = fit_reasoning(request, request.sampling.max_tokens or MAX_TOKENS, losses)
     body = encode_prompt(request, losses)
     body |= _encode_sampling(request, losses, body.get("thinking"))
+    if not takes_sampling(request.model):
+        for name in ("temperature", "top_p", "top_k"):
+            if body.pop(name, None) is not None:
+                losses.add(f"sampling.{name}", "how tokens are chosen, which this model decides itself")
     if request.metadata:
         losses.add("metadata", "the request's metadata")
     if request.user is not None:

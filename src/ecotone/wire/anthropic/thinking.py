@@ -5,6 +5,7 @@ of tokens was set (`enabled`). https://platform.claude.com/docs/en/build-with-cl
 """
 
 from ecotone.values.chat import ChatRequest, Json, Reasoning
+from ecotone.wire.anthropic.generations import by_budget
 from ecotone.wire.anthropic.vendor import form_of
 from ecotone.wire.fields import Fields
 from ecotone.wire.losses import Losses
@@ -48,7 +49,7 @@ def encode_thinking(request: ChatRequest, losses: Losses) -> tuple[Json | None, 
     if reasoning.effort == "none" or (reasoning.effort is None and reasoning.budget_tokens == 0):
         return {"type": "disabled"}, None
     display: Json = {} if reasoning.shown is None else {"display": "summarized" if reasoning.shown else "omitted"}
-    if form == "enabled" and reasoning.budget_tokens is not None:
+    if reasoning.budget_tokens is not None and (form == "enabled" or by_budget(request.model)):
         return {"type": "enabled", "budget_tokens": reasoning.budget_tokens} | display, reasoning.effort
     return {"type": "adaptive"} | display, _effort(reasoning, losses)
 

@@ -26,7 +26,7 @@ from ecotone.values.errors import UnsupportedFeature
 from ecotone.wire.fields import Fields, add_rest
 from ecotone.wire.gemini.schema import json_schema
 from ecotone.wire.gemini.vendor import NAME, form_of, make_vendor, rest_of
-from ecotone.wire.losses import Losses
+from ecotone.wire.losses import Losses, tool_word
 
 _JSON = "application/json"
 _SCHEMA_NAME = "response"
@@ -78,11 +78,7 @@ def _decode_function(fields: Fields) -> FunctionTool:
 
 def tool_needs(tools: tuple[Tool, ...]) -> list[Need]:
     """What in these tools only this wire can say."""
-    return [
-        Need(NAME, f"tools.{next(iter(tool.data), '')}")
-        for tool in tools
-        if isinstance(tool, OpaqueTool) and tool.wire == NAME
-    ]
+    return [Need(NAME, tool_word(tool)) for tool in tools if isinstance(tool, OpaqueTool) and tool.wire == NAME]
 
 
 def encode_tools(tools: tuple[Tool, ...], losses: Losses) -> list[Json]:

@@ -1,0 +1,33 @@
+"""Every decoder fuzzed for a moment, always with the same inputs; `python -m tests.fuzz` does it for longer."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ecotone.wire import WIRES
+
+INPUTS = 150
+
+
+def fuzzed(*options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.fuzz", *options]
+    root = Path(__file__).parents[2]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.mark.parametrize("wire", ["shared", *WIRES])
+def test_no_fault_is_found(wire: str, tmp_path: Path) -> None:
+    run = fuzzed("--wire", wire, "--inputs", str(INPUTS), "--seed", "1", "--faults", str(tmp_path))
+    assert run.returncode == 0, run.stdout + run.stderr
+    lines = run.stdout.splitlines()
+    assert sum(f"{INPUTS:,} inputs" in line and " 0 faults" in line for line in lines) >= 5
+
+
+def test_an_input_can_be_replayed(tmp_path: Path) -> None:
+    kept = tmp_path / "anthropic.reply.0"
+    kept.write_bytes(b'{"wire":"anthropic","decoder":"reply","what":"w","where":"x"}\n{"type":"message"}')
+    run = fuzzed("--replay", str(kept))
+    assert run.returncode == 0, run.stderr
+    assert "came out well: UpstreamMalformed" in run.stdout
