@@ -49,7 +49,8 @@ async function responses(model, stream) {
     return stream ? await openai.responses.stream(fields).finalResponse() : await openai.responses.create(fields);
   };
   const first = await ask();
-  input.push(...first.output);
+  // The streaming helper adds a field of its own to calls, which the API does not take back.
+  input.push(...first.output.map(({ parsed_arguments, ...item }) => item));
   const called = first.output.filter((item) => item.type === "function_call");
   for (const call of called) {
     const { city } = JSON.parse(call.arguments);
