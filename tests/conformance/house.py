@@ -1,6 +1,6 @@
 """One gateway with all that stands around it: a strict fake vendor and an official SDK for each wire."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,21 +44,21 @@ class House:
     clients: dict[str, Client]
 
 
-def config(vendors: dict[str, FakeVendor]) -> str:
+def config(vendors: dict[str, FakeVendor], providers: Mapping[str, str]) -> str:
     """The gateway's config: each wire's vendor under the wire's name."""
     text = ""
     for wire, vendor in vendors.items():
         for name, model in ((wire, PLAIN[wire]), (f"{wire}-thinking", THINKING[wire])):
             text += (
-                f'[models."{name}"]\nprovider = "{PROVIDERS[wire]}"\nwire = "{wire}"\nname = "{model}"\n'
+                f'[models."{name}"]\nprovider = "{providers[wire]}"\nwire = "{wire}"\nname = "{model}"\n'
                 f'base_url = "{vendor.base_url}"\nkey_env = "VENDOR_KEY"\n\n'
             )
     return text
 
 
 @asynccontextmanager
-async def house(folder: Path) -> AsyncIterator[House]:
-    """All of it, for as long as it is needed."""
+async def house(folder: Path, providers: Mapping[str, str] = PROVIDERS) -> AsyncIterator[House]:
+    """All of it, for as long as it is needed; `providers` are the gateway's names for the vendors."""
     key = "vendor-key"
     folder.mkdir(exist_ok=True)
     async with AsyncExitStack() as stack:
@@ -68,7 +68,9 @@ async def house(folder: Path) -> AsyncIterator[House]:
             "anthropic": await stack.enter_async_context(FakeAnthropic(key)),
             "gemini": await stack.enter_async_context(FakeGemini(key)),
         }
-        gate = await stack.enter_async_context(gateway(folder, config(vendors), environment={"VENDOR_KEY": key}))
+        gate = await stack.enter_async_context(
+            gateway(folder, config(vendors, providers), environment={"VENDOR_KEY": key})
+        )
         clients: dict[str, Client] = {
             client.wire: client
             for client in (
