@@ -159,9 +159,7 @@ async def test_generate(house: House, stream: bool) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "more", [{"raw": True}, {"template": "{{.Prompt}}"}, {"suffix": "end"}, {"context": [1]}, {"prompt": ""}]
-)
+@pytest.mark.parametrize("more", [{"raw": True}, {"template": "{{.Prompt}}"}, {"suffix": "end"}, {"context": [1]}])
 async def test_what_goes_past_the_template_is_refused(house: House, more: Any) -> None:
     with pytest.raises(ollama.ResponseError) as caught:
         await house.client.generate(**{"model": "far", "prompt": "x", **more})
@@ -214,3 +212,15 @@ async def test_the_embedded_model_chats(house: House) -> None:
     streamed = [chunk.message.content or "" async for chunk in await house.client.chat(**ask, stream=True)]
     assert "".join(streamed) == whole.message.content
     assert [model.model for model in (await house.client.ps()).models] == ["local"]
+
+
+async def test_a_model_is_loaded_and_let_go_without_a_word(house: House) -> None:
+    asked = len(house.vendor.requests)
+    ready = await house.client.generate(model="far")
+    assert (ready.response, ready.done, ready.done_reason) == ("", True, "load")
+    gone = await house.client.chat(model="far", messages=[], keep_alive=0)
+    assert (gone.message.content, gone.done_reason) == ("", "unload")
+    with pytest.raises(ollama.ResponseError, match="nobody") as raised:
+        await house.client.generate(model="nobody")
+    assert raised.value.status_code == 404
+    assert len(house.vendor.requests) == asked

@@ -18,7 +18,7 @@ from ecotone.values.errors import (
     UpstreamError,
 )
 from ecotone.web.door import Door, Headers, read_headers
-from ecotone.web.fronts import PATHS, ErrorForm, Front, error_form, find_front, make_job, wire_at
+from ecotone.web.fronts import PATHS, ErrorForm, Front, as_asked, error_form, find_front, loaded, make_job, wire_at
 from ecotone.web.listings import OLLAMA_VERSION, Listings, listing_asked
 from ecotone.web.responses import find_response, serve_response
 
@@ -111,6 +111,12 @@ class App:
                 raise Unavailable(f"More than {_IN_FLIGHT_MAX} requests are being answered; try again in a moment.")
             body = await self._read_body(headers, receive)
             self._departures.watch(departure)
+            ready = loaded(front, body, self._gateway.directory, now_us // 1_000_000)
+            if ready is not None:
+                await _send_body(send, 200, ready, self._cors(origin))
+                exchange.close(200)
+                return
+            front = as_asked(front, scope["query_string"])
             job = make_job(self._gateway, front, principal, body, dict(scope["headers"]), exchange, now_us // 1_000_000)
             await exchange.open(principal, job)
             await self._reply(exchange, origin, send)

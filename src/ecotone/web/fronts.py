@@ -7,6 +7,7 @@ import msgspec
 
 from ecotone.gateway.exchange import Exchange, Gateway
 from ecotone.gateway.jobs import (
+    ArrayJob,
     ChatJob,
     CompletionJob,
     CountJob,
@@ -18,9 +19,12 @@ from ecotone.gateway.jobs import (
     ResponsesServiceJob,
 )
 from ecotone.gateway.keys import Principal
+from ecotone.gateway.models import Directory
 from ecotone.upstream.operations import Operation
 from ecotone.values.errors import EcotoneError
 from ecotone.wire import CLIENT_WIRES, rerank
+from ecotone.wire.json_body import decode_json_object, model_named
+from ecotone.wire.ollama import encode_loaded, only_loads
 from ecotone.wire.openai_error import encode_error
 from ecotone.wire.wire import Wire
 
@@ -38,7 +42,8 @@ ErrorForm = Callable[[EcotoneError], bytes]
 class Front(msgspec.Struct, frozen=True):
     """One thing that can be asked: the operation, the wire in which a conversation is held and errors are told (None
     for OpenAI's form of what is no conversation), and what the path says of model and stream where it is the path that
-    does. `form` is the format of embeddings and counts. `upload`: it takes forms with files, too."""
+    does. `form` is the format of embeddings and counts, and "array" for a stream that is to be one. `upload`: it takes
+    forms with files, too."""
 
     operation: Operation
     wire: str | None = None
@@ -48,6 +53,7 @@ class Front(msgspec.Struct, frozen=True):
     upload: bool = False
 
 
+_OLLAMA = ("ollama", "ollama-generate")
 _PATHS: dict[str, Front] = {
     "/v1/chat/completions": Front("chat", "openai-chat"),
     "/v1/completions": Front("completions"),
@@ -116,6 +122,25 @@ def wire_at(path: str, headers: Mapping[bytes, bytes]) -> str | None:
     return "cohere" if path.startswith("/v2/") else None
 
 
+def as_asked(front: Front, query: bytes) -> Front:
+    """The front for a request with this query: a Gemini stream without `alt=sse` is one JSON array."""
+    if front.wire == "gemini" and front.stream and b"alt=sse" not in query:
+        return msgspec.structs.replace(front, form="array")
+    return front
+
+
+def loaded(front: Front, body: bytes, directory: Directory, now_s: int) -> bytes | None:
+    """The reply to an Ollama client that only wants a model to be ready, which here it is when it is asked; None for
+    any other request. Raises RequestError, for an unknown model too."""
+    if front.wire not in _OLLAMA:
+        return None
+    request = decode_json_object(body)
+    if not only_loads(request):
+        return None
+    directory.candidates(model_named(request))
+    return encode_loaded(request, now_s)
+
+
 def make_job(
     gateway: Gateway,
     front: Front,
@@ -154,7 +179,8 @@ def make_job(
             principal=principal.name,
             stored=gateway.responses,
         )
-    return ChatJob(
+    kind = ArrayJob if front.form == "array" else ChatJob
+    return kind(
         gateway.wires,
         gateway.wires.get(wire) or CLIENT_WIRES[wire],
         body,

@@ -1,6 +1,6 @@
 """What requests want done, one job to each kind of request."""
 
-from ecotone.gateway.jobs.chat import ChatJob
+from ecotone.gateway.jobs.chat import ArrayJob, ChatJob
 from ecotone.gateway.jobs.completions import CompletionJob
 from ecotone.gateway.jobs.counting import CountJob
 from ecotone.gateway.jobs.embeddings import EmbeddingsJob
@@ -13,6 +13,7 @@ __all__ = [
     "JSON_TYPE",
     "STREAM_TYPE",
     "Answer",
+    "ArrayJob",
     "ChatJob",
     "CompletionJob",
     "CountJob",

@@ -1,17 +1,18 @@
 """Conversations, in every wire."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
-from ecotone.gateway.jobs.job import Answer
+from ecotone.gateway.jobs.job import JSON_TYPE, Answer
 from ecotone.upstream.endpoints import Call, Endpoint, Headers
 from ecotone.upstream.operations import Operation
 from ecotone.values.chat import ChatRequest
 from ecotone.values.errors import EcotoneError
 from ecotone.values.reply import Start
 from ecotone.wire.json_body import asks_for_stream, decode_json_object, model_named
-from ecotone.wire.losses import Loss, without_needs
+from ecotone.wire.losses import FORM_SUFFIX, Loss, without_needs
 from ecotone.wire.translation import StreamTranslation
 from ecotone.wire.wire import ClientWire, StreamWatch, Wire
 
@@ -20,6 +21,8 @@ class ChatJob:
     """A conversation in the client's own wire, for endpoints of any wire."""
 
     operation: Operation = "chat"
+    passes = True
+    """Whether an upstream's bytes may pass as they are where it speaks the client's wire."""
 
     def __init__(
         self,
@@ -41,7 +44,7 @@ class ChatJob:
         self._wires = wires
         self._wire = wire
         # None where no endpoint can speak it.
-        self._shared = wire if isinstance(wire, Wire) else None
+        self._shared = wire if isinstance(wire, Wire) and self.passes else None
         self._body = body
         self._request = decode_json_object(body)
         self._headers = headers
@@ -94,4 +97,23 @@ class ChatJob:
             # Decoding takes its object apart, and an endpoint of the client's wire may yet be asked.
             decoded = self._wire.decode_request(decode_json_object(self._body))
             self._decoded = msgspec.structs.replace(decoded, model=self.asked, stream=self.streams)
+        return self._decoded
+
+
+class ArrayJob(ChatJob):
+    """A stream for a Google client that wants one JSON array, element by element, instead of events. Upstreams are
+    always asked for events, so nothing passes as it is."""
+
+    passes = False
+
+    def __init__(self, wires: Mapping[str, Wire], wire: ClientWire, body: bytes, **settings: Any) -> None:
+        super().__init__(wires, wire, body, **settings)
+        self.stream_type = JSON_TYPE
+
+    def _values(self) -> ChatRequest:
+        if self._decoded is None:
+            form = f"{self._wire.name}{FORM_SUFFIX}"
+            asked = super()._values()
+            vendor = {**asked.vendor, form: {**asked.vendor.get(form, {}), "alt": "json"}}
+            self._decoded = msgspec.structs.replace(asked, vendor=vendor)
         return self._decoded

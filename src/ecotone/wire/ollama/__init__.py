@@ -5,6 +5,7 @@ Two formats: `/api/chat` and `/api/generate`. Both stream unless told not to.
 
 from functools import partial
 
+from ecotone.wire.ollama.loading import encode_loaded, only_loads
 from ecotone.wire.ollama.reply import EventEncoder, encode_error, encode_reply
 from ecotone.wire.ollama.request import NAME, decode_chat, decode_generate
 from ecotone.wire.wire import ClientWire
@@ -32,4 +33,4 @@ GENERATE = ClientWire(
     streams_unasked=True,
 )
 
-__all__ = ["CHAT", "GENERATE", "NAME", "encode_error"]
+__all__ = ["CHAT", "GENERATE", "NAME", "encode_error", "encode_loaded", "only_loads"]
