@@ -95,6 +95,7 @@ def thought(part: ReasoningPart) -> ChatRequest:
     return ChatRequest("m", messages, sampling=Sampling(max_tokens=4096))
 
 
+SOME = AllowedTools((NamedTool("get_time"), NamedTool("get_news")), "required")
 RESULT = ToolResultPart("call_1", (TextPart("Rain."),))
 Look = Callable[[ChatRequest], Any]
 
@@ -109,8 +110,11 @@ def parts(request: ChatRequest) -> Any:
 
 def bare(part: Part) -> Part:
     bared = msgspec.structs.replace(part, vendor={})
+    if isinstance(bared, ImagePart) and bared.detail == "auto":
+        # What each vendor does where nothing is said.
+        return msgspec.structs.replace(bared, detail=None)
     if isinstance(bared, ToolResultPart):
-        inner = tuple(msgspec.structs.replace(inner, vendor={}) for inner in bared.parts)
+        inner: Any = tuple(bare(inner) for inner in bared.parts)
         return msgspec.structs.replace(bared, parts=inner, is_error=bared.is_error or None)
     if isinstance(bared, ToolCallPart):
         return msgspec.structs.replace(bared, arguments=msgspec.json.encode(msgspec.json.decode(bared.arguments)))
@@ -118,11 +122,18 @@ def bare(part: Part) -> Part:
 
 
 def instructions(request: ChatRequest) -> Any:
-    return [(message.role, [bare(part) for part in message.parts]) for message in request.system]
+    """What the model is told first, whether a wire says the system or the developer tells it: vendors take both alike
+    (https://platform.openai.com/docs/guides/text, "Message roles and instruction following")."""
+    return [[bare(part) for part in message.parts] for message in request.system]
 
 
 def tools(request: ChatRequest) -> Any:
-    return [msgspec.structs.replace(tool, vendor={}) for tool in request.tools]
+    """The tools; not strict is what they are where nothing is said."""
+    bared = [msgspec.structs.replace(tool, vendor={}) for tool in request.tools]
+    return [
+        msgspec.structs.replace(tool, strict=tool.strict or False) if isinstance(tool, FunctionTool) else tool
+        for tool in bared
+    ]
 
 
 def sampling(name: str) -> Look:
@@ -169,7 +180,7 @@ REQUESTS: list[tuple[str, Callable[[str], ChatRequest], Look]] = [
     ),
     (
         "tool choice: one of these",
-        lambda _: asking(tools=(TOOL, CLOCK), tool_choice=AllowedTools((NamedTool("get_time"),), "required")),
+        lambda _: asking(tools=(TOOL, CLOCK, msgspec.structs.replace(TOOL, name="get_news")), tool_choice=SOME),
         lambda request: request.tool_choice,
     ),
     (
@@ -235,6 +246,9 @@ def shape(request: ChatRequest) -> Any:
     return request.output.schema if isinstance(request.output, JsonSchemaFormat) else request.output
 
 
+UNDECLARED: list[str] = []
+
+
 def request_cell(wire: Wire, make: Callable[[str], ChatRequest], look: Look) -> str:
     request = make(wire.name)
     try:
@@ -246,7 +260,7 @@ def request_cell(wire: Wire, make: Callable[[str], ChatRequest], look: Look) -> 
     if came == look(request):
         return "carried" if not encoded.losses else f"carried ({told(encoded.losses)})"
     if not encoded.losses:
-        sys.exit(f"{wire.name} changes a feature and does not say so: {look(request)!r} became {came!r}")
+        UNDECLARED.append(f"{wire.name} changes a feature and does not say so: {look(request)!r} became {came!r}")
     return f"approximated: {told(encoded.losses)}" if came else f"left out: {told(encoded.losses)}"
 
 
@@ -317,7 +331,7 @@ def came_back(wire: Wire, reply: Reply) -> Reply:
     wanted = WANTED
     if wire.name == "openai-responses":
         # Its clients ask for what is signed.
-        wanted = msgspec.structs.replace(WANTED, vendor={wire.name: {"include": ["reasoning.encrypted_content"]}})
+        wanted = msgspec.structs.replace(WANTED, vendor={f"{wire.name}.form": {"encrypted": True}})
     return wire.decode_reply(wire.encode_reply(reply, wanted))
 
 
@@ -355,6 +369,8 @@ def reference() -> str:
     answers = [(title, [reply_cell(wire, make, look) for wire in wires]) for title, make, look in REPLIES]
     answers += [(f"usage: {title}", [usage_cell(wire, name) for wire in wires]) for name, title in USAGES.items()]
     lines += table("feature", answers, wires)
+    if UNDECLARED:
+        sys.exit("\n".join(UNDECLARED))
     return "\n".join(lines).rstrip() + "\n"
 
 

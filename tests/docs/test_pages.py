@@ -75,6 +75,16 @@ def test_every_column_of_the_request_log_is_explained() -> None:
     assert [name for name in listed if name in RequestRow.__struct_fields__] == list(RequestRow.__struct_fields__)
 
 
+def test_the_table_of_what_wires_carry_is_current() -> None:
+    """It is made by trying each feature on each wire, and fails where a difference is not declared."""
+    made = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "wires_reference.py"], capture_output=True, text=True, check=True
+    ).stdout
+    assert (DOCS / "reference" / "wires.md").read_text("utf-8") == made, (
+        "run: python scripts/wires_reference.py > docs/reference/wires.md"
+    )
+
+
 def test_the_table_of_providers_is_current() -> None:
     made = subprocess.run(
         [sys.executable, ROOT / "scripts" / "providers_reference.py"], capture_output=True, text=True, check=True
