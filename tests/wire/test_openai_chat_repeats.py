@@ -89,3 +89,10 @@ def test_what_is_no_string_is_still_a_fault() -> None:
 def test_text_that_looks_like_a_field_is_text() -> None:
     alike = [text_chunk("a"), text_chunk("b"), text_chunk('","x":"')]
     assert [event.text for event in decoded(alike) if isinstance(event, TextDelta)] == ["a", "b", '","x":"']
+
+
+def test_a_field_of_the_same_name_elsewhere_is_not_taken_for_the_text() -> None:
+    chunk = json.loads(text_chunk("\x01."))
+    alike = [json.dumps({"content": name} | chunk) for name in ("no", "no", "other")]
+    texts = [event.text for event in decoded(alike) if isinstance(event, TextDelta)]
+    assert texts == ["\x01.", "\x01.", "\x01."]

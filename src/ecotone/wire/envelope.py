@@ -10,7 +10,6 @@ padding, as every vendor's ids allow it.
 """
 
 import base64
-import binascii
 from typing import Any
 
 import msgspec
@@ -18,6 +17,7 @@ import msgspec
 from ecotone.values.chat import Json, ReasoningPart, Vendor
 from ecotone.values.reply import ReasoningDelta
 from ecotone.wire.losses import FORM_SUFFIX
+from ecotone.wire.nesting import decode_shallow
 
 # A multiple of three bytes, so that every envelope begins with the same characters.
 _MARK = b"ecotone:1"
@@ -30,7 +30,9 @@ class _Content(msgspec.Struct, frozen=True, array_like=True):
     data: dict[str, Any]
 
 
-_decoder = msgspec.json.Decoder(_Content)
+def _read(opened: bytes) -> _Content:
+    """What follows the mark. Raises ValueError."""
+    return msgspec.convert(decode_shallow(opened[len(_MARK) :]), _Content)
 
 
 def seal(wire: str, data: Json) -> str:
@@ -43,8 +45,8 @@ def unseal(text: str) -> tuple[str, Json] | None:
     if not text.startswith(_BEGINS):
         return None
     try:
-        content = _decoder.decode(base64.b64decode(text, validate=True)[len(_MARK) :])
-    except (binascii.Error, ValueError, RecursionError):
+        content = _read(base64.b64decode(text, validate=True))
+    except ValueError:
         return None
     return content.wire, content.data
 
@@ -89,8 +91,8 @@ def open_id(identity: str) -> tuple[str, Vendor]:
         return identity, {}
     data = _BEGINS + sealed
     try:
-        content = _decoder.decode(base64.urlsafe_b64decode(data + "=" * (-len(data) % 4))[len(_MARK) :])
-    except (binascii.Error, ValueError, RecursionError):
+        content = _read(base64.urlsafe_b64decode(data + "=" * (-len(data) % 4)))
+    except ValueError:
         return identity, {}
     return plain, _checked(content.data)
 

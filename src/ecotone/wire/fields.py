@@ -5,6 +5,7 @@ from typing import Any
 
 from ecotone.values.chat import Json
 from ecotone.values.errors import EcotoneError
+from ecotone.wire.nesting import NESTING_MAX, nested_too_deeply
 
 Fault = Callable[[str, str], EcotoneError]
 """The error for a message and the place it speaks of, such as `messages[1].content`."""
@@ -24,13 +25,16 @@ class Fields:
     def __init__(
         self, value: Any, name: str, fault: Fault, parent: "Fields | None" = None, number: int | None = None
     ) -> None:
-        """`name` is the field of `parent` that holds this object, as element `number` where that is a list."""
+        """`name` is the field of `parent` that holds this object, as element `number` where that is a list; empty for
+        the body, which may not be nested too deeply."""
         self.fault = fault
         self._name = name
         self._number = number
         self._parent = parent
         if not isinstance(value, dict):
             raise fault(f"`{self.place()}` must be an object.", self.place())
+        if not name and parent is None and nested_too_deeply(value):
+            raise fault(f"The JSON is nested too deeply: more than {NESTING_MAX} levels.", "")
         self._rest: Json = value
         self._children: dict[str, Fields] | None = None
 

@@ -35,11 +35,11 @@ from ecotone.wire.anthropic.vendor import NAME, form_of, make_vendor, rest_of, s
 from ecotone.wire.envelope import open_id, opened_reasoning, seal, seal_id
 from ecotone.wire.fields import Fields, add_rest
 from ecotone.wire.losses import Losses
+from ecotone.wire.nesting import decode_shallow
 
 UNSIGNED = seal("", {"signature": None})
 """Stands where a client of this wire expects a signature for reasoning that nobody has signed."""
 
-_decoder = msgspec.json.Decoder()
 # Who calls a tool unless something else is said: remembered as a form, since the ids that other wires' clients get
 # carry what must come back.
 _DIRECT = {"type": "direct"}
@@ -176,18 +176,14 @@ def _result_is_understood(content: Any) -> bool:
     """Whether the values can hold what a tool answered: text, images and documents from understood sources."""
     if content is None or isinstance(content, str):
         return True
-    return isinstance(content, list) and all(
-        isinstance(block, dict)
-        and (
-            block.get("type") == "text"
-            or (
-                block.get("type") in _SOURCES
-                and isinstance(block.get("source"), dict)
-                and block["source"].get("type") in _SOURCES[block["type"]]
-            )
-        )
-        for block in content
-    )
+    return isinstance(content, list) and all(isinstance(block, dict) and _is_understood(block) for block in content)
+
+
+def _is_understood(block: Json) -> bool:
+    kind, source = block.get("type"), block.get("source")
+    if kind == "text" or not isinstance(kind, str) or kind not in _SOURCES:
+        return kind == "text"
+    return isinstance(source, dict) and source.get("type") in _SOURCES[kind]
 
 
 def _decode_result(block: Fields) -> ToolResultPart:
@@ -338,8 +334,8 @@ def read_arguments(part: ToolCallPart) -> Json | None:
     if not part.arguments or part.arguments.isspace():
         return {}
     try:
-        decoded = _decoder.decode(part.arguments)
-    except (ValueError, RecursionError):
+        decoded = decode_shallow(part.arguments)
+    except ValueError:
         return None
     return decoded if isinstance(decoded, dict) else None
 

@@ -28,6 +28,7 @@ from ecotone.wire.anthropic.reply import malformed, take_reason
 from ecotone.wire.anthropic.usage import decode_usage
 from ecotone.wire.anthropic.vendor import NAME, make_vendor, said
 from ecotone.wire.fields import Fields
+from ecotone.wire.nesting import decode_shallow
 from ecotone.wire.sse import EVENT_BYTES_MAX, WholeEvents, split_events
 
 _BLOCKS_MAX = 100_000
@@ -309,8 +310,8 @@ def _read_input(block: _Block) -> Json | None:
     if not written:
         return None
     try:
-        decoded = _decoder.decode(written)
-    except (ValueError, RecursionError) as fault:
+        decoded = decode_shallow(written)
+    except ValueError as fault:
         if block.kind == "custom":
             return {FIELD: written}
         raise malformed(f"the input of a content block: {fault}.", "") from None

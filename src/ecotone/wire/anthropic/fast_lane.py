@@ -49,10 +49,13 @@ def read_usage(body: bytes, *, endpoint: str | None = None) -> Usage | None:
     """
     try:
         reply = _body_decoder.decode(body)
+        failed = reply.error is not None and reply.content is None
+        # What is not looked at may be what cannot be read.
+        whole = _anything.decode(body) if failed else None
     except (ValueError, RecursionError) as fault:
         raise UpstreamMalformed(f"The upstream's reply cannot be read: {fault}.", endpoint=endpoint, raw=body) from None
-    if reply.error is not None and reply.content is None:
-        raise decode_error_object(_anything.decode(body), endpoint=endpoint, raw=body)
+    if failed:
+        raise decode_error_object(whole, endpoint=endpoint, raw=body)
     if reply.content is None:
         raise UpstreamMalformed("The upstream's reply has no `content`.", endpoint=endpoint, raw=body)
     return reply.usage.usage() if reply.usage is not None else None

@@ -32,7 +32,8 @@ def decode_thinking(body: Fields, config: Fields | None) -> tuple[Reasoning | No
     fields = body.need_child("thinking")
     fields.take("type")
     budget = fields.integer("budget_tokens")
-    shown = _SHOWN.get(fields.look("display") or "")
+    display = fields.look("display")
+    shown = _SHOWN.get(display) if isinstance(display, str) else None
     if shown is not None:
         fields.take("display")
     return Reasoning(effort, budget, shown), kind

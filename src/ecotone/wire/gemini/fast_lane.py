@@ -94,10 +94,13 @@ def read_usage(body: bytes, *, endpoint: str | None = None) -> Usage | None:
     """
     try:
         reply = _body_decoder.decode(body)
+        failed = bool(reply.error)
+        # What is not looked at may be what cannot be read.
+        whole = _anything.decode(body) if failed else None
     except (ValueError, RecursionError) as fault:
         raise UpstreamMalformed(f"The upstream's reply cannot be read: {fault}.", endpoint=endpoint, raw=body) from None
-    if reply.error:
-        raise decode_error_object(_anything.decode(body), endpoint=endpoint, raw=body)
+    if failed:
+        raise decode_error_object(whole, endpoint=endpoint, raw=body)
     if reply.candidates is None and reply.prompt_feedback is None and reply.usage_metadata is None:
         raise UpstreamMalformed("The upstream's reply has no `candidates`.", endpoint=endpoint, raw=body)
     return reply.usage_metadata.usage() if reply.usage_metadata is not None else None

@@ -30,9 +30,9 @@ from ecotone.wire.gemini.media import decode_media, encode_media
 from ecotone.wire.gemini.signatures import STAND_IN, is_stand_in, opened, unsealed
 from ecotone.wire.gemini.vendor import NAME, form_of, make_vendor, rest_of
 from ecotone.wire.losses import Losses
+from ecotone.wire.nesting import decode_shallow
 
 SIGNATURE = "thoughtSignature"
-_decoder = msgspec.json.Decoder()
 
 Said = TextPart | ReasoningPart | ImagePart | AudioPart | DocumentPart | OpaquePart
 """What a part can be besides a call and a response."""
@@ -103,8 +103,8 @@ def decode_call(fields: Fields, identity: str, *, first: bool) -> ToolCallPart:
 def call_arguments(text: str) -> Json | None:
     """The arguments as the object that this wire wants, None if they are none."""
     try:
-        decoded = _decoder.decode(text) if text.strip() else {}
-    except (ValueError, RecursionError):
+        decoded = decode_shallow(text) if text.strip() else {}
+    except ValueError:
         return None
     return decoded if isinstance(decoded, dict) else None
 

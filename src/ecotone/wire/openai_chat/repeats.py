@@ -18,7 +18,6 @@ _text = msgspec.json.Decoder(str)
 _STRING = re.compile(rb'\s*("[^"\\]*(?:\\.[^"\\]*)*")', re.S)
 # Random text against eavesdroppers who measure chunks (https://platform.openai.com/docs/api-reference/chat-streaming).
 _OBFUSCATION = re.compile(rb'"obfuscation":\s*"[^"\\]*"}\Z')
-_MARKER = "\x01"
 
 
 class Repeats:
@@ -41,14 +40,16 @@ class Repeats:
         found = _text_of(event)
         if found is None:
             return None
-        names, steps, make = found
+        names, steps, text, make = found
+        other = text + "."
         for name in names:
             start = data.find(b'"%s":' % name.encode())
-            text = _STRING.match(data, start + len(name) + 3) if start >= 0 else None
-            if text is None:
+            string = _STRING.match(data, start + len(name) + 3) if start >= 0 else None
+            if string is None:
                 continue
-            head, tail = data[: text.start(1)], data[text.end(1) :]
-            if _at(_anything.decode(head + msgspec.json.encode(_MARKER) + tail), (*steps, name)) == _MARKER:
+            head, tail = data[: string.start(1)], data[string.end(1) :]
+            # It is the place of the text, and not another of this name, if another text there is another text.
+            if _at(_anything.decode(head + msgspec.json.encode(other) + tail), (*steps, name)) == other:
                 return cls(head, tail, make)
         return None
 
@@ -68,17 +69,18 @@ class Repeats:
         return self._make(text) if text else None
 
 
-def _text_of(event: Event) -> tuple[tuple[str, ...], tuple[str | int, ...], Callable[[str], Event]] | None:
-    """The fields that may hold the text of this delta, the way to them, and what makes a delta with another text."""
+def _text_of(event: Event) -> tuple[tuple[str, ...], tuple[str | int, ...], str, Callable[[str], Event]] | None:
+    """The fields that may hold the text of this delta, the way to them, that text, and what makes a delta with
+    another."""
     delta = ("choices", 0, "delta")
     match event:
-        case TextDelta(choice, part, vendor=vendor) if not vendor:
-            return ("content",), delta, lambda text: TextDelta(choice, part, text)
-        case ReasoningDelta(choice, part, _, None, vendor, None):
-            return REASONING_FIELDS, delta, lambda text: ReasoningDelta(choice, part, text, None, vendor)
-        case ToolCallDelta(choice, part, None, None, _, None, vendor) if not vendor:
+        case TextDelta(choice, part, said, vendor) if not vendor:
+            return ("content",), delta, said, lambda text: TextDelta(choice, part, text)
+        case ReasoningDelta(choice, part, said, None, vendor, None):
+            return REASONING_FIELDS, delta, said, lambda text: ReasoningDelta(choice, part, text, None, vendor)
+        case ToolCallDelta(choice, part, None, None, said, None, vendor) if not vendor:
             way = (*delta, "tool_calls", 0, "function")
-            return ("arguments",), way, lambda text: ToolCallDelta(choice, part, arguments=text)
+            return ("arguments",), way, said, lambda text: ToolCallDelta(choice, part, arguments=text)
     return None
 
 

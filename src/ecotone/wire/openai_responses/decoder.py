@@ -34,7 +34,7 @@ from ecotone.wire.fields import Fields
 from ecotone.wire.openai_responses.error import decode_failure
 from ecotone.wire.openai_responses.items import decode_call
 from ecotone.wire.openai_responses.logprobs import take_logprobs
-from ecotone.wire.openai_responses.reply import decode_reply_item, malformed, refuse_failed, reply_vendor, take_time
+from ecotone.wire.openai_responses.reply import decode_reply_item, malformed, refuse_failed, reply_vendor
 from ecotone.wire.openai_responses.response import decode_finish
 from ecotone.wire.openai_responses.usage import decode_usage
 from ecotone.wire.openai_responses.vendor import FORM, NAME
@@ -209,7 +209,8 @@ class EventDecoder:
     def _start(self, response: Fields, events: list[Event]) -> None:
         if not self._started:
             self._started = True
-            events.append(Start(response.text("id") or None, response.text("model") or None, take_time(response)))
+            identity, model = response.text("id") or None, response.text("model") or None
+            events.append(Start(identity, model, response.time("created_at")))
 
     def _end(self, response: Fields, events: list[Event]) -> None:
         self._start(response, events)

@@ -51,7 +51,7 @@ def decode_reply(body: bytes) -> Reply:
         choices=(Choice(0, parts, reason, raw, tokens),),
         id=fields.text("id") or None,
         model=fields.text("model") or None,
-        created=take_time(fields),
+        created=fields.time("created_at"),
         usage=decode_usage(usage) if usage is not None else None,
         vendor=reply_vendor(fields),
     )
@@ -64,11 +64,6 @@ def refuse_failed(fields: Fields, raw: bytes) -> None:
         raise decode_failure(error, raw=raw)
     if status in ("cancelled", "queued", "in_progress"):
         raise UpstreamFailed(f"The upstream gave an answer that is {status} instead of a whole one.", raw=raw)
-
-
-def take_time(fields: Fields) -> int | None:
-    """`created_at` in whole seconds."""
-    return int(fields.number("created_at") or 0) or None
 
 
 def reply_vendor(fields: Fields) -> Vendor:

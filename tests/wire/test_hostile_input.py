@@ -1,0 +1,98 @@
+"""Inputs that fuzzing found faults with, on every wire: `python -m tests.fuzz` looks for more."""
+
+from typing import Any
+
+import pytest
+
+from ecotone.values.errors import MalformedRequest, RequestError, UpstreamError, UpstreamMalformed
+from ecotone.values.reply import Start
+from ecotone.wire import WIRES
+from ecotone.wire.envelope import open_id, seal, seal_id, unseal
+from ecotone.wire.json_body import decode_json_object
+from ecotone.wire.nesting import NESTING_MAX, decode_shallow, nested_too_deeply
+from ecotone.wire.translation import StreamTranslation
+from tests.fuzz.corpus import client_request, corpora
+
+CORPORA = corpora(WIRES)
+
+
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for number in range(depth):
+        value = [value] if number % 2 else {"a": value}
+    return value
+
+
+def nested_json(depth: int) -> bytes:
+    return b"[" * depth + b"1" + b"]" * depth
+
+
+def test_depth_is_counted_in_lists_and_objects() -> None:
+    assert not nested_too_deeply(nested(NESTING_MAX))
+    assert nested_too_deeply(nested(NESTING_MAX + 1))
+    assert not nested_too_deeply("[" * 1000)
+    assert decode_shallow(nested_json(NESTING_MAX)) is not None
+    for depth in (NESTING_MAX + 1, 100_000):
+        with pytest.raises(ValueError, match="nested too deeply"):
+            decode_shallow(nested_json(depth))
+
+
+@pytest.mark.parametrize("depth", [NESTING_MAX + 1, 960, 985])
+@pytest.mark.parametrize("name", WIRES)
+def test_what_is_nested_deeply_is_refused_when_it_is_read(name: str, depth: int) -> None:
+    wire, corpus = WIRES[name], CORPORA[name]
+    deep = b'{"x_deep":' + nested_json(depth) + b","
+    with pytest.raises(MalformedRequest, match=r"nested|recursion"):
+        wire.decode_request(decode_json_object(corpus.requests[0].replace(b"{", deep, 1)))
+    with pytest.raises(UpstreamMalformed, match=r"nested|recursion"):
+        wire.decode_reply(corpus.replies[0].replace(b"{", deep, 1))
+    client = WIRES["anthropic" if name == "openai-chat" else "openai-chat"]
+    request = client_request(client, CORPORA[client.name].requests[0])
+    translation = StreamTranslation(wire, client, request, start=Start())
+    translation.feed(corpus.streams[0].replace(b"data: {", b"data: " + deep, 1))
+    with pytest.raises(UpstreamMalformed, match=r"nested|recursion"):
+        translation.close()
+
+
+def test_envelopes_are_not_opened_where_they_are_nested_deeply() -> None:
+    deep = {"anthropic": {"x": nested(300)}}
+    assert unseal(seal("anthropic", deep)) is None
+    sealed = seal_id("call_1", deep, "gemini")
+    assert open_id(sealed) == (sealed, {})
+
+
+@pytest.mark.parametrize("name", WIRES)
+@pytest.mark.parametrize("rest", [b'"x":1e400', b'"x":"\x80"'])
+def test_an_error_beside_what_cannot_be_read_is_still_the_upstreams(name: str, rest: bytes) -> None:
+    with pytest.raises(UpstreamError):
+        WIRES[name].read_usage(b'{"error":{"type":"t","message":"m"},' + rest + b"}")
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("anthropic", b'"thinking":{"type":"adaptive","display":{"a":1}}'),
+        (
+            "anthropic",
+            b'"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":[{"type":[]}]}]}]',
+        ),
+    ],
+)
+def test_a_value_of_another_type_is_no_crash(name: str, fields: bytes) -> None:
+    body = b'{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"a"}],' + fields + b"}"
+    try:
+        request = WIRES[name].decode_request(decode_json_object(body))
+    except RequestError:
+        return
+    WIRES[name].encode_request(request)
+
+
+@pytest.mark.parametrize("name", [name for name in WIRES if name != "gemini"])
+def test_a_time_that_no_calendar_has_is_unknown(name: str) -> None:
+    body = CORPORA[name].replies[0]
+    for field in (b'"created":', b'"created_at":'):
+        body = body.replace(field, b'"x_time":1,' + field + b'1e38,"x_rest":', 1)
+    try:
+        assert WIRES[name].decode_reply(body).created is None
+    except UpstreamError as fault:
+        pytest.fail(str(fault))
