@@ -18,7 +18,7 @@ HEAD = """\
 
 What `provider = "..."` may say in `ecotone.toml`, and which wires each provider is asked in. A client of one of these
 wires gets it unchanged; a client of any other wire is translated into the first. `wire = "..."` on a model or endpoint
-names one of them for all clients.
+names one of them for all clients. A wire that a server speaks only in part is used only where `wire` names it.
 
 A `base_url` may be what the provider's own SDK takes, or the whole address of any of its APIs: what is missing is
 added, what is there is not added twice. Without one, requests go to the addresses below.
@@ -127,6 +127,7 @@ def _way(row: Provider, way: Speaks) -> str:
         address = address.replace(f"{{{name}}}", word)
     told = [f"[`{way.wire}`]({way.source or row.source}) `{address.replace('{model}', 'MODEL')}`"]
     told += [f"for models `{way.models}`"] if way.models else []
+    told += ["only where `wire` names it"] if way.partial else []
     told += [f"{way.auth}"] if way.auth != "bearer" else []
     told += [f"quirks {', '.join(f'`{quirk}`' for quirk in way.quirks)}"] if way.quirks else []
     return "; ".join(told).replace("|", "\\|")

@@ -272,7 +272,10 @@ def openai_status(error: Exception) -> int | None:
 
 
 class ResponsesClient(Client):
+    """`numbered`: whether the events of streams have to be numbered in order; some servers number none."""
+
     wire = "openai-responses"
+    numbered = True
 
     def __init__(self, base_url: str, key: str = "unused") -> None:
         self.sdk = openai.AsyncOpenAI(base_url=base_url, api_key=key, max_retries=0, timeout=30)
@@ -314,9 +317,9 @@ class ResponsesClient(Client):
             return self._seen(await self.sdk.responses.create(**fields))
         final, text, number = None, "", -1
         async for event in await self.sdk.responses.create(**fields, stream=True):
-            if event.sequence_number != number + 1:
+            if self.numbered and event.sequence_number != number + 1:
                 raise AssertionError(f"event {event.type} has number {event.sequence_number} after {number}")
-            number = event.sequence_number
+            number += 1
             if event.type == "response.output_text.delta":
                 text += event.delta
             elif event.type in ("response.completed", "response.incomplete"):
@@ -377,7 +380,8 @@ class ResponsesClient(Client):
                 usage.input_tokens,
                 usage.output_tokens,
                 usage.input_tokens_details.cached_tokens,
-                usage.output_tokens_details.reasoning_tokens,
+                # Required, and yet not there from every server.
+                getattr(usage.output_tokens_details, "reasoning_tokens", None),
             )
         return seen
 

@@ -313,6 +313,8 @@ ROWS: list[tuple[str, str, dict[str, str], str, str, str, dict[str, str]]] = [
     ("openai-compatible", "m", {}, CHAT, "http://gpu1:8000/v1/chat/completions", "", {}),
 ]
 NEEDED = {"azure": AZURE, "localai": "http://127.0.0.1:8080/v1", "openai-compatible": "http://gpu1:8000/v1"}
+# Not asked in this wire unless it is named.
+BY_NAME = {("llama-server", RESPONSES)}
 # What replaces the model and the stream of the body where the path says them, or the vendor wants it said otherwise.
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("vertex", MESSAGES): {"anthropic_version": "vertex-2023-10-16"},
@@ -331,7 +333,8 @@ async def test_what_goes_to_a_provider(
     stream: str,
     shown: dict[str, str],
 ) -> None:
-    made = endpoint(http, PROVIDERS[name], model, environment, NEEDED.get(name))
+    named = wire if (name, wire) in BY_NAME else None
+    made = endpoint(http, PROVIDERS[name], model, environment, NEEDED.get(name), wire=named)
     assert made.problem() is None
     for streams, url in ((False, whole), (True, stream or whole)):
         request = {"model": "ours", "stream": streams, "field": [1]}
@@ -370,6 +373,7 @@ def test_the_table_has_every_wire_of_every_provider() -> None:
         ("perplexity", "sonar", (CHAT,)),
         ("perplexity", "xai/grok-4.3", (RESPONSES,)),
         ("azure", "claude-opus-5", (MESSAGES,)),
+        ("llama-server", "m", (CHAT, MESSAGES)),
     ],
 )
 async def test_a_models_name_tells_its_wires(

@@ -27,7 +27,8 @@ class Speaks(msgspec.Struct, frozen=True):
     `headers` are sent along unless the client sent its own of that name. `header_fields` names headers of clients that
     become a field of the body, a list, and which (empty: that are dropped). `quirks` are the small ways in which
     requests differ (what a name does is in `ecotone.wire.quirks`). `lacks` are fields of the wire that the server
-    refuses; a translated request goes without them, and says so.
+    refuses; a translated request goes without them, and says so. `partial`: what the server knows of this wire is so
+    little that its clients are better served in translation; it is asked in it only where the owner names it.
 
     Where one provider serves models of several families, `models` is the pattern (of the whole name, in lower case) of
     those that are asked in this wire; None is all. `whole_path` and `stream_path` replace the wire's own paths; they
@@ -42,6 +43,7 @@ class Speaks(msgspec.Struct, frozen=True):
     header_fields: tuple[tuple[str, str], ...] = ()
     quirks: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
+    partial: bool = False
     models: str | None = None
     whole_path: str | None = None
     stream_path: str | None = None
@@ -96,8 +98,9 @@ class Provider(msgspec.Struct, frozen=True):
         raise KeyError(wire)
 
     def ways_for(self, model: str) -> tuple[Speaks, ...]:
-        """How the model of that name can be asked, the preferred way first."""
-        return tuple(way for way in self.wires if way.models is None or re.fullmatch(way.models, model.lower()))
+        """How the model of that name is asked where nobody names a wire, the preferred way first."""
+        whole = (way for way in self.wires if not way.partial)
+        return tuple(way for way in whole if way.models is None or re.fullmatch(way.models, model.lower()))
 
     def address(self, settings: Mapping[str, str]) -> str | None:
         """The provider's own base URL with these settings; None if only the owner knows it."""

@@ -420,7 +420,9 @@ _SERVERS = (
         "https://github.com/ggml-org/llama.cpp/tree/master/tools/server",
         wires=(
             Speaks("openai-chat", "/v1", quirks=("max_tokens",)),
-            Speaks("openai-responses", "/v1"),
+            # It drops what it does not know (a schema for the output, custom tools), refuses reasoning without its text
+            # and assistants' messages without a type, calls what it cut short completed, and numbers no events.
+            Speaks("openai-responses", "/v1", "https://github.com/ggml-org/llama.cpp/pull/18486", partial=True),
             _messages(auth="bearer"),
         ),
         base_url="http://127.0.0.1:8080/v1",
