@@ -395,6 +395,9 @@ async def test_a_body_over_the_limit_is_refused(house: House, chunked: bool) -> 
         ({"content_type": "application/json; charset=utf-8"}, 200),
         ({"authorization": "Bearer eco_not-one-of-ours"}, 401),
         ({"authorization": "Bearer sk-anything"}, 200),
+        ({"x_api_key": "eco_not-one-of-ours"}, 401),
+        ({"x_goog_api_key": "eco_not-one-of-ours"}, 401),
+        ({"x_api_key": "sk-ant-anything"}, 200),
         ({"x_ecotone_class": "restricted"}, 400),
     ],
 )

@@ -212,7 +212,8 @@ class _Service:
         if problem is not None:
             say(f"no model can answer yet: {problem}")
         print(f"ready {self.url}", flush=True)  # noqa: T201 - the line that scripts wait for
-        say(f"OpenAI clients: base_url={self.url}/v1   ask: ecotone ask 'What is an ecotone?'   stop: Ctrl-C")
+        say(f"OpenAI clients: base_url={self.url}/v1   Anthropic, Google, Ollama clients: {self.url}")
+        say("ask: ecotone ask 'What is an ecotone?'   stop: Ctrl-C")
 
     async def _leave_note(self, runtime: Runtime) -> None:
         note = read_note(self._home)
