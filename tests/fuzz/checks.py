@@ -19,6 +19,7 @@ from ecotone.values.reply import (
     Finish,
     ReasoningDelta,
     RefusalDelta,
+    Start,
     TextDelta,
     ToolCallDelta,
     Usage,
@@ -152,8 +153,10 @@ class WireChecks:
         if fault is None and not (events and isinstance(events[-1], End)):
             raise Broken("a stream without End is taken for complete")
         fold(events)
-        # A complete stream that told no reason for its end is one that not every wire can tell.
-        finished = any(isinstance(event, Finish) and event.reason is not None for event in events)
+        # A complete stream that told no reason for the end of a choice is one that not every wire can tell.
+        choices = {event.choice for event in events if not isinstance(event, Start | UsageReport | End)}
+        ended = {event.choice for event in events if isinstance(event, Finish) and event.reason is not None}
+        finished = bool(choices) and choices == ended
         for client, request in self._clients:
             self._translate_stream(client, request, pieces, finished=finished)
         return f"{outcome(fault)} {_kinds(events)}"

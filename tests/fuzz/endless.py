@@ -1,7 +1,7 @@
 """Streams with an event that never ends: however it comes, no more of it is held than an event may have bytes."""
 
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ecotone.values.errors import RequestError, UpstreamError, UpstreamMalformed
@@ -16,7 +16,7 @@ HELD_BYTES_MAX = 3 * EVENT_BYTES_MAX
 
 _BEYOND_BYTES = 2 * 2**20
 _FED_AS_BYTES = 50 * 1024
-_STREAMS = (
+STREAMS = (
     (b"data: ", b"x" * 1024),
     (b'data: {"a":"', b"x" * 65536),
     (b": ", b"x" * 16384),
@@ -27,10 +27,13 @@ _STREAMS = (
 )
 
 
-def endless_faults(wire: Wire, request: dict[str, Any]) -> list[Fault]:
-    """The faults of the decoder and the watch of this wire; `request` is a client's."""
+def endless_faults(
+    wire: Wire, request: dict[str, Any], streams: Sequence[tuple[bytes, bytes]] = STREAMS
+) -> list[Fault]:
+    """The faults of the decoder and the watch of this wire; `request` is a client's. Each stream is its beginning and
+    what comes after that again and again."""
     faults = []
-    for beginning, filling in _STREAMS:
+    for beginning, filling in streams:
         for name, read in ("decoder", _decoded), ("watch", _watched):
             try:
                 # Little is to be done for each of these bytes.

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from ecotone.wire import WIRES
+from tests.fuzz.checks import SHARED
+from tests.fuzz.endless import STREAMS, endless_faults
 
-INPUTS = 150
+INPUTS = 100
+DECODERS = ("request", "reply", "stream", "watch", "error", *SHARED)
 
 
 def fuzzed(*options: str) -> subprocess.CompletedProcess[str]:
@@ -19,10 +22,16 @@ def fuzzed(*options: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("wire", ["shared", *WIRES])
 def test_no_fault_is_found(wire: str, tmp_path: Path) -> None:
-    run = fuzzed("--wire", wire, "--inputs", str(INPUTS), "--seed", "1", "--faults", str(tmp_path))
+    options = ["--inputs", str(INPUTS), "--seed", "1", "--faults", str(tmp_path)]
+    run = fuzzed("--wire", wire, "--decoder", *DECODERS, *options)
     assert run.returncode == 0, run.stdout + run.stderr
     lines = run.stdout.splitlines()
     assert sum(f"{INPUTS:,} inputs" in line and " 0 faults" in line for line in lines) >= 5
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_an_event_without_end_is_refused_at_its_bound(wire: str) -> None:
+    assert endless_faults(WIRES[wire], {}, STREAMS[1:2]) == []
 
 
 def test_an_input_can_be_replayed(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from ecotone.wire.wire import Wire
 from tests.fuzz.apart import search_apart
 from tests.fuzz.checks import WireChecks
 from tests.fuzz.corpus import corpora
-from tests.fuzz.endless import endless_faults
+from tests.fuzz.endless import STREAMS, endless_faults
 from tests.fuzz.mutation import Mutator
 from tests.fuzz.search import Fault, search, smaller, tried
 
@@ -149,7 +149,7 @@ def test_a_process_that_dies_is_found_with_its_input() -> None:
 
 def test_an_event_without_end_that_is_not_refused_is_found() -> None:
     wire = msgspec.structs.replace(SOUND, event_decoder=lambda: EventDecoder(event_bytes_max=64 * 2**20))
-    found = endless_faults(wire, {"messages": []})
+    found = endless_faults(wire, {"messages": []}, STREAMS[:2])
     assert {fault.where.partition(",")[0] for fault in found} == {"decoder"}
     assert all("was not refused" in fault.what for fault in found)
 

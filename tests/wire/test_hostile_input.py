@@ -1,10 +1,11 @@
 """Inputs that fuzzing found faults with, on every wire: `python -m tests.fuzz` looks for more."""
 
+import copy
 from typing import Any
 
 import pytest
 
-from ecotone.values.errors import MalformedRequest, RequestError, UpstreamError, UpstreamMalformed
+from ecotone.values.errors import MalformedRequest, RequestError, UnsupportedFeature, UpstreamError, UpstreamMalformed
 from ecotone.values.reply import Start
 from ecotone.wire import WIRES
 from ecotone.wire.envelope import open_id, seal, seal_id, unseal
@@ -85,6 +86,28 @@ def test_a_value_of_another_type_is_no_crash(name: str, fields: bytes) -> None:
     except RequestError:
         return
     WIRES[name].encode_request(request)
+
+
+def test_a_turn_of_results_alone_has_no_words_to_strip() -> None:
+    turns = [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": [{"type": "tool_result", "content": {"x": 1}}]},
+    ]
+    request = WIRES["anthropic"].decode_request({"model": "m", "max_tokens": 9, "messages": copy.deepcopy(turns)})
+    assert WIRES["anthropic"].encode_request(request).body["messages"] == turns
+
+
+def test_only_a_text_block_is_written_as_a_string() -> None:
+    turns = [{"role": "user", "content": [{"type": "other", "text": 4}]}]
+    request = WIRES["anthropic"].decode_request({"model": "m", "max_tokens": 9, "messages": copy.deepcopy(turns)})
+    assert WIRES["anthropic"].encode_request(request).body["messages"] == turns
+
+
+def test_a_conversation_without_words_is_refused() -> None:
+    said = {"role": "user", "content": " \n"}
+    request = WIRES["openai-chat"].decode_request({"model": "m", "messages": [said]})
+    with pytest.raises(UnsupportedFeature, match="without words"):
+        WIRES["anthropic"].encode_request(request)
 
 
 @pytest.mark.parametrize("name", [name for name in WIRES if name != "gemini"])

@@ -362,7 +362,7 @@ def _encode_result(part: ToolResultPart, losses: Losses, place: str) -> Json:
 
 def content_of(blocks: list[Json], form: str | None) -> str | list[Json]:
     """A plain string where one says it all, else the list."""
-    if form != "list" and len(blocks) == 1 and blocks[0].keys() == {"type", "text"}:
+    if form != "list" and len(blocks) == 1 and blocks[0].keys() == {"type", "text"} and blocks[0]["type"] == "text":
         text: str = blocks[0]["text"]
         return text
     return blocks

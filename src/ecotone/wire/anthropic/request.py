@@ -180,6 +180,8 @@ def encode_prompt(request: ChatRequest, losses: Losses) -> Json:
     if not messages and system:
         losses.add("messages", "that all of this is the system's; the user says it")
         messages, system = [{"role": "user", "content": system}], []
+    if not messages:
+        raise UnsupportedFeature("This wire takes no conversation without words; say something.", param="messages")
     if system:
         body["system"] = system
     body["messages"] = messages

@@ -103,7 +103,7 @@ def _add_message(message: Message, turns: list[_Turn], losses: Losses, place: st
 
 def _strip_end(turn: _Turn, losses: Losses) -> None:
     """The beginning of an answer that the model is to continue may not end in a space."""
-    last = turn.blocks[-1]
+    last = (turn.results + turn.blocks)[-1]
     if last["type"] == "text" and last["text"][-1].isspace():
         losses.add("messages", "the spaces at the end of the answer's beginning")
         turn.blocks[-1] = last | {"text": last["text"].rstrip()}

@@ -108,12 +108,13 @@ class OpenMessage:
         part = TextPart(text, vendor) if self._kind == "output_text" else RefusalPart(text, vendor)
         content = encode_message_content(part, self._tokens)
         place = self._place()
+        annotations = content.get("annotations")
         said = b"".join(
             writer.write(
                 "response.output_text.annotation.added",
                 place | {"annotation_index": number, "annotation": annotation},
             )
-            for number, annotation in enumerate(content.get("annotations") or ())
+            for number, annotation in enumerate(annotations if isinstance(annotations, list) else ())
         )
         done: Json = {"refusal": text}
         if self._kind == "output_text":
