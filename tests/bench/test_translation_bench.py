@@ -37,9 +37,18 @@ def test_a_stream_has_as_many_deltas_as_are_counted(name: str) -> None:
 
 
 def test_a_row_is_measured_and_shown() -> None:
-    row = measure(WIRES["openai-chat"], WIRES["anthropic"], rounds=1, deltas=20, size=4096)
-    assert row.events_per_s > 0
-    assert row.whole_ms == row.request_ms + row.reply_ms > 0
-    slow = Row("a", "b", events_per_s=59_999, events_per_s_each_alone=70_000, request_ms=1.0, reply_ms=0.5)
-    shown = table([slow, Row("c", "d", 60_000, 60_000, 1.4, 0.2), Row("e", "f", 60_000, 60_000, 1.4, 0.1)])
-    assert [line.count("!") for line in shown.splitlines()] == [0, 1, 1, 0]
+    row = measure(WIRES["openai-chat"], WIRES["anthropic"], rounds=2, deltas=20, size=4096)
+    assert all(
+        len(times) == 2 and min(times) > 0 for times in (row.streamed_s, row.alone_s, row.request_s, row.reply_s)
+    )
+
+
+def test_the_median_and_the_best_are_shown_and_what_misses_its_aim_is_marked() -> None:
+    held = Row("a", "b", 600, [0.04, 0.01, 0.02], [0.01], [0.002, 0.001, 0.004], [0.0005, 0.0005, 0.0005])
+    missed = Row("c", "d", 600, [0.0101], [0.0101], [0.001], [0.0006])
+    assert held.rates(held.streamed_s) == (30_000, 60_000)
+    assert held.whole_ms() == (2.5, 1.5)
+    _, first, second = table([held, missed]).splitlines()
+    assert "30,000 (60,000)" in first
+    assert "2.50 (1.50)" in first
+    assert (first.count("!"), second.count("!")) == (0, 3)

@@ -84,6 +84,15 @@ def test_an_event_of_exactly_the_bound_passes() -> None:
         assert not whole.overflow
 
 
+@pytest.mark.parametrize("step_bytes", [1, 53])
+def test_a_line_end_too_many_is_no_event(step_bytes: int) -> None:
+    data = b"data: " + b"x" * 44 + b"\n\n\n"
+    whole = WholeEvents(50)
+    for start in range(0, len(data), step_bytes):
+        whole.feed(data[start : start + step_bytes])
+    assert not whole.overflow
+
+
 def test_a_byte_order_mark_counts_only_at_the_start() -> None:
     whole = WholeEvents(50)
     assert whole.feed(b"\xef\xbb") == b""

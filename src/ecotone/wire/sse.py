@@ -63,10 +63,12 @@ class WholeEvents:
         kept = 0
         while kept < len(whole):
             blank = _BLANK_LINE.search(whole, kept)
-            if blank is None or blank.start() - kept > self._event_bytes_max:
+            end = len(whole) if blank is None else blank.start()
+            if end - kept > self._event_bytes_max:
                 self.overflow = True
                 break
-            kept = blank.end()
+            # After the last blank line there may be one more line end.
+            kept = end if blank is None else blank.end()
         return whole[:kept]
 
 
