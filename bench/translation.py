@@ -53,9 +53,8 @@ _USAGE = Usage(input_tokens=16_000, output_tokens=DELTAS, cached_input_tokens=15
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One ordered pair of wires. Times are CPU time, that of each round (ten times as many for whole
-    ones); `streamed_s` and `alone_s` are those of
-    a stream of `deltas`, read in large pieces and one event at a time; the request and reply are whole ones."""
+    """One ordered pair of wires, and the CPU time of each round: `streamed_s` and `alone_s` of a stream of `deltas`, in
+    large reads and one event at a time, `request_s` and `reply_s` of whole ones, of which there are ten a round."""
 
     upstream: str
     client: str
