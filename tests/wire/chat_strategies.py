@@ -173,7 +173,7 @@ def reply_choices(draw: st.DrawFn, index: int) -> Choice:
     parts: list[ReplyPart] = draw(st.lists(reasonings, max_size=1))
     parts += draw(st.lists(st.builds(TextPart, words), max_size=1))
     parts += draw(st.lists(st.builds(RefusalPart, words), max_size=1))
-    speech = st.builds(AudioPart, data=base64, id=words, transcript=words, expires_at=st.integers(1, 2**40))
+    speech = st.builds(AudioPart, data=base64, id=words, transcript=words, expires_at=st.integers(1, 253_402_300_799))
     parts += draw(st.lists(speech, max_size=1))
     parts += draw(st.lists(st.builds(ImagePart, urls | inline), max_size=2))
     parts += draw(st.lists(calls, max_size=3))
@@ -189,7 +189,7 @@ def replies(draw: st.DrawFn) -> Reply:
         choices=tuple(draw(reply_choices(index)) for index in range(draw(st.integers(1, 3)))),
         id=draw(maybe(words)),
         model=draw(maybe(words)),
-        created=draw(maybe(st.integers(1, 2**40))),
+        created=draw(maybe(st.integers(1, 253_402_300_799))),
         usage=draw(maybe(usages)),
         vendor=draw(vendors),
     )

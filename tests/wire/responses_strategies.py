@@ -193,6 +193,6 @@ def replies(draw: st.DrawFn) -> Reply:
         choices=(Choice(0, tuple(parts), finish, raw, tokens),),
         id="resp_" + draw(names),
         model=draw(words),
-        created=draw(st.integers(1, 2**40)),
+        created=draw(st.integers(1, 253_402_300_799)),
         usage=draw(maybe(usages)),
     )

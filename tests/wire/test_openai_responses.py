@@ -31,11 +31,14 @@ from ecotone.values.errors import (
     UpstreamRejected,
 )
 from ecotone.values.reply import (
+    Choice,
     End,
     Event,
     Finish,
+    FinishReason,
     LogprobsDelta,
     ReasoningDelta,
+    Reply,
     Start,
     TextDelta,
     TokenLogprob,
@@ -375,6 +378,33 @@ REPLY: dict[str, Any] = {
         "total_tokens": 9,
     },
 }
+
+
+@pytest.mark.parametrize(
+    ("reason", "raw", "status", "details"),
+    [
+        ("stop", "STOP", "completed", None),
+        ("tool_calls", "tool_use", "completed", None),
+        (None, None, "completed", None),
+        ("length", "max_tokens", "incomplete", {"reason": "max_output_tokens"}),
+        ("pause", "pause_turn", "incomplete", {"reason": "max_output_tokens"}),
+        ("content_filter", "SAFETY", "incomplete", {"reason": "content_filter"}),
+        ("refusal", "refusal", "incomplete", {"reason": "content_filter"}),
+        ("unknown", "steered", "incomplete", {"reason": "steered"}),
+        ("unknown", "MALFORMED_FUNCTION_CALL", "incomplete", {}),
+        ("unknown", None, "incomplete", {}),
+    ],
+)
+def test_an_end_in_this_wires_words(
+    reason: FinishReason | None, raw: str | None, status: str, details: dict[str, str] | None
+) -> None:
+    whole = json.loads(encode_reply(Reply((Choice(0, (), reason, raw),)), asked()))
+    assert (whole["status"], whole["incomplete_details"]) == (status, details)
+    if reason is not None:
+        encoder = EventEncoder(asked())
+        said = b"".join(encoder.encode(event) for event in (Start(), Finish(0, reason, raw), End()))
+        last = json.loads(said.rpartition(b"data: ")[2])
+        assert (last["type"], last["response"]["incomplete_details"]) == (f"response.{status}", details)
 
 
 def test_a_reply_and_its_parts() -> None:

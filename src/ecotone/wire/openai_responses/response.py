@@ -37,19 +37,22 @@ def decode_finish(status: str | None, details: Any, *, called: bool) -> tuple[Fi
     return "tool_calls" if called else "stop", status or "completed"
 
 
-def encode_finish(reason: FinishReason | None, raw: str | None) -> str | None:
-    """Why a reply is incomplete, None where it is complete.
+def encode_finish(reason: FinishReason | None, raw: str | None) -> Json | None:
+    """The `incomplete_details`, None where a reply is complete.
 
     What this wire has no word for: a refusal is `content_filter`, as its content was withheld; a pause is
-    `max_output_tokens`, as the answer is incomplete and may be continued.
+    `max_output_tokens`, as the answer is incomplete and may be continued; an end of which only the upstream knows what
+    it means (a broken call, a shortage) is incomplete for no given reason.
     """
     if raw in _INCOMPLETE and _INCOMPLETE[raw] == reason:
-        return raw
+        return {"reason": raw}
     match reason:
         case "length" | "pause":
-            return "max_output_tokens"
+            return {"reason": "max_output_tokens"}
         case "content_filter" | "refusal":
-            return "content_filter"
+            return {"reason": "content_filter"}
+        case "unknown":
+            return {}
     return None
 
 
@@ -100,7 +103,7 @@ def response_object(
     output: list[Json],
     *,
     status: str,
-    incomplete: str | None = None,
+    incomplete: Json | None = None,
     usage: Usage | None = None,
 ) -> Json:
     """The whole object. `head` has id, time and model; the time of completion is not known here."""
@@ -109,7 +112,7 @@ def response_object(
         **head,
         "status": status,
         "error": None,
-        "incomplete_details": None if incomplete is None else {"reason": incomplete},
+        "incomplete_details": incomplete,
         "output": output,
         **({} if told is None else {"usage": told}),
         **repeated,
