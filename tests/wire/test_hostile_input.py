@@ -88,6 +88,23 @@ def test_a_value_of_another_type_is_no_crash(name: str, fields: bytes) -> None:
     WIRES[name].encode_request(request)
 
 
+def test_a_reply_that_says_nothing_is_still_one() -> None:
+    reply = WIRES["gemini"].decode_reply(b'{"candidates":[]}')
+    written = WIRES["gemini"].encode_reply(reply, client_request(WIRES["gemini"], CORPORA["gemini"].requests[0]))
+    assert WIRES["gemini"].decode_reply(written).choices == reply.choices
+
+
+def test_a_later_system_message_may_hold_an_image() -> None:
+    said = [{"type": "text", "text": "Look."}, {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}]
+    turns = [{"role": "user", "content": "a"}, {"role": "system", "content": said}]
+    request = WIRES["openai-chat"].decode_request({"model": "m", "messages": turns})
+    assert WIRES["anthropic"].encode_request(request).body["messages"][0]["content"] == [
+        {"type": "text", "text": "a"},
+        {"type": "text", "text": "<system>\nLook.\n</system>"},
+        {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}},
+    ]
+
+
 def test_a_turn_of_results_alone_has_no_words_to_strip() -> None:
     turns = [
         {"role": "user", "content": "a"},

@@ -84,7 +84,10 @@ def _add_message(message: Message, turns: list[_Turn], losses: Losses, place: st
     rest = losses.rest(message.vendor, place)
     if message.role in ("system", "developer") and role == "user":
         losses.add(place, "that this is a system message; the user says it, marked as one")
-        encoded = [block | {"text": f"<system>\n{block['text']}\n</system>"} for block in encoded]
+        encoded = [
+            block | {"text": f"<system>\n{block['text']}\n</system>"} if block["type"] == "text" else block
+            for block in encoded
+        ]
     if not encoded:
         return
     if not turns or turns[-1].role != role:

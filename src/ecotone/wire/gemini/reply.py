@@ -48,6 +48,8 @@ from ecotone.wire.gemini.vendor import NAME, form_of, make_vendor, rest_of
 from ecotone.wire.losses import Losses
 
 _decoder = msgspec.json.Decoder()
+# What has none of these is no reply.
+_MARKS = frozenset({"candidates", "promptFeedback", "usageMetadata"})
 _FRACTION = re.compile(r"\.\d+")
 
 
@@ -69,7 +71,7 @@ def decode_reply(body: bytes) -> Reply:
 
 
 def _decode(fields: Fields) -> Reply:
-    if not any(fields.look(name) is not None for name in ("candidates", "promptFeedback", "usageMetadata")):
+    if not any(fields.look(name) is not None for name in _MARKS):
         raise fields.wrong("candidates", "a list; it is missing")
     identity = fields.text("responseId") or None
     choices = [_decode_candidate(one, number, identity) for number, one in enumerate(fields.each("candidates"))]
@@ -212,6 +214,8 @@ def encode_reply(reply: Reply, request: ChatRequest) -> bytes:
             body["usageMetadata"] = usage
     body |= encode_head(reply.id, reply.model, reply.created, form_of(reply.vendor, "createTime"))
     add_rest(body, rest_of(reply.vendor))
+    if not body.keys() & _MARKS:
+        body["candidates"] = []
     return msgspec.json.encode(body)
 
 
