@@ -52,7 +52,6 @@ from ecotone.values.reply import (
     UsageReport,
 )
 from ecotone.wire import openai_chat
-from ecotone.wire.envelope import seal, seal_id
 from ecotone.wire.gemini import (
     EventDecoder,
     EventEncoder,
@@ -62,7 +61,6 @@ from ecotone.wire.gemini import (
     decode_request,
     encode_reply,
     encode_request,
-    prepare_request,
     read_usage,
 )
 from ecotone.wire.losses import Loss
@@ -452,35 +450,6 @@ def test_a_stand_in_from_a_client_is_no_signature() -> None:
         [part] = request.messages[0].parts
         assert "gemini" not in part.vendor
         assert encode_request(request).body["contents"][0]["parts"] == [call]
-
-
-def test_the_fast_lane_takes_out_what_another_vendor_made() -> None:
-    sealed = seal("anthropic", {"signature": "s"})
-    request = body(
-        {
-            "role": "model",
-            "parts": [
-                {"text": "", "thought": True, "thoughtSignature": sealed},
-                {
-                    "functionCall": {"id": seal_id("t", {"openai-chat": {"a": 1}}, "gemini"), "name": "f"},
-                    "thought_signature": sealed,
-                },
-            ],
-        },
-        {
-            "role": "user",
-            "parts": [{"functionResponse": {"id": seal_id("t", {"openai-chat": {"a": 1}}, "gemini"), "name": "f"}}],
-        },
-        model="models/m",
-    )
-    before = json.dumps(request)
-    assert prepare_request(request) == {
-        "contents": [
-            {"role": "model", "parts": [{"functionCall": {"id": "t", "name": "f"}, "thought_signature": STAND_IN}]},
-            {"role": "user", "parts": [{"functionResponse": {"id": "t", "name": "f"}}]},
-        ]
-    }
-    assert json.dumps(request) == before
 
 
 def test_what_cannot_be_passed_on() -> None:

@@ -35,6 +35,11 @@ def _read(opened: bytes) -> _Content:
     return msgspec.convert(decode_shallow(opened[len(_MARK) :]), _Content)
 
 
+def holds_envelope(body: bytes) -> bool:
+    """Whether there may be an envelope somewhere in this request."""
+    return _BEGINS.encode() in body
+
+
 def seal(wire: str, data: Json) -> str:
     """`data` of the wire `wire` in an envelope."""
     return base64.b64encode(_MARK + msgspec.json.encode([wire, data])).decode()

@@ -11,6 +11,7 @@ from ecotone.upstream.operations import Operation
 from ecotone.values.chat import ChatRequest
 from ecotone.values.errors import EcotoneError
 from ecotone.values.reply import Start
+from ecotone.wire.envelope import holds_envelope
 from ecotone.wire.json_body import asks_for_stream, decode_json_object, model_named
 from ecotone.wire.losses import FORM_SUFFIX, Loss, without_needs
 from ecotone.wire.translation import StreamTranslation
@@ -46,6 +47,8 @@ class ChatJob:
         # None where no endpoint can speak it.
         self._shared = wire if isinstance(wire, Wire) and self.passes else None
         self._body = body
+        # What a vendor of another wire made in an earlier turn has to be taken out, also on the client's own wire.
+        self._sealed = holds_envelope(body)
         self._request = decode_json_object(body)
         self._headers = headers
         self._start = Start(id=reply_id, created=now_s)
@@ -60,11 +63,12 @@ class ChatJob:
             self._values()
 
     def call(self, endpoint: Endpoint) -> Call:
-        if self._shared is not None and self._shared.name in endpoint.wires:
+        shared = self._shared if self._shared is not None and self._shared.name in endpoint.wires else None
+        if shared is not None and not self._sealed:
             self.losses = ()
-            request = self._shared.prepare_request(self._request)
-            return Call(self.operation, self._shared.name, request, self.streams, self._headers)
-        target = self._wires[endpoint.wires[0]]
+            request = shared.prepare_request(self._request)
+            return Call(self.operation, shared.name, request, self.streams, self._headers)
+        target = shared or self._wires[endpoint.wires[0]]
         values, left_out = without_needs(self._values(), target.name, endpoint.leave_out)
         encoded = target.encode_request(
             msgspec.structs.replace(values, model=endpoint.name, include_usage=self.streams or None)
@@ -72,6 +76,8 @@ class ChatJob:
         lacking = [name for name in endpoint.lacks if encoded.body.pop(name, None) is not None]
         lost = (Loss(name, f"`{name}`, which {endpoint.provider} refuses") for name in lacking)
         self.losses = (*left_out, *encoded.losses, *lost)
+        if shared is not None:
+            return Call(self.operation, shared.name, shared.prepare_request(encoded.body), self.streams, self._headers)
         return Call(self.operation, target.name, encoded.body, self.streams)
 
     def answer(self, call: Call, body: bytes) -> Answer:

@@ -8,16 +8,12 @@ import msgspec
 from ecotone.values.chat import Json
 from ecotone.values.errors import EcotoneError, MalformedRequest, UpstreamCut, UpstreamMalformed
 from ecotone.values.reply import Usage
-from ecotone.wire.envelope import open_id
 from ecotone.wire.gemini.error import decode_error_object, encode_error_event
-from ecotone.wire.gemini.signatures import STAND_IN, unsealed
 from ecotone.wire.gemini.usage import UsageFields
 from ecotone.wire.sse import EVENT_BYTES_MAX
 from ecotone.wire.watch import SseWatch
 
 _anything = msgspec.json.Decoder()
-_SIGNATURES = ("thoughtSignature", "thought_signature")
-_CALLS = ("functionCall", "function_call", "functionResponse", "function_response")
 
 
 def check_request(request: Json) -> None:
@@ -31,44 +27,8 @@ def check_request(request: Json) -> None:
 
 
 def prepare_request(request: Json) -> Json:
-    """The request for the upstream, whose path names the model. What an earlier answer of another vendor brought into
-    the conversation is taken out again: its signatures, and what rides in its calls' ids."""
-    contents = request.get("contents")
-    prepared = {name: value for name, value in request.items() if name != "model"}
-    prepared["contents"] = (
-        [_plain_content(content) for content in contents] if isinstance(contents, list) else _plain_content(contents)
-    )
-    return prepared
-
-
-def _plain_content(content: Any) -> Any:
-    parts = content.get("parts") if isinstance(content, dict) else None
-    if not isinstance(parts, list):
-        return content
-    plain = [_plain_part(part) for part in parts]
-    if all(before is after for before, after in zip(parts, plain, strict=True)):
-        return content
-    return {**content, "parts": [part for part in plain if part is not None]}
-
-
-def _plain_part(part: Any) -> Any:
-    """The part as the vendor can read it, None where it is another vendor's thought."""
-    if not isinstance(part, dict):
-        return part
-    for name in _SIGNATURES:
-        signature = part.get(name)
-        if isinstance(signature, str) and unsealed(signature) is not None:
-            if part.get("thought"):
-                return None
-            part = {**part, name: STAND_IN}
-    for name in _CALLS:
-        call = part.get(name)
-        identity = call.get("id") if isinstance(call, dict) else None
-        if isinstance(identity, str):
-            plain, _ = open_id(identity)
-            if plain != identity:
-                part = {**part, name: {**part[name], "id": plain}}
-    return part
+    """The request for the upstream, whose path names the model."""
+    return {name: value for name, value in request.items() if name != "model"}
 
 
 class _Feedback(msgspec.Struct, frozen=True, gc=False, rename="camel"):

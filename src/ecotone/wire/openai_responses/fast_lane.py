@@ -10,6 +10,7 @@ from ecotone.values.errors import EcotoneError, MalformedRequest, UnsupportedFea
 from ecotone.values.reply import Usage
 from ecotone.wire.openai_responses.decoder import event_data
 from ecotone.wire.openai_responses.error import decode_failure, error_event
+from ecotone.wire.openai_responses.history import replayable
 from ecotone.wire.openai_responses.request import refuse_background
 from ecotone.wire.openai_responses.usage import UsageFields
 from ecotone.wire.sse import EVENT_BYTES_MAX, split_events
@@ -39,8 +40,17 @@ def check_request(request: Json) -> None:
 
 
 def prepare_request(request: Json) -> Json:
-    """The request for the upstream, which is to keep nothing."""
-    return {**request, "store": False}
+    """The request for the upstream, which is to keep nothing. Thoughts that nobody has signed, as models of other
+    vendors have them, would be unknown there and go."""
+    prepared = {**request, "store": False}
+    items = request.get("input")
+    if isinstance(items, list) and any(_unsigned(item) for item in items):
+        prepared["input"] = replayable([item for item in items if isinstance(item, dict)])
+    return prepared
+
+
+def _unsigned(item: Any) -> bool:
+    return isinstance(item, dict) and item.get("type") == "reasoning" and not item.get("encrypted_content")
 
 
 class _Body(msgspec.Struct, frozen=True, gc=False):
