@@ -20,6 +20,7 @@ from ecotone.values.chat import (
     Part,
     Reasoning,
     ReasoningPart,
+    RefusalPart,
     TextPart,
     ToolCallPart,
     ToolResultPart,
@@ -262,11 +263,29 @@ def test_what_cannot_be_said_is_refused(request_: ChatRequest) -> None:
         encode_request(request_)
 
 
+@pytest.mark.parametrize(
+    ("parts", "content"),
+    [
+        ((), ""),
+        ((ReasoningPart("Hm"),), ""),
+        ((RefusalPart("No."),), None),
+        ((ToolCallPart("c", "f", "{}"),), None),
+        ((TextPart("Hi"),), "Hi"),
+    ],
+)
+def test_content_is_null_only_where_something_stands_in_its_place(parts: tuple[Part, ...], content: str | None) -> None:
+    """OpenAI refuses an assistant's message of which nothing is left."""
+    message = Message("assistant", parts)
+    encoded = encode_request(ChatRequest("m", (message,))).body
+    assert encoded["messages"][0]["content"] == content
+    assert decode_request({**encoded, "model": "m"}).messages == (message,)
+
+
 def test_a_signature_travels_in_reasoning_details() -> None:
     encoded = sent(assistant(ReasoningPart("Hm", "c2ln")))
     assert encoded["messages"][0] == {
         "role": "assistant",
-        "content": None,
+        "content": "",
         "reasoning_content": "Hm",
         "reasoning_details": [{"type": "reasoning.text", "text": "Hm", "signature": "c2ln"}],
     }

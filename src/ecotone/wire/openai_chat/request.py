@@ -48,7 +48,7 @@ from ecotone.wire.openai_chat.tools import (
     encode_tools,
 )
 from ecotone.wire.openai_chat.vendor import NAME, form_of, make_vendor, rest_of
-from ecotone.wire.openai_shared import carried_over
+from ecotone.wire.openai_shared import carried_over, without_reasoning
 from ecotone.wire.thinking import effort_of
 
 _ROLES: dict[str, Role] = {
@@ -59,6 +59,8 @@ _ROLES: dict[str, Role] = {
     "tool": "tool",
     "function": "tool",
 }
+# What an assistant's message may have in place of its content.
+_IN_PLACE_OF_CONTENT = frozenset({"refusal", "audio", "function_call"})
 
 
 def _malformed(message: str, place: str) -> MalformedRequest:
@@ -172,6 +174,9 @@ def _decode_assistant(fields: Fields, calls: _LegacyCalls) -> Message:
         name = legacy.need_text("name")
         call = ToolCallPart(calls.new(name), name, take_arguments(legacy), vendor=make_vendor({}, at="function_call"))
         parts.append(call)
+    if form == "empty" and all(isinstance(part, ReasoningPart) for part in parts):
+        # With nothing in its place there is no other way to say it.
+        form = None
     return Message("assistant", tuple(parts), fields.text("name"), make_vendor(fields.rest(), content=form))
 
 
@@ -247,6 +252,7 @@ def encode_request(request: ChatRequest) -> Encoded:
     """The request for an upstream. Raises UnsupportedFeature where leaving something out would change the meaning."""
     refuse_needs(request, NAME)
     losses = Losses(NAME)
+    request = without_reasoning(request, losses)
     body: Json = {"messages": _encode_messages(request.system + request.messages, losses)}
     body |= encode_tools(request.tools, losses)
     if request.tool_choice is not None:
@@ -425,6 +431,9 @@ def _encode_assistant(message: Message, losses: Losses, place: str) -> Json:
     form = form_of(message.vendor, "content")
     if content or form is not None:
         encoded["content"] = _encode_content(content, form, losses, place)
+    elif not calls and not encoded.keys() & _IN_PLACE_OF_CONTENT:
+        # Nothing at all, as after an answer that was withheld: `null` needs something in its place.
+        encoded["content"] = ""
     encoded |= join_reasoning(reasoning, to_client=False)
     if calls:
         encoded["tool_calls"] = calls
