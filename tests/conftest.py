@@ -4,11 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ecotone.catalog.suggestions import DEFAULT_MODEL
 from ecotone.gateway.build import model_store
 from ecotone.gateway.paths import Home
 from ecotone.upstream.sources import parse_source
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("ecotone", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ecotone")
 
 
 def pytest_configure() -> None:

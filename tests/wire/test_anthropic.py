@@ -298,8 +298,9 @@ def test_what_would_change_the_meaning_is_refused(fields: Json, param: str) -> N
 
 
 def test_a_schema_loses_its_name() -> None:
-    output = JsonSchemaFormat("weather", {"type": "object"}, "The weather.", True)
-    assert body(output=output)["output_config"] == {"format": {"type": "json_schema", "schema": {"type": "object"}}}
+    schema = {"type": "object", "additionalProperties": False}
+    output = JsonSchemaFormat("weather", schema, "The weather.", True)
+    assert body(output=output)["output_config"] == {"format": {"type": "json_schema", "schema": schema}}
     assert losses(output=output) == ["output", "output"]
 
 
@@ -307,7 +308,7 @@ def test_the_older_output_format_is_kept() -> None:
     wanted = {"type": "json_schema", "schema": {"type": "object"}}
     messages = [{"role": "user", "content": "x"}]
     request = decode_request({"model": "m", "messages": messages, "output_format": dict(wanted)})
-    assert request.output == JsonSchemaFormat("output", {"type": "object"}, strict=True)
+    assert request.output == JsonSchemaFormat("output_config_format", {"type": "object"}, strict=True)
     encoded = encode_request(request).body
     assert encoded["output_format"] == wanted
     assert "output_config" not in encoded

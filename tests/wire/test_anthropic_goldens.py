@@ -130,7 +130,7 @@ REQUEST = ChatRequest(
     ),
     tool_choice="required",
     parallel_tool_calls=False,
-    output=JsonSchemaFormat("output", {"type": "object"}, strict=True),
+    output=JsonSchemaFormat("output_config_format", {"type": "object"}, strict=True),
     sampling=Sampling(temperature=1, stop=("END",), max_tokens=4096),
     reasoning=Reasoning("xhigh", shown=True),
     stream=True,

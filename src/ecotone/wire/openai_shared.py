@@ -3,7 +3,12 @@
 A request from one of them keeps these on its way to the other.
 """
 
-from ecotone.values.chat import Json, Vendor
+import re
+
+import msgspec
+
+from ecotone.values.chat import ChatRequest, Json, ReasoningPart, Vendor
+from ecotone.wire.losses import Losses
 
 CHAT = "openai-chat"
 RESPONSES = "openai-responses"
@@ -16,6 +21,30 @@ _SHARED = (
     "safety_identifier",
     "service_tier",
 )
+
+
+# Models of OpenAI's that refuse to be told how much to think, which they do not do
+# (https://platform.openai.com/docs/guides/reasoning lists those that do).
+_NO_REASONING = re.compile(r"(?:.*/)?(?:chatgpt-4o|gpt-3\.5|gpt-4)(?:[-.o].*)?")
+
+
+def without_reasoning(request: ChatRequest, losses: Losses) -> ChatRequest:
+    """The request as a model takes it that does not think: such a one refuses to be told how much, and what another
+    thought before. Any model whose name says nothing else may think."""
+    if _NO_REASONING.fullmatch(request.model) is None:
+        return request
+    if request.reasoning is not None and request.reasoning.effort != "none":
+        losses.add("reasoning", "thinking, which this model does not do")
+    messages = request.messages
+    if any(isinstance(part, ReasoningPart) for message in messages for part in message.parts):
+        losses.add("messages", "what was thought before; this model does not think")
+        messages = tuple(
+            msgspec.structs.replace(
+                message, parts=tuple(part for part in message.parts if not isinstance(part, ReasoningPart))
+            )
+            for message in messages
+        )
+    return msgspec.structs.replace(request, reasoning=None, messages=messages)
 
 
 def carried_over(vendor: Vendor, wire: str, *, stream: bool) -> tuple[Json, Vendor]:

@@ -4,6 +4,7 @@ Tools that the vendor describes or runs itself, and choices of unknown types, ar
 """
 
 import re
+from typing import Any
 
 from ecotone.values.chat import (
     AllowedTools,
@@ -24,8 +25,8 @@ from ecotone.wire.anthropic.vendor import NAME, form_of, make_vendor, said
 from ecotone.wire.fields import Fields, add_rest
 from ecotone.wire.losses import Losses
 
-FORMAT_NAME = "output"
-"""What a schema is called that came without a name, as all do on this wire."""
+FORMAT_NAME = "output_config_format"
+"""What a schema is called that came without a name, as all do on this wire; and nobody else calls one."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]+")
 
@@ -176,7 +177,11 @@ def encode_output(output: OutputFormat | None, losses: Losses) -> Json | None:
                 losses.add("output", f"the schema's name {output.name}")
             if output.description is not None:
                 losses.add("output", "the schema's description")
-            return {"type": "json_schema", "schema": schema}
+            # One that came in this wire is its client's own business.
+            closed = schema if output.name == FORMAT_NAME else _closed(schema)
+            if closed != schema:
+                losses.add("output", "properties that the schema does not name; every object is closed")
+            return {"type": "json_schema", "schema": closed}
         case JsonObjectFormat() | JsonSchemaFormat():
             raise UnsupportedFeature(
                 "Claude's API gives JSON only for a schema with all properties named. Send a JSON schema"
@@ -184,3 +189,26 @@ def encode_output(output: OutputFormat | None, losses: Losses) -> Json | None:
                 param="response_format",
             )
     return None
+
+
+_BY_NAME = ("properties", "$defs", "definitions")
+_WITHIN = ("items", "anyOf", "allOf", "oneOf", "prefixItems", "not")
+
+
+def _closed(schema: Any) -> Any:
+    """The schema with each object's properties limited to those that it names, as the vendor demands
+    (https://platform.claude.com/docs/en/build-with-claude/structured-outputs, "JSON Schema limitations")."""
+    if isinstance(schema, list):
+        return [_closed(inner) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed: Json = dict(schema)
+    for name in _BY_NAME:
+        if isinstance(closed.get(name), dict):
+            closed[name] = {key: _closed(inner) for key, inner in closed[name].items()}
+    for name in _WITHIN:
+        if name in closed:
+            closed[name] = _closed(closed[name])
+    if "properties" in closed or closed.get("type") == "object":
+        closed["additionalProperties"] = False
+    return closed

@@ -309,7 +309,8 @@ def _read_details(details: list[Any] | None) -> tuple[str | None, str, bool]:
 def encode_reasoning(part: ReasoningPart, *, to_client: bool) -> Json:
     """The fields of a message or delta that say this reasoning."""
     form = form_of(part.vendor, "at") or REASONING_FIELDS[0]
-    encoded: Json = {name: part.text for name in form.split("+") if name in REASONING_FIELDS and part.text}
+    said_in = form.split("+") if isinstance(form, str) else ()
+    encoded: Json = {name: part.text for name in said_in if name in REASONING_FIELDS and part.text}
     signature = _signature(part, to_client=to_client)
     if signature is not None:
         encoded["reasoning_details"] = [{"type": "reasoning.text", "text": part.text, "signature": signature}]

@@ -42,7 +42,7 @@ from ecotone.wire.openai_responses.tools import (
     encode_tools,
 )
 from ecotone.wire.openai_responses.vendor import NAME, form_of, make_vendor, rest_of
-from ecotone.wire.openai_shared import carried_over
+from ecotone.wire.openai_shared import carried_over, without_reasoning
 from ecotone.wire.thinking import effort_of
 
 LOGPROBS = "message.output_text.logprobs"
@@ -249,6 +249,7 @@ def encode_request(request: ChatRequest) -> Encoded:
     would change the meaning."""
     refuse_needs(request, NAME)
     losses = Losses(NAME)
+    request = without_reasoning(request, losses)
     body: Json = {}
     instructions, system = _split_instructions(request, losses)
     if instructions is not None:
