@@ -36,6 +36,7 @@ CLIENT_LEFT = 499
 _NAMED_MAX = 5
 _REPLY_MAX_BYTES = 256 * 1024 * 1024
 _ERROR_MAX_BYTES = 64 * 1024
+_HELD_MAX_BYTES = 32 * 1024 * 1024
 _NO_CONNECTION = re.compile(r"cannot connect(?: to \S+)?: (?P<reason>.*?)(?: \(os error \d+\))?", re.DOTALL)
 
 
@@ -152,14 +153,17 @@ class Exchange:
         return self._gateway.wires[call.wire].decode_error(response.status, b"".join(pieces), retry_after_s=wait_s)
 
     async def _first_token(self, response: Response, watch: StreamWatch) -> None:
-        """Hold the stream back until its first token has come: until then it can still be tried elsewhere."""
+        """Hold the stream back until its first token has come: until then it can still be tried elsewhere. What is
+        more than `_HELD_MAX_BYTES` without a token is given on."""
         held: list[bytes] = []
-        while not (watch.token_seen or watch.finished or watch.ended):
+        held_bytes = 0
+        while held_bytes < _HELD_MAX_BYTES and not (watch.token_seen or watch.finished or watch.ended):
             chunk = await response.read_chunk()
             if chunk is None:
                 watch.close()
                 break
             held.append(watch.feed(chunk))
+            held_bytes += len(held[-1])
             if watch.error is not None and not watch.token_seen:
                 raise watch.error
         self._watch = watch

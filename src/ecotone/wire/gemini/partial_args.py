@@ -10,35 +10,55 @@ from typing import Any
 
 from ecotone.values.chat import Json
 from ecotone.wire.fields import Fields
+from ecotone.wire.nesting import NESTING_MAX
 
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
 _LIST_ITEMS_MAX = 100_000
 
 
 class PartialArguments:
-    """The arguments of one call while their pieces arrive."""
+    """The arguments of one call while their pieces arrive. `_LIST_ITEMS_MAX` bounds the items of all its lists."""
 
     def __init__(self) -> None:
         self.value: Json = {}
+        self._items_left = _LIST_ITEMS_MAX
 
     def add(self, piece: Fields) -> None:
         """Puts a piece in its place."""
         path = piece.need_text("jsonPath")
         steps = _steps(path)
-        if not steps or isinstance(steps[0], int):
+        if not steps or isinstance(steps[0], int) or len(steps) > NESTING_MAX:
             raise piece.wrong("jsonPath", "a path into the arguments, such as `$.name`")
         text, number, flag = piece.text("stringValue"), piece.number("numberValue"), piece.flag("boolValue")
         place: Any = self.value
         for step, following in pairwise(steps):
-            place = _descend(place, step, [] if isinstance(following, int) else {}, piece)
+            place = self._descend(place, step, [] if isinstance(following, int) else {}, piece)
         last = steps[-1]
         if text is not None:
             before = _get(place, last)
-            _put(place, last, before + text if isinstance(before, str) else text, piece)
+            self._put(place, last, before + text if isinstance(before, str) else text, piece)
         elif number is not None:
-            _put(place, last, int(number) if float(number).is_integer() else number, piece)
+            self._put(place, last, int(number) if float(number).is_integer() else number, piece)
         else:
-            _put(place, last, flag, piece)
+            self._put(place, last, flag, piece)
+
+    def _put(self, place: Any, step: str | int, value: Any, piece: Fields) -> None:
+        if isinstance(step, int) and isinstance(place, list) and step - len(place) < self._items_left:
+            missing = max(0, step + 1 - len(place))
+            self._items_left -= missing
+            place.extend([None] * missing)
+            place[step] = value
+        elif isinstance(step, str) and isinstance(place, dict):
+            place[step] = value
+        else:
+            raise piece.wrong("jsonPath", "a path that fits the pieces before it")
+
+    def _descend(self, place: Any, step: str | int, new: Any, piece: Fields) -> Any:
+        found = _get(place, step)
+        if not isinstance(found, type(new)):
+            self._put(place, step, new, piece)
+            return new
+        return found
 
 
 def _steps(path: str) -> list[str | int] | None:
@@ -59,21 +79,3 @@ def _get(place: Any, step: str | int) -> Any:
     if isinstance(step, int):
         return place[step] if isinstance(place, list) and step < len(place) else None
     return place.get(step) if isinstance(place, dict) else None
-
-
-def _put(place: Any, step: str | int, value: Any, piece: Fields) -> None:
-    if isinstance(step, int) and isinstance(place, list) and step < _LIST_ITEMS_MAX:
-        place.extend([None] * (step + 1 - len(place)))
-        place[step] = value
-    elif isinstance(step, str) and isinstance(place, dict):
-        place[step] = value
-    else:
-        raise piece.wrong("jsonPath", "a path that fits the pieces before it")
-
-
-def _descend(place: Any, step: str | int, new: Any, piece: Fields) -> Any:
-    found = _get(place, step)
-    if not isinstance(found, type(new)):
-        _put(place, step, new, piece)
-        return new
-    return found

@@ -95,13 +95,14 @@ def take_time(fields: Fields) -> tuple[int | None, str | None]:
     try:
         # Up to nanoseconds, which Python cannot read.
         moment = datetime.fromisoformat(_FRACTION.sub("", text))
-    except ValueError:
-        return None, None
-    seconds = int(moment.timestamp()) if moment.tzinfo is not None else None
-    if seconds is None:
+        if moment.tzinfo is None:
+            return None, None
+        seconds = int(moment.timestamp())
+        usual = _time(seconds)
+    except (ValueError, OverflowError):
         return None, None
     fields.take("createTime")
-    return seconds, text if text != _time(seconds) else None
+    return seconds, text if text != usual else None
 
 
 def _time(seconds: int) -> str:
