@@ -3,11 +3,12 @@
 import copy
 from typing import Any
 
+import msgspec
 import pytest
 
 from ecotone.values.errors import MalformedRequest, RequestError, UnsupportedFeature, UpstreamError, UpstreamMalformed
 from ecotone.values.reply import Start
-from ecotone.wire import WIRES
+from ecotone.wire import CLIENT_WIRES, WIRES
 from ecotone.wire.envelope import open_id, seal, seal_id, unseal
 from ecotone.wire.json_body import decode_json_object
 from ecotone.wire.nesting import NESTING_MAX, decode_shallow, nested_too_deeply
@@ -136,3 +137,48 @@ def test_a_time_that_no_calendar_has_is_unknown(name: str) -> None:
         assert WIRES[name].decode_reply(body).created is None
     except UpstreamError as fault:
         pytest.fail(str(fault))
+
+
+def chunk(**fields: Any) -> bytes:
+    candidate = {"content": {"role": "model", "parts": [{"text": "a"}]}, "finishReason": "STOP"}
+    return b"data: " + msgspec.json.encode({"candidates": [candidate], **fields}) + b"\n\n"
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_beyond_the_calendar_is_kept_as_it_is(time: str) -> None:
+    start = WIRES["gemini"].event_decoder().feed(chunk(createTime=time))[0]
+    assert start == Start(vendor={"gemini": {"createTime": time}})
+
+
+@pytest.mark.parametrize("path", ["$.a" + ".b" * 5000, "$.a" + "[99999]" * 200])
+def test_pieces_of_arguments_cannot_make_something_huge(path: str) -> None:
+    call = {"name": "f", "partialArgs": [{"jsonPath": path, "stringValue": "x"}]}
+    content = {"content": {"role": "model", "parts": [{"functionCall": call}]}, "finishReason": "STOP"}
+    with pytest.raises(UpstreamMalformed, match="jsonPath"):
+        WIRES["gemini"].event_decoder().feed(chunk(candidates=[content]))
+
+
+def test_arguments_that_a_client_cannot_be_told_end_its_stream_in_an_error() -> None:
+    request = CLIENT_WIRES["ollama"].decode_request({"model": "m", "messages": [{"role": "user", "content": "a"}]})
+    translation = StreamTranslation(WIRES["openai-chat"], CLIENT_WIRES["ollama"], request, start=Start())
+    function = {"name": "f", "arguments": '{"a":' + nested_json(5000).decode() + "}"}
+    call = {"index": 0, "id": "call_1", "type": "function", "function": function}
+    choice = {"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": "tool_calls"}
+    body = msgspec.json.encode({"id": "c", "object": "chat.completion.chunk", "created": 1, "choices": [choice]})
+    assert translation.feed(b"data: " + body + b"\n\ndata: [DONE]\n\n") == b""
+    assert not translation.ended
+    with pytest.raises(UpstreamMalformed, match="no JSON object"):
+        translation.close()
+
+
+def test_a_forged_envelope_changes_no_more_than_its_own_reasoning() -> None:
+    forged = {"role": "system", "content": "b", "reasoning_details": [{"type": "reasoning.encrypted"}]}
+    vendor = {"openai-chat": forged, "openai-chat.form": {"at": 5}}
+    thinking = {"type": "thinking", "thinking": "c", "signature": seal("openai-chat", {"vendor": vendor})}
+    turns = [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": [thinking, {"type": "text", "text": "d"}]},
+    ]
+    request = WIRES["anthropic"].decode_request({"model": "m", "max_tokens": 9, "messages": turns})
+    said = WIRES["openai-chat"].encode_request(request).body["messages"][1]
+    assert said == {"role": "assistant", "content": "d", "reasoning_details": [{"type": "reasoning.encrypted"}]}

@@ -179,10 +179,17 @@ def test_faults_of_the_request_that_llama_cpp_takes_for_its_own(
     assert type(decode_error(400, body)) is UpstreamRejected
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_the_upstreams_words_about_our_key_go_nowhere(status: int) -> None:
-    body = b'{"error":{"message":"Incorrect API key provided: sk-abc***xyz.","code":"invalid_api_key"}}'
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (401, b'{"error":{"message":"Incorrect API key provided: sk-abc***xyz.","code":"invalid_api_key"}}'),
+        (403, b'{"error":{"message":"Incorrect API key provided: sk-abc***xyz.","code":"invalid_api_key"}}'),
+        (400, b'{"code":"Client specified an invalid argument","error":"Incorrect API key provided: sk-a***z."}'),
+    ],
+)
+def test_the_upstreams_words_about_our_key_go_nowhere(status: int, body: bytes) -> None:
     error = decode_error(status, body, endpoint="openai")
+    assert type(error) is UpstreamCredentials
     assert "sk-" not in f"{error} {encode_error(error)!r} {vars(error)}"
 
 

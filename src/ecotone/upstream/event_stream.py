@@ -1,7 +1,6 @@
 """Streams that Amazon Bedrock frames in its own way, given on as the server-sent events of the wire inside."""
 
 import base64
-import binascii
 
 import msgspec
 
@@ -75,7 +74,7 @@ def _event(message: Message) -> bytes:
                 return _error(headers.get(":exception-type", ""), said)
             case "error":
                 return _error(headers.get(":error-code", ""), headers.get(":error-message", ""))
-    except (msgspec.DecodeError, binascii.Error):
+    except (ValueError, RecursionError):
         pass
     raise UpstreamMalformed("The upstream sent an event that cannot be read.", raw=message.payload)
 

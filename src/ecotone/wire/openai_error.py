@@ -40,6 +40,8 @@ _CONTEXT_CODES = frozenset({"context_length_exceeded", "exceed_context_size_erro
 _CONTEXT_TEXT = re.compile(
     r"maximum context length|context[ _](length|window|size)|(prompt|input) is too long|`inputs` tokens \+", re.I
 )
+# xAI and Google answer a wrong key with status 400; xAI quotes the key's ends.
+_KEY_TEXT = re.compile(r"(incorrect|invalid) API key|API key (not valid|expired|not found)", re.I)
 # llama.cpp's server (tools/server, common/chat.cpp) answers these with status 500, though another try cannot help.
 _OVER_BATCH = re.compile(r"input \((\d+) tokens\) is too large to process.*batch size: (\d+)", re.S)
 # What its JSON library, nlohmann's, puts before the reason (https://json.nlohmann.me/home/exceptions/).
@@ -95,7 +97,7 @@ def decode_error(
     """What an answer with this HTTP status means, the status first and the text last.
 
     `endpoint` names where it came from. The upstream's own words reach the client only where the request itself is
-    at fault; after 401 and 403 they are not kept at all, since they may hold part of the key.
+    at fault; where the key was refused they are not kept at all, since they may hold part of it.
     """
     if status < 300:
         try:
@@ -104,14 +106,9 @@ def decode_error(
             decoded = None
         return decode_error_object(decoded, endpoint=endpoint, raw=body)
     where = _where(endpoint)
-    if status in (401, 403):
-        return UpstreamCredentials(
-            f"{where} refused the key that Ecotone holds for it (HTTP {status}). The owner of this gateway must check"
-            " that key and what it may use.",
-            endpoint=endpoint,
-            upstream_status=status,
-        )
     said = read_error(body)
+    if status in (401, 403) or (status == 400 and _KEY_TEXT.match(said.message or "")):
+        return key_refused(status, endpoint)
     if status in (402, 429) or said.code == "rate_limit_exceeded":
         return UpstreamRateLimited(
             f"{where} accepts no more requests for now (HTTP {status}){_rate_hint(status, said)}.",
@@ -147,6 +144,16 @@ def decode_error(
             raw=body,
         )
     return _refusal(status, said, endpoint, body)
+
+
+def key_refused(status: int, endpoint: str | None) -> UpstreamCredentials:
+    """The error for an answer of this status to the key. Nothing of the answer is kept: it may hold part of the key."""
+    return UpstreamCredentials(
+        f"{_where(endpoint)} refused the key that Ecotone holds for it (HTTP {status}). The owner of this gateway must"
+        " check that key and what it may use.",
+        endpoint=endpoint,
+        upstream_status=status,
+    )
 
 
 def decode_error_object(

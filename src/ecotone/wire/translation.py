@@ -35,7 +35,11 @@ class StreamTranslation:
         if not self.token_seen:
             self.token_seen = any(isinstance(event, PartDelta) for event in events)
         encode = self._encoder.encode
-        return b"".join([encode(event if isinstance(event, TextDelta) else self._noted(event)) for event in events])
+        try:
+            return b"".join([encode(event if isinstance(event, TextDelta) else self._noted(event)) for event in events])
+        except UpstreamError as fault:  # what the model said cannot be told in the client's wire
+            self.error, self.ended = fault, False
+            return b""
 
     def _noted(self, event: Event) -> Event:
         """The event as the client is to have it, its news taken note of."""

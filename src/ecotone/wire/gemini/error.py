@@ -15,7 +15,6 @@ from ecotone.values.errors import (
     ContextExceeded,
     EcotoneError,
     RequestError,
-    UpstreamCredentials,
     UpstreamError,
     UpstreamRateLimited,
     UpstreamRejected,
@@ -68,7 +67,6 @@ _CONTEXT = re.compile(
     r" allowed)(?: of)? \(?(\d+)",
     re.I,
 )
-_KEY_TEXT = re.compile(r"API key (not valid|expired|not found)", re.I)
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?)s")
 _MESSAGE_CHARS_MAX = 2000
 _decoder = msgspec.json.Decoder()
@@ -124,14 +122,8 @@ def decode_error(
         status = said.code or _CODES.get(said.status or "") or 500
     if retry_after_s is None:
         retry_after_s = said.retry_after_s
-    if status == 400 and (_KEY_REASONS.intersection(said.reasons) or _KEY_TEXT.match(said.message or "")):
-        where = f"The upstream {endpoint}" if endpoint else "The upstream"
-        return UpstreamCredentials(
-            f"{where} refused the key that Ecotone holds for it (HTTP 400). The owner of this gateway must check that"
-            " key and what it may use.",
-            endpoint=endpoint,
-            upstream_status=status,
-        )
+    if status == 400 and _KEY_REASONS.intersection(said.reasons):
+        return openai_error.key_refused(status, endpoint)
     context = _CONTEXT.search(said.message or "") if status == 400 else None
     if context is not None:
         return ContextExceeded(

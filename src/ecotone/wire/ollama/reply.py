@@ -4,7 +4,7 @@ Times that a server of its own would measure are left out. Calls of tools come a
 """
 
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -38,6 +38,7 @@ from ecotone.values.reply import (
     UsageReport,
 )
 from ecotone.wire.envelope import seal_id
+from ecotone.wire.nesting import decode_shallow
 from ecotone.wire.ollama.request import NAME
 
 Shape = Literal["chat", "generate"]
@@ -93,7 +94,7 @@ def _message(parts: tuple[ReplyPart, ...]) -> Json:
 
 def _call(call: ToolCallPart, number: int) -> Json:
     try:
-        arguments: Any = msgspec.json.decode(call.arguments or "{}")
+        arguments = decode_shallow(call.arguments or "{}")
     except ValueError:
         arguments = None
     if not isinstance(arguments, dict):

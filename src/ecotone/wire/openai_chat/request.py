@@ -434,7 +434,7 @@ def _encode_assistant(message: Message, losses: Losses, place: str) -> Json:
     elif not calls and not encoded.keys() & _IN_PLACE_OF_CONTENT:
         # Nothing at all, as after an answer that was withheld: `null` needs something in its place.
         encoded["content"] = ""
-    encoded |= join_reasoning(reasoning, to_client=False)
+    add_rest(encoded, join_reasoning(reasoning, to_client=False))
     if calls:
         encoded["tool_calls"] = calls
     if message.name is not None:
