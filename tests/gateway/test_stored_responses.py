@@ -7,6 +7,7 @@ import pytest
 
 from ecotone.gateway.responses import MIGRATIONS, StoredResponse, StoredResponses
 from ecotone.storage.database import Database
+from ecotone.values.errors import Unavailable
 
 DAY_US = 86_400_000_000
 HELLO = {"type": "message", "role": "user", "content": "Hello"}
@@ -115,6 +116,24 @@ def test_old_ones_are_not_told_of_and_deleted(
     stored = reopened()
     reopened()
     assert counted(tmp_path / "ecotone.db", "responses") == 0
+
+
+def test_what_cannot_be_deleted_is_not_said_to_be(
+    reopened: Callable[[], StoredResponses], tmp_path: Path, clock: Clock
+) -> None:
+    reopened().put(response("ada", "resp_1", clock))
+    reopened()
+    full = StoredResponses(lambda: Database(tmp_path / "ecotone.db", MIGRATIONS), clock_us=clock, queue_max=0)
+    full.keep_for(30 * DAY_US)
+    try:
+        with pytest.raises(Unavailable, match="cannot be deleted at present"):
+            full.delete("ada", "resp_1")
+        assert full.get("ada", "resp_1") is not None
+        assert full.lost == 0
+        full.put(response("ada", "resp_2", clock))
+        assert (full.lost, full.get("ada", "resp_2")) == (1, None)
+    finally:
+        full.close()
 
 
 def test_none_keeps_none_and_deletes_what_there_was(

@@ -108,6 +108,14 @@ async def test_what_a_server_of_its_own_would_do_is_told_as_lost(house: House) -
     assert "`keep_alive`" in reply.headers["x-ecotone-losses"]
 
 
+async def test_a_field_of_any_name_can_be_told_of_in_a_header(house: House) -> None:
+    body = {"model": "far", "messages": HELLO, "stream": False, "a\r\nset-cookie: b\x7f\u20ac": 1}
+    async with httpx.AsyncClient() as client:
+        reply = await client.post(f"{house.gate.url}/api/chat", json=body)
+    assert "`a??set-cookie: b??`" in reply.headers["x-ecotone-losses"]
+    assert "set-cookie" not in reply.headers
+
+
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_tool_is_called_and_answered(house: House, stream: bool) -> None:
     call = ToolCall("get_weather", '{"city": "Bern"}', id="call_x")

@@ -14,6 +14,7 @@ import msgspec
 
 from ecotone.storage.database import Database, DatabaseError, Migration
 from ecotone.values.chat import Json
+from ecotone.values.errors import Unavailable
 
 MIGRATIONS = (
     Migration(
@@ -73,8 +74,8 @@ class StoredResponses:
     """The responses of all callers.
 
     What is put is there at once and written by a thread of its own, in order. While the disk refuses, up to `queue_max`
-    changes wait and `trouble` tells why; what finds the queue full is not kept and counted in `lost`. Nothing is kept
-    and nothing expires before `keep_for` has said how long responses are kept.
+    changes wait and `trouble` tells why; a response that finds the queue full is not kept and counted in `lost`.
+    Nothing is kept and nothing expires before `keep_for` has said how long responses are kept.
     """
 
     def __init__(
@@ -110,23 +111,25 @@ class StoredResponses:
         self._expired_at_us = 0
 
     def put(self, response: StoredResponse) -> None:
-        if self.keeps:
-            self._change(response.principal, response.id, response)
+        if self.keeps and not self._change(response.principal, response.id, response):
+            self.lost += 1
 
     def delete(self, principal: str, identity: str) -> bool:
-        """Forget a response. False where there is none."""
+        """Forget a response. False where there is none. Raises Unavailable while the queue is full."""
         if self.get(principal, identity) is None:
             return False
-        self._change(principal, identity, None)
+        if not self._change(principal, identity, None):
+            raise Unavailable("The response cannot be deleted at present; try again in a moment.")
         return True
 
-    def _change(self, principal: str, identity: str, response: StoredResponse | None) -> None:
+    def _change(self, principal: str, identity: str, response: StoredResponse | None) -> bool:
+        """Whether there was room for the change."""
         with self._lock:
             if len(self._queue) >= self._queue_max:
-                self.lost += 1
-                return
+                return False
             self._queue.append((principal, identity))
             self._pending[principal, identity] = response
+            return True
 
     def get(self, principal: str, identity: str) -> StoredResponse | None:
         """The caller's response of this id, None where there is none."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
@@ -35,6 +36,7 @@ _TICK_S = 0.1
 _JSON = (b"content-type", b"application/json")
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 _LOSSES_CHARS_MAX = 2000
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ALLOWED_HEADERS = b"authorization, content-type, x-api-key, x-goog-api-key, anthropic-version, anthropic-beta"
 _STREAM: HeaderPairs = [
     (b"cache-control", b"no-cache"),
@@ -155,7 +157,9 @@ class App:
         ]
         if exchange.losses:
             told = "; ".join(f"{loss.field or 'request'}: {loss.reason}" for loss in exchange.losses)
-            headers.append((b"x-ecotone-losses", told.encode("ascii", "replace")[:_LOSSES_CHARS_MAX]))
+            # It may quote names of the client's own fields, which may hold anything.
+            value = _CONTROL.sub("?", told[:_LOSSES_CHARS_MAX]).encode("ascii", "replace")
+            headers.append((b"x-ecotone-losses", value))
         answer = exchange.answer
         exchange.first_byte_sent()
         if answer is not None:
