@@ -58,6 +58,9 @@ def closed(params: Any) -> type[BaseModel]:
     config = ConfigDict(extra="forbid", strict=True)
     if getattr(params, "__pydantic_config__", {}).get("extra") == "allow":
         config["extra"] = "allow"
+    if "InputSchema" in params.__name__:
+        # A JSON Schema may say more than its type and properties. The beta types forget to say so.
+        config["extra"] = "allow"
     fields: dict[str, Any] = {}
     for name, hint in get_type_hints(params, include_extras=True).items():
         if name in HEADER_FIELDS:

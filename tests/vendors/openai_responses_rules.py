@@ -102,11 +102,30 @@ def shape_refusal(path: str, request: Any) -> Refusal | None:
     hint: Any = {COUNT: InputTokenCountParams, COMPACT: ResponseCompactParams}.get(path)
     if path == CREATE:
         hint = ResponseCreateParamsStreaming if request.get("stream") else ResponseCreateParamsNonStreaming
-    for breach in breaches(hint, request, OPTIONAL):
+    for breach in breaches(hint, documented(request), OPTIONAL):
         return breach_refusal(breach, request)
     errors = (nearest(error) for error in validator(SCHEMAS[path]).iter_errors(request))
     limits = [error for error in errors if error.validator in LIMITS]
     return worded(min(limits, key=lambda error: error.json_path)) if limits else None
+
+
+def documented(request: Json) -> Json:
+    """The request without what the vendor's own Codex client (0.169, as it was run here) sends and no description has,
+    so that the vendor must take it: `client_metadata`, ids of messages that the model did not make, and null for the
+    content of reasoning."""
+    known = {name: value for name, value in request.items() if name != "client_metadata"}
+    if isinstance(known.get("input"), list):
+        known["input"] = [documented_item(item) if isinstance(item, dict) else item for item in known["input"]]
+    return known
+
+
+def documented_item(item: Json) -> Json:
+    kind = item_type(item)
+    if kind == "message" and item.get("role") != "assistant" and isinstance(item.get("id"), str):
+        return {name: value for name, value in item.items() if name != "id"}
+    if kind == "reasoning" and "content" in item and item["content"] is None:
+        return {name: value for name, value in item.items() if name != "content"}
+    return item
 
 
 def breach_refusal(breach: Breach, request: Json) -> Refusal:

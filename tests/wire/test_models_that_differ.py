@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ecotone.values.chat import ChatRequest, JsonSchemaFormat, Message, Reasoning, ReasoningPart, TextPart
-from ecotone.wire import anthropic, openai_chat, openai_responses
+from ecotone.wire import anthropic, gemini, openai_chat, openai_responses
 
 HELLO = Message("user", (TextPart("Hello"),))
 THOUGHT = Message("assistant", (ReasoningPart("Hm."), TextPart("Hi.")))
@@ -54,3 +54,14 @@ def test_claude_s_schemas_are_closed_at_every_depth() -> None:
     }
     assert "every object is closed" in str(encoded.losses)
     assert "additionalProperties" not in schema
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"), [({}, True), ({"display": "summarized"}, True), ({"display": "omitted"}, False)]
+)
+def test_claude_s_clients_see_thoughts_unless_they_ask_not_to(said: dict[str, str], shown: bool) -> None:
+    thinking = {"type": "adaptive", **said}
+    messages = [{"role": "user", "content": "Hello"}]
+    asked = anthropic.decode_request({"model": "m", "max_tokens": 99, "messages": messages, "thinking": dict(thinking)})
+    assert gemini.encode_request(asked).body["generationConfig"]["thinkingConfig"] == {"includeThoughts": shown}
+    assert anthropic.encode_request(asked).body["thinking"] == thinking

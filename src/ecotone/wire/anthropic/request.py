@@ -64,7 +64,7 @@ def decode_request(request: Json) -> ChatRequest:
         raise fields.wrong("messages", "a list with at least one message")
     messages = tuple(_decode_message(message) for message in fields.each("messages"))
     config = fields.child("output_config")
-    reasoning, thinking_form = decode_thinking(fields, config)
+    reasoning, thinking_form, display_form = decode_thinking(fields, config)
     output, output_form = decode_output(fields, config)
     choice, parallel = decode_tool_choice(fields)
     tools = decode_tools(fields)
@@ -92,7 +92,13 @@ def decode_request(request: Json) -> ChatRequest:
         reasoning=reasoning,
         stream=stream,
         user=user,
-        vendor=make_vendor(rest, thinking=thinking_form, output=output_form, sampling="both" if both else None),
+        vendor=make_vendor(
+            rest,
+            thinking=thinking_form,
+            display=display_form,
+            output=output_form,
+            sampling="both" if both else None,
+        ),
         needs=_needs(messages, rest, choice),
     )
 

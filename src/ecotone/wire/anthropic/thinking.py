@@ -15,8 +15,9 @@ _SHOWN = {"summarized": True, "omitted": False}
 _WEAKER = {"minimal": "low"}
 
 
-def decode_thinking(body: Fields, config: Fields | None) -> tuple[Reasoning | None, str | None]:
-    """How much to think, and how it was said: "adaptive", "enabled", "disabled", or "effort" where only that was.
+def decode_thinking(body: Fields, config: Fields | None) -> tuple[Reasoning | None, str | None, str | None]:
+    """How much to think, and how it was said: "adaptive", "enabled", "disabled", or "effort" where only that was; and
+    "unsaid" where it was not said whether the thoughts are to be shown, which then they are.
 
     `thinking` of an unknown type stays among the body's other fields, and so does an effort for an answer without
     thinking.
@@ -25,10 +26,10 @@ def decode_thinking(body: Fields, config: Fields | None) -> tuple[Reasoning | No
     kind = value.get("type") if isinstance(value, dict) else None
     if kind == "disabled":
         body.need_child("thinking").take("type")
-        return Reasoning("none"), "disabled"
+        return Reasoning("none"), "disabled", None
     effort = config.text("effort") if config is not None else None
     if kind not in ("adaptive", "enabled"):
-        return (Reasoning(effort), "effort") if effort is not None else (None, None)
+        return (Reasoning(effort), "effort", None) if effort is not None else (None, None, None)
     fields = body.need_child("thinking")
     fields.take("type")
     budget = fields.integer("budget_tokens")
@@ -36,7 +37,9 @@ def decode_thinking(body: Fields, config: Fields | None) -> tuple[Reasoning | No
     shown = _SHOWN.get(display) if isinstance(display, str) else None
     if shown is not None:
         fields.take("display")
-    return Reasoning(effort, budget, shown), kind
+    if display is None:
+        return Reasoning(effort, budget, True), kind, "unsaid"
+    return Reasoning(effort, budget, shown), kind, None
 
 
 def encode_thinking(request: ChatRequest, losses: Losses) -> tuple[Json | None, str | None]:
@@ -49,7 +52,8 @@ def encode_thinking(request: ChatRequest, losses: Losses) -> tuple[Json | None, 
         return None, reasoning.effort
     if reasoning.effort == "none" or (reasoning.effort is None and reasoning.budget_tokens == 0):
         return {"type": "disabled"}, None
-    display: Json = {} if reasoning.shown is None else {"display": "summarized" if reasoning.shown else "omitted"}
+    unsaid = reasoning.shown is None or form_of(request.vendor, "display") == "unsaid"
+    display: Json = {} if unsaid else {"display": "summarized" if reasoning.shown else "omitted"}
     if reasoning.budget_tokens is not None and (form == "enabled" or by_budget(request.model)):
         return {"type": "enabled", "budget_tokens": reasoning.budget_tokens} | display, reasoning.effort
     return {"type": "adaptive"} | display, _effort(reasoning, losses)
