@@ -89,6 +89,15 @@ def test_a_value_of_another_type_is_no_crash(name: str, fields: bytes) -> None:
     WIRES[name].encode_request(request)
 
 
+@pytest.mark.parametrize(("written", "count"), [("3", 3), ("0", 0), ("-1", None), ("true", None), ('"3"', None)])
+def test_only_a_count_of_sound_is_one(written: str, count: int | None) -> None:
+    details = '[{"modality":"AUDIO","tokenCount":%s}]' % written
+    body = '{"candidates":[],"usageMetadata":{"promptTokenCount":9,"promptTokensDetails":%s}}' % details
+    usage = WIRES["gemini"].read_usage(body.encode())
+    assert usage is not None
+    assert usage.audio_input_tokens == count
+
+
 def test_a_reply_that_says_nothing_is_still_one() -> None:
     reply = WIRES["gemini"].decode_reply(b'{"candidates":[]}')
     written = WIRES["gemini"].encode_reply(reply, client_request(WIRES["gemini"], CORPORA["gemini"].requests[0]))

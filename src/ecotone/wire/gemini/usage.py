@@ -53,8 +53,9 @@ class UsageFields(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 def _audio(details: Any) -> int | None:
     """The tokens of sound in a list of counts by modality, None where none is told of."""
     for entry in details if isinstance(details, list) else ():
-        if isinstance(entry, dict) and entry.get("modality") == "AUDIO" and isinstance(entry.get("tokenCount"), int):
-            return int(entry["tokenCount"])
+        if isinstance(entry, dict) and entry.get("modality") == "AUDIO":
+            count = entry.get("tokenCount")
+            return count if type(count) is int and count >= 0 else None
     return None
 
 
