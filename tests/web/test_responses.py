@@ -13,7 +13,7 @@ from ecotone.gateway.build import open_database
 from ecotone.gateway.keys import Keys
 from ecotone.gateway.paths import Home
 from tests.running import RunningGateway, gateway
-from tests.vendors import FakeOpenAI, FakeResponses, Reply, Text, Thinking, ToolCall
+from tests.vendors import FakeOpenAI, FakeResponses, Raw, Reply, Text, Thinking, ToolCall
 
 WEATHER: Any = {
     "type": "function",
@@ -152,9 +152,27 @@ async def test_reading_listing_and_deleting(running: RunningGateway, vendor: Fak
         for refused_call in (client.responses.input_tokens.count, client.responses.compact):
             with pytest.raises(openai.BadRequestError, match="Ask for a model that does"):
                 await refused_call(model="chat", input="Hello")
+            with pytest.raises(openai.BadRequestError, match="Conversations are not kept here"):
+                await refused_call(model="responses", extra_body={"conversation": "conv_1"})
+        with pytest.raises(openai.BadRequestError, match="`input` must be a string or a list of items"):
+            await whole(client, model="responses", input=["Hello"], previous_response_id=kept.id)
         unkept = await whole(client, model="responses", input="Hello", store=False)
         with pytest.raises(openai.NotFoundError):
             await client.responses.retrieve(unkept.id)
+
+
+async def test_what_cannot_be_kept_is_no_answer(running: RunningGateway, vendor: FakeResponses) -> None:
+    item = b'{"type":"message","id":"msg_1","status":"completed","role":"assistant","content":[],"x":1e999}'
+    async with running.client() as client:
+        vendor.script(Raw(b'{"id":"resp_1","object":"response","status":"completed","output":[' + item + b"]}"))
+        with pytest.raises(openai.InternalServerError, match="cannot be read") as raised:
+            await whole(client, model="responses", input="Hello")
+        assert raised.value.status_code == 502
+        done = b'{"type":"response.output_item.done","output_index":0,"sequence_number":0,"item":' + item + b"}"
+        event = b"event: response.output_item.done\ndata: " + done + b"\n\n"
+        vendor.script(Raw(event, "text/event-stream"))
+        with pytest.raises(openai.APIError, match="cannot be read"):
+            await streamed(client, model="responses", input="Hello")
 
 
 async def test_what_cannot_be_is_refused_clearly(

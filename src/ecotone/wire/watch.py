@@ -1,5 +1,7 @@
 """Watching a stream of server-sent events go by: what every wire's watch has in common."""
 
+from collections.abc import Callable
+
 from ecotone.values.errors import RequestError, UpstreamError, UpstreamMalformed
 from ecotone.values.reply import Usage
 from ecotone.wire.sse import EVENT_BYTES_MAX, WholeEvents, payload, split_events
@@ -16,8 +18,11 @@ class SseWatch:
     stream (which is not forwarded: write your own), or an event that cannot be read. `events` counts those with data,
     the terminator included. `usage` and `model` are as last and first said, None if they were not.
 
-    A wire says in `read` what an event means.
+    A wire says in `read` what an event means. `data_of` gives the data of one, None for none: its own where events of
+    that wire have more than their data.
     """
+
+    data_of: Callable[[bytes], bytes | None] = staticmethod(payload)
 
     def __init__(self, *, endpoint: str | None = None, event_bytes_max: int = EVENT_BYTES_MAX) -> None:
         self.token_seen = False
@@ -52,7 +57,7 @@ class SseWatch:
         """What to forward of these whole events."""
         events = split_events(whole)
         for number, event in enumerate(events):
-            data = payload(event) if event else None
+            data = self.data_of(event) if event else None
             if not data:
                 continue
             self.events += 1

@@ -14,12 +14,20 @@ from ecotone.gateway.responses import StoredResponse, StoredResponses
 from ecotone.upstream.endpoints import Call, Endpoint, Headers, Post
 from ecotone.upstream.operations import Operation
 from ecotone.values.chat import ChatRequest, Json
-from ecotone.values.errors import EcotoneError, MalformedRequest, RequestError, UnsupportedFeature, UpstreamError
+from ecotone.values.errors import (
+    EcotoneError,
+    MalformedRequest,
+    RequestError,
+    UnsupportedFeature,
+    UpstreamError,
+    UpstreamMalformed,
+)
 from ecotone.values.reply import Usage
 from ecotone.wire.json_body import decode_json_object, encode_json_object, model_named
 from ecotone.wire.losses import Loss
 from ecotone.wire.openai_responses import FORM, NAME, encode_error, read_usage
 from ecotone.wire.openai_responses.decoder import event_data
+from ecotone.wire.openai_responses.fast_lane import refuse_conversation
 from ecotone.wire.openai_responses.history import (
     input_items,
     item_kind,
@@ -56,6 +64,9 @@ class EarlierResponses:
         """Put what went before into the request's `input`. Returns whether there was anything, and the id of the
         response that it goes on with. Raises RequestError."""
         previous = request.pop("previous_response_id", None)
+        given = request.get("input")
+        if isinstance(given, list) and not all(isinstance(item, dict) for item in given):
+            raise MalformedRequest("`input` must be a string or a list of items.", param="input")
         items = input_items(request)
         referring = any(item_kind(item) == "item_reference" for item in items)
         if previous is None and not referring:
@@ -129,7 +140,10 @@ class ResponsesJob(ChatJob):
         answer = super().answer(call, body)
         if not self._alters:
             return answer
-        response = _decoder.decode(answer.body)
+        try:
+            response = _decoder.decode(answer.body)
+        except (ValueError, RecursionError) as fault:
+            raise UpstreamMalformed(f"The upstream's reply cannot be read: {fault}.", raw=body) from None
         self.keep(response, response.get("output") or [])
         return Answer(_encoder.encode(self.for_client(response)), answer.usage)
 
@@ -156,12 +170,15 @@ class ResponsesJob(ChatJob):
         identity = response.get("id")
         if self._keep and isinstance(identity, str):
             body = {name: value for name, value in response.items() if name != "output"}
-            body["previous_response_id"] = self._previous
+            body |= {"previous_response_id": self._previous} | ({"store": True} if "store" in body else {})
             self._stored.put(StoredResponse(self._principal, identity, self._now_us, body, self._input, tuple(output)))
 
     def for_client(self, response: Json) -> Json:
         """The Response object as the client is to see it."""
         response["previous_response_id"] = self._previous
+        if "store" in response:
+            # The upstream was told to keep nothing.
+            response["store"] = self._keep
         if not self._encrypted and isinstance(response.get("output"), list):
             response["output"] = without_encrypted(response["output"])
         return response
@@ -182,6 +199,7 @@ class ResponsesServiceJob:
         self._request = decode_json_object(body)
         self.asked = model_named(self._request)
         self.losses: tuple[Loss, ...] = ()
+        refuse_conversation(self._request)
         EarlierResponses(stored, principal).expand(self._request)
 
     def call(self, endpoint: Endpoint) -> Call:
@@ -222,7 +240,13 @@ class _KeepingWatch:
         self.error, self.usage, self.model = inner.error, inner.usage, inner.model
         if b'"response"' not in forwarded and b'"item"' not in forwarded:
             return forwarded
-        return b"".join([self._altered(event) + b"\n\n" for event in split_events(forwarded) if event])
+        altered: list[bytes] = []
+        try:
+            altered.extend(self._altered(event) + b"\n\n" for event in split_events(forwarded) if event)
+        except (ValueError, RecursionError) as fault:
+            # The watch inside looks at less of an event than this.
+            self.error = UpstreamMalformed(f"The upstream sent an event that cannot be read: {fault}.")
+        return b"".join(altered)
 
     def _altered(self, event: bytes) -> bytes:
         if b'"response"' not in event and b'"item"' not in event:

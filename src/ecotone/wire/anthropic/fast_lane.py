@@ -13,8 +13,8 @@ from ecotone.values.reply import Usage
 from ecotone.wire.anthropic.error import decode_error_object, encode_error_event
 from ecotone.wire.anthropic.events import payload
 from ecotone.wire.anthropic.usage import UsageFields
-from ecotone.wire.sse import EVENT_BYTES_MAX, split_events
-from ecotone.wire.watch import SseWatch, rejoined
+from ecotone.wire.sse import EVENT_BYTES_MAX
+from ecotone.wire.watch import SseWatch
 
 _anything = msgspec.json.Decoder()
 
@@ -91,6 +91,8 @@ _kind_decoder = msgspec.json.Decoder(_Kind)
 class StreamWatch(SseWatch):
     """Watches a stream of this wire; nothing in it is held back."""
 
+    data_of = staticmethod(payload)
+
     def __init__(self, request: Json, *, endpoint: str | None = None, event_bytes_max: int = EVENT_BYTES_MAX) -> None:
         """`request` is the client's, of which nothing needs to be known."""
         del request
@@ -111,20 +113,6 @@ class StreamWatch(SseWatch):
         """`error` as the last event; without `message_stop` after it, no client can take the stream for a finished
         one."""
         return encode_error_event(error)
-
-    def watch(self, whole: bytes) -> bytes:
-        events = split_events(whole)
-        for number, event in enumerate(events):
-            data = payload(event) if event else None
-            if not data:
-                continue
-            self.events += 1
-            self.read_safely(data)
-            if self.error is not None:
-                return rejoined(events[:number])
-            if self.ended:
-                return rejoined(events[: number + 1]) if any(events[number + 1 :]) else whole
-        return whole
 
     def read(self, data: bytes) -> None:
         # Nearly every event of a stream is done with here.

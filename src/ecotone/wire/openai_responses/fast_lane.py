@@ -13,8 +13,8 @@ from ecotone.wire.openai_responses.error import decode_failure, error_event
 from ecotone.wire.openai_responses.history import replayable
 from ecotone.wire.openai_responses.request import refuse_background
 from ecotone.wire.openai_responses.usage import UsageFields
-from ecotone.wire.sse import EVENT_BYTES_MAX, split_events
-from ecotone.wire.watch import SseWatch, rejoined
+from ecotone.wire.sse import EVENT_BYTES_MAX
+from ecotone.wire.watch import SseWatch
 
 _anything = msgspec.json.Decoder()
 _SOURCES = ("previous_response_id", "prompt")
@@ -24,11 +24,7 @@ def check_request(request: Json) -> None:
     """Make sure that a request can be passed on. Raises MalformedRequest, which names the place, and
     UnsupportedFeature for what needs somebody to keep more than a response."""
     refuse_background(request)
-    if request.get("conversation") is not None:
-        raise UnsupportedFeature(
-            "Conversations are not kept here. Send the items in `input`, or name a response in `previous_response_id`.",
-            param="conversation",
-        )
+    refuse_conversation(request)
     given = request.get("input")
     if given is None and all(request.get(name) is None for name in _SOURCES):
         raise MalformedRequest("`input` must be a string or a list of items; it is missing.", param="input")
@@ -37,6 +33,15 @@ def check_request(request: Json) -> None:
     for name in ("stream_options", "reasoning", "text"):
         if request.get(name) is not None and not isinstance(request[name], dict):
             raise MalformedRequest(f"`{name}` must be an object.", param=name)
+
+
+def refuse_conversation(request: Json) -> None:
+    """Raise UnsupportedFeature for a conversation that the vendor keeps: all callers here share its account there."""
+    if request.get("conversation") is not None:
+        raise UnsupportedFeature(
+            "Conversations are not kept here. Send the items in `input`, or name a response in `previous_response_id`.",
+            param="conversation",
+        )
 
 
 def prepare_request(request: Json) -> Json:
@@ -97,6 +102,8 @@ _said_decoder = msgspec.json.Decoder(_Said)
 class StreamWatch(SseWatch):
     """Watches a stream of this wire. Events of all kinds pass, also those that are not known here."""
 
+    data_of = staticmethod(event_data)
+
     def __init__(self, request: Json, *, endpoint: str | None = None, event_bytes_max: int = EVENT_BYTES_MAX) -> None:
         """`request` is the client's."""
         super().__init__(endpoint=endpoint, event_bytes_max=event_bytes_max)
@@ -117,21 +124,9 @@ class StreamWatch(SseWatch):
         """`error` as the last event, numbered after those that have passed."""
         return error_event(error, self._sequence_number + 1)
 
-    def watch(self, whole: bytes) -> bytes:
-        events = split_events(whole)
-        for number, event in enumerate(events):
-            data = event_data(event) if event else None
-            if not data or data == b"[DONE]":
-                continue
-            self.events += 1
-            self.read_safely(data)
-            if self.error is not None:
-                return rejoined(events[:number])
-            if self.ended:
-                return rejoined(events[: number + 1]) if any(events[number + 1 :]) else whole
-        return whole
-
     def read(self, data: bytes) -> None:
+        if data == b"[DONE]":
+            return
         said = _said_decoder.decode(data)
         before = self._sequence_number
         self._sequence_number = before + 1 if said.sequence_number is None else said.sequence_number
