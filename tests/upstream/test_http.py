@@ -16,7 +16,14 @@ from cryptography.x509.oid import NameOID
 
 from ecotone.upstream.http import HttpClient, Response, Target, is_loopback
 from ecotone.upstream.timeouts import Timeouts
-from ecotone.values.errors import ConfigError, UpstreamCut, UpstreamMalformed, UpstreamTimeout, UpstreamUnreachable
+from ecotone.values.errors import (
+    ConfigError,
+    MalformedRequest,
+    UpstreamCut,
+    UpstreamMalformed,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
 
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 QUICK = Timeouts(connect_s=0.5, first_byte_s=0.4, between_bytes_s=0.4, whole_s=5.0)
@@ -425,6 +432,9 @@ def test_addresses_that_are_none_are_refused(url: str) -> None:
 def test_a_header_cannot_smuggle_another_one() -> None:
     with pytest.raises(ConfigError, match="line break"):
         Target("GET", "http://x/", [("authorization", "Bearer a\r\nx-evil: 1")])
+    for value in ("a\r\nx-evil: 1", "a\x01", "a\x7f"):
+        with pytest.raises(MalformedRequest, match="control character"):
+            Target("POST", "http://x/").request(b"", [("anthropic-beta", value)])
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ proxies). Callers see one interface and one set of errors.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from ipaddress import ip_address
@@ -37,6 +38,8 @@ from ecotone.values.errors import (
 
 Headers = Sequence[tuple[str, str]]
 
+# RFC 9110, section 5.5: all but the tab.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _SECRET_HEADERS = frozenset({"authorization", "x-api-key", "x-goog-api-key", "api-key", "x-amz-security-token"})
 
 
@@ -76,7 +79,7 @@ class Target:
     def request(self, body: bytes, headers: Headers = ()) -> bytes:
         """What goes over the connection. `headers` are this request's own, beside the constant ones.
 
-        Raises MalformedRequest for one that holds a line break."""
+        Raises MalformedRequest for one that holds a control character."""
         if not headers:
             return b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
         lines = "".join(f"{name}: {value}\r\n" for name, value in checked_headers(headers))
@@ -84,10 +87,10 @@ class Target:
 
 
 def checked_headers(headers: Headers) -> Headers:
-    """`headers`, none of which holds a line break. Raises MalformedRequest."""
+    """`headers`, none of which holds a line break or another control character. Raises MalformedRequest."""
     for name, value in headers:
-        if any(mark in name + value for mark in "\r\n\0"):
-            raise MalformedRequest(f"The header {name!r} holds a line break.")
+        if _CONTROL.search(name + value):
+            raise MalformedRequest(f"The header {name!r} holds a line break or another control character.")
     return headers
 
 
