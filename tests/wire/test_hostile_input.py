@@ -91,9 +91,8 @@ def test_a_value_of_another_type_is_no_crash(name: str, fields: bytes) -> None:
 
 @pytest.mark.parametrize(("written", "count"), [("3", 3), ("0", 0), ("-1", None), ("true", None), ('"3"', None)])
 def test_only_a_count_of_sound_is_one(written: str, count: int | None) -> None:
-    details = '[{"modality":"AUDIO","tokenCount":%s}]' % written
-    body = '{"candidates":[],"usageMetadata":{"promptTokenCount":9,"promptTokensDetails":%s}}' % details
-    usage = WIRES["gemini"].read_usage(body.encode())
+    before = '{"candidates":[],"usageMetadata":{"promptTokensDetails":[{"modality":"AUDIO","tokenCount":'
+    usage = WIRES["gemini"].read_usage(f"{before}{written}}}]}}}}".encode())
     assert usage is not None
     assert usage.audio_input_tokens == count
 

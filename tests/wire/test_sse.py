@@ -93,6 +93,10 @@ def test_a_line_end_too_many_is_no_event(step_bytes: int) -> None:
     assert not whole.overflow
 
 
+def test_several_byte_order_marks_hide_nothing_from_one_reader_alone() -> None:
+    assert WholeEvents(50).feed(b"\xef\xbb\xbf\xef\xbb\xbfdata: a\n\n") == b"data: a\n\n"
+
+
 def test_a_byte_order_mark_counts_only_at_the_start() -> None:
     whole = WholeEvents(50)
     assert whole.feed(b"\xef\xbb") == b""
