@@ -46,7 +46,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory, smollm2_path: Any) -> 
 [models.far]
 provider = "openai-compatible"
 base_url = "{vendor.base_url}"
-name = "gpt-4o-mini"
+name = "gpt-5.5"
 key_env = "VENDOR_KEY"
 [models.local]
 engine = "llama.cpp"

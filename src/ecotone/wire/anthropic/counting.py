@@ -9,8 +9,6 @@ from ecotone.wire.anthropic.vendor import NAME
 from ecotone.wire.fields import add_rest
 from ecotone.wire.losses import Encoded, Losses, refuse_needs
 
-PATH = "/v1/messages/count_tokens"
-
 # Of the fields that are kept as they were, those that may stand here; the last three want a beta header.
 _COUNTED = ("cache_control", "speed", "user_profile_id", "tool_choice", "thinking", "output_config")
 _COUNTED_IN_BETA = ("context_management", "mcp_servers", "output_format")
