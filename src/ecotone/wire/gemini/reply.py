@@ -73,6 +73,8 @@ def decode_reply(body: bytes) -> Reply:
 def _decode(fields: Fields) -> Reply:
     if not any(fields.look(name) is not None for name in _MARKS):
         raise fields.wrong("candidates", "a list; it is missing")
+    if not fields.look("candidates") and fields.look("promptFeedback") is None:
+        raise fields.wrong("candidates", "a list with an answer; nothing says why there is none")
     identity = fields.text("responseId") or None
     choices = [_decode_candidate(one, number, identity) for number, one in enumerate(fields.each("candidates"))]
     usage = fields.apart("usageMetadata")
