@@ -108,3 +108,11 @@ def test_a_quirk_changes_what_it_names(quirk: str, before: dict[str, Any], after
 def test_a_speakers_name_is_refused_where_nobody_would_read_it() -> None:
     with pytest.raises(UnsupportedFeature, match=r"`messages\[\].name` is not known"):
         QUIRKS["no_names"]({"messages": [{"role": "user", "name": "Eve", "content": "a"}]})
+
+
+@pytest.mark.parametrize("field", [{"models": ["a/b", "c/d"]}, {"route": "fallback"}])
+def test_a_client_cannot_choose_a_model_that_the_owner_did_not_name(field: dict[str, Any]) -> None:
+    with pytest.raises(UnsupportedFeature, match="owner") as raised:
+        QUIRKS["one_model"]({"model": "m", **field})
+    assert raised.value.param in field
+    QUIRKS["one_model"]({"model": "m", "models": []})

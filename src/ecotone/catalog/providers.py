@@ -275,10 +275,18 @@ _VENDORS = (
         "OpenRouter",
         "https://openrouter.ai/docs/api-reference/overview",
         wires=(
-            Speaks("openai-chat", "/v1"),
-            Speaks("openai-responses", "/v1", "https://openrouter.ai/docs/api/reference/responses/overview"),
+            Speaks("openai-chat", "/v1", quirks=("one_model",)),
+            Speaks(
+                "openai-responses",
+                "/v1",
+                "https://openrouter.ai/docs/api/reference/responses/overview",
+                quirks=("one_model",),
+            ),
             _messages(
-                "", "https://openrouter.ai/docs/api/api-reference/anthropic-messages/create-a-message", auth="bearer"
+                "",
+                "https://openrouter.ai/docs/api/api-reference/anthropic-messages/create-a-message",
+                auth="bearer",
+                quirks=("one_model",),
             ),
         ),
         base_url="https://openrouter.ai/api/v1",

@@ -28,13 +28,13 @@ from ecotone.values.errors import (
 from ecotone.values.reply import Usage
 from ecotone.wire.losses import Loss
 from ecotone.wire.retry_after import retry_after_s
+from ecotone.wire.sse import REPLY_BYTES_MAX
 from ecotone.wire.wire import StreamWatch, Wire
 
 CLIENT_LEFT = 499
 """Recorded as the status of an exchange whose client left before it was answered (nginx's number for it)."""
 
 _NAMED_MAX = 5
-_REPLY_MAX_BYTES = 256 * 1024 * 1024
 _ERROR_MAX_BYTES = 64 * 1024
 _HELD_MAX_BYTES = 32 * 1024 * 1024
 _NO_CONNECTION = re.compile(r"cannot connect(?: to \S+)?: (?P<reason>.*?)(?: \(os error \d+\))?", re.DOTALL)
@@ -136,7 +136,7 @@ class Exchange:
         if job.streams:
             await self._first_token(response, job.watch(call))
             return
-        answer = job.answer(call, await _read_all(response, _REPLY_MAX_BYTES))
+        answer = job.answer(call, await _read_all(response, REPLY_BYTES_MAX))
         self._usage = answer.usage
         self.answer = answer
         self._gateway.health.succeeded(endpoint.id)

@@ -85,4 +85,5 @@ def _error(exception: str, said: str) -> bytes:
 
 
 def _sse(name: str, data: bytes) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), data.replace(b"\n", b" "))
+    # JSON says the same with its line ends as spaces.
+    return b"event: %b\ndata: %b\n\n" % (b" ".join(name.encode().splitlines()), b" ".join(data.splitlines()))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -124,7 +125,7 @@ def wire_at(path: str, headers: Mapping[bytes, bytes]) -> str | None:
 
 def as_asked(front: Front, query: bytes) -> Front:
     """The front for a request with this query: a Gemini stream without `alt=sse` is one JSON array."""
-    if front.wire == "gemini" and front.stream and b"alt=sse" not in query:
+    if front.wire == "gemini" and front.stream and dict(parse_qsl(query.decode("latin-1"))).get("alt") != "sse":
         return msgspec.structs.replace(front, form="array")
     return front
 

@@ -138,6 +138,18 @@ def _bedrock_version(body: Body) -> None:
     body.pop("stream", None)
 
 
+def _one_model(body: Body) -> None:
+    """The server would let a client choose other models than the one that the owner named, in fields of its own
+    (https://openrouter.ai/docs/guides/routing/model-fallbacks); these are refused."""
+    for name in ("models", "route"):
+        if body.get(name):
+            raise UnsupportedFeature(
+                f"`{name}` would choose another model than the owner of this gateway named. Ask for a route that stands"
+                " for several models instead.",
+                param=name,
+            )
+
+
 def _messages(body: Body) -> Iterator[Body]:
     messages = body.get("messages")
     if isinstance(messages, list):
@@ -155,4 +167,5 @@ QUIRKS: dict[str, Quirk] = {
     "alternating": _alternating,
     "vertex_version": _vertex_version,
     "bedrock_version": _bedrock_version,
+    "one_model": _one_model,
 }

@@ -13,6 +13,9 @@ _LINE_END = re.compile(rb"(?>\r\n|\r|\n)")
 _BLANK_LINE = re.compile(rb"(?>\r\n|\r|\n)(?>\r\n|\r|\n)")
 _BLANK_LINE_BYTES_MAX = 4
 
+REPLY_BYTES_MAX = 256 * 1024 * 1024
+"""The longest reply accepted where it has to be held, whole or put together from a stream."""
+
 EVENT_BYTES_MAX = 16 * 1024 * 1024
 """The longest event accepted unless said otherwise: room for an image or a minute of sound in base64."""
 

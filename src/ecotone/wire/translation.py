@@ -1,8 +1,9 @@
 """A stream of one wire given on in another, with the same interface as the watch over a stream that is passed on."""
 
 from ecotone.values.chat import ChatRequest
-from ecotone.values.errors import EcotoneError, RequestError, UpstreamError
+from ecotone.values.errors import EcotoneError, RequestError, UpstreamError, UpstreamMalformed
 from ecotone.values.reply import Event, Finish, PartDelta, Start, TextDelta, Usage, UsageReport
+from ecotone.wire.sse import REPLY_BYTES_MAX
 from ecotone.wire.wire import ClientWire, EventDecoder, EventEncoder, Wire
 
 
@@ -21,10 +22,16 @@ class StreamTranslation:
         self.error: UpstreamError | RequestError | None = None
         self.usage: Usage | None = None
         self.model: str | None = None
+        self._bytes = 0
 
     def feed(self, chunk: bytes) -> bytes:
         """The bytes to send to the client now."""
         if self.error is not None or self.ended:
+            return b""
+        self._bytes += len(chunk)
+        if self._bytes > REPLY_BYTES_MAX:
+            # Both sides of a translation put the reply together as it goes by.
+            self.error = UpstreamMalformed(f"The upstream's reply is over {REPLY_BYTES_MAX:,} bytes.")
             return b""
         try:
             events = self._decoder.feed(chunk)

@@ -36,7 +36,7 @@ from ecotone.wire.openai_responses.history import (
     without_encrypted,
 )
 from ecotone.wire.openai_responses.request import ENCRYPTED
-from ecotone.wire.sse import split_events
+from ecotone.wire.sse import REPLY_BYTES_MAX, split_events
 from ecotone.wire.wire import StreamWatch, Wire
 
 _decoder = msgspec.json.Decoder()
@@ -226,6 +226,7 @@ class _KeepingWatch:
         self._inner = inner
         self._job = job
         self._output: list[Json] = []
+        self._bytes = 0
         self.token_seen = False
         self.finished = False
         self.ended = False
@@ -234,6 +235,10 @@ class _KeepingWatch:
         self.model: str | None = None
 
     def feed(self, chunk: bytes) -> bytes:
+        self._bytes += len(chunk)
+        if self._bytes > REPLY_BYTES_MAX:
+            self.error = UpstreamMalformed(f"The upstream's reply is over {REPLY_BYTES_MAX:,} bytes.")
+            return b""
         forwarded = self._inner.feed(chunk)
         inner = self._inner
         self.token_seen, self.finished, self.ended = inner.token_seen, inner.finished, inner.ended
