@@ -58,8 +58,8 @@ becomes of each feature.
 
 Fields that only one wire has and that merely tune (marks for prompt caches, service tiers, metadata of a vendor) travel
 along as that wire's metadata: kept byte for byte where the same wire is spoken behind, left out and declared elsewhere.
-A vendor's signature on its model's thoughts goes back to that vendor unchanged by way of any client: [Every client,
-every model](../guides/any-client-any-model.md#what-was-thought) says how.
+A vendor's signature on its model's thoughts goes back to that vendor unchanged by way of any client: [Any client, any
+model](../guides/any-client-any-model.md#what-was-thought) says how.
 """
 PNG = Inline("iVBORw0KGgo=", "image/png")
 PDF = Inline("JVBERi0xLjc=", "application/pdf")

@@ -108,7 +108,7 @@ async def test_who_cannot_count_says_who_can(house: House) -> None:
         await house.count("gpt")
     body: Any = caught.value.body
     assert body["error"]["type"] == "invalid_request_error"
-    assert "Models here that can: claude, google, local." in body["error"]["message"]
+    assert "Models here that can be asked: claude, google, local." in body["error"]["message"]
     assert await house.count("either") == await house.count("claude")
 
 

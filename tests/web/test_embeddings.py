@@ -206,6 +206,6 @@ async def test_who_cannot_rank_says_who_can(house: House) -> None:
     body = {"model": "local", "query": "q", "documents": ["d"]}
     refused = await house.post("/v1/rerank", body, status=400)
     assert refused["error"]["code"] == "unsupported_feature"
-    assert "Models here that can: c, ranker, open-ranker." in refused["error"]["message"]
+    assert "Models here that can be asked: c, ranker, open-ranker." in refused["error"]["message"]
     wrong = await house.post("/v2/rerank", {"model": "ranker", "query": "q", "documents": []}, status=400)
     assert wrong == {"message": "`documents` must be a list with something in it."}

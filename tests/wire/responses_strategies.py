@@ -130,7 +130,7 @@ samplings = st.builds(
     Sampling,
     temperature=maybe(floats),
     top_p=maybe(floats),
-    max_tokens=maybe(counts),
+    max_tokens=maybe(st.integers(16, 2**31)),
     logprobs=st.sampled_from([None, True]),
     top_logprobs=maybe(counts),
 )

@@ -97,8 +97,8 @@ def test_only_a_count_of_sound_is_one(written: str, count: int | None) -> None:
     assert usage.audio_input_tokens == count
 
 
-def test_a_reply_that_says_nothing_is_still_one() -> None:
-    reply = WIRES["gemini"].decode_reply(b'{"candidates":[]}')
+def test_a_reply_that_says_nothing_but_that_it_was_blocked_is_still_one() -> None:
+    reply = WIRES["gemini"].decode_reply(b'{"candidates":[],"promptFeedback":{"blockReason":"OTHER"}}')
     written = WIRES["gemini"].encode_reply(reply, client_request(WIRES["gemini"], CORPORA["gemini"].requests[0]))
     assert WIRES["gemini"].decode_reply(written).choices == reply.choices
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from ecotone.values.chat import ChatRequest, JsonSchemaFormat, Message, Reasoning, ReasoningPart, TextPart
+from ecotone.values.chat import ChatRequest, JsonSchemaFormat, Message, Reasoning, ReasoningPart, Sampling, TextPart
+from ecotone.values.errors import UnsupportedFeature
 from ecotone.wire import anthropic, gemini, openai_chat, openai_responses
 
 HELLO = Message("user", (TextPart("Hello"),))
@@ -65,3 +66,37 @@ def test_claude_s_clients_see_thoughts_unless_they_ask_not_to(said: dict[str, st
     asked = anthropic.decode_request({"model": "m", "max_tokens": 99, "messages": messages, "thinking": dict(thinking)})
     assert gemini.encode_request(asked).body["generationConfig"]["thinkingConfig"] == {"includeThoughts": shown}
     assert anthropic.encode_request(asked).body["thinking"] == thinking
+
+
+def test_limits_that_claude_s_schemas_do_not_know_are_told_and_left_out() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "string", "maxLength": 9}, "b": {"type": "array", "minItems": 2, "items": {}}},
+        "additionalProperties": False,
+    }
+    encoded = anthropic.encode_request(ChatRequest("m", (HELLO,), output=JsonSchemaFormat("n", schema)))
+    assert encoded.body["output_config"]["format"]["schema"]["properties"] == {
+        "a": {"type": "string"},
+        "b": {"type": "array", "minItems": 1, "items": {}},
+    }
+    assert "limits that the vendor's schemas do not know: `maxLength`, `minItems`" in [
+        loss.reason for loss in encoded.losses
+    ]
+
+
+def test_responses_have_a_least_cap() -> None:
+    encoded = openai_responses.encode_request(ChatRequest("m", (HELLO,), sampling=Sampling(max_tokens=5)))
+    assert encoded.body["max_output_tokens"] == 16
+    assert [loss.reason for loss in encoded.losses] == ["at most 5 tokens; 16 is the least cap here"]
+
+
+@pytest.mark.parametrize(
+    "field", [{"modalities": ["text", "audio"]}, {"audio": {"voice": "a"}}, {"web_search_options": {"a": 1}}]
+)
+def test_what_only_the_chat_wire_has_and_changes_the_answer_is_refused_elsewhere(field: dict[str, Any]) -> None:
+    messages = [{"role": "user", "content": "Hello"}]
+    asked = openai_chat.decode_request({"model": "m", "messages": messages, "modalities": ["text"], **field})
+    assert openai_chat.encode_request(asked).body.items() >= field.items()
+    for wire in (anthropic, gemini, openai_responses):
+        with pytest.raises(UnsupportedFeature, match=next(iter(field))):
+            wire.encode_request(asked)

@@ -19,6 +19,7 @@ from ecotone.values.chat import (
     JsonSchemaFormat,
     Message,
     NamedTool,
+    Need,
     OpaquePart,
     Reasoning,
     ReasoningPart,
@@ -135,6 +136,7 @@ REQUEST = ChatRequest(
         prediction={"type": "content", "content": "A cat."},
         web_search_options={"search_context_size": "low"},
     ),
+    needs=tuple(Need("openai-chat", name) for name in ("modalities", "audio", "web_search_options")),
 )
 
 

@@ -120,7 +120,7 @@ CODING: dict[str, Any] = {
     "tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "see"}]},
     "reasoning": {"effort": "low"},
     "text": {"verbosity": "low", "format": {"type": "json_schema", "name": "n", "schema": {}, "strict": True}},
-    "max_output_tokens": 9,
+    "max_output_tokens": 19,
     "prompt_cache_key": "k",
     "safety_identifier": "s",
     "store": False,
@@ -159,7 +159,7 @@ def test_a_coding_agents_request_in_chat_completions() -> None:
         "allowed_tools": {"mode": "auto", "tools": [{"type": "function", "function": {"name": "see"}}]},
     }
     told = ("verbosity", "reasoning_effort", "max_completion_tokens", "prompt_cache_key", "safety_identifier")
-    assert [body[name] for name in told] == ["low", "low", 9, "k", "s"]
+    assert [body[name] for name in told] == ["low", "low", 19, "k", "s"]
     assert "store" not in body
     assert [loss.field for loss in losses] == ["messages[3].parts[0]", "messages[3]"]
 

@@ -146,7 +146,6 @@ def _effective_place(name: str, place: EndpointConfig, model: ModelConfig) -> di
         "base_url": provider.base_url,
         "key_env": provider.key_env,
         "hosting": "vendor",
-        "wire": provider.wires[0].wire,
     }
     said = {key: getattr(place, key) for key in _PLACE_KEYS}
     return {key: defaults.get(key) if value is None else value for key, value in said.items()}

@@ -109,21 +109,23 @@ class Exchange:
                 self.model = candidate.model
                 return
         failure = _all_failed(job.asked, failures)
-        if isinstance(failure, UnsupportedFeature):
+        if isinstance(failure, UnsupportedFeature) and not any(_takes(job, one.endpoint) for one in candidates):
             failure.message += f" {self._who_could(job)}"
         raise failure
 
     def _who_could(self, job: Job) -> str:
-        """Which models here could be asked this instead, in words."""
+        """Which models here could be asked this instead, in words: their wires can say it. What the models themselves
+        can is known only to them."""
         able = [
             model.name
             for model in self._gateway.directory.models.values()
-            if any(_takes(job, endpoint) for endpoint in model.endpoints)
+            if any(endpoint.problem() is None and _takes(job, endpoint) for endpoint in model.endpoints)
         ]
         if not able:
-            return "No model here can."
-        listed = ", ".join(able[:_NAMED_MAX]) + (", ..." if len(able) > _NAMED_MAX else "")
-        return f"Models here that can: {listed}."
+            return "No model here can be asked that."
+        more = len(able) - _NAMED_MAX
+        listed = ", ".join(able[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
+        return f"Models here that can be asked: {listed}."
 
     async def _attempt(self, candidate: Candidate, job: Job) -> None:
         endpoint = candidate.endpoint
@@ -317,12 +319,12 @@ async def _read_all(response: Response, max_bytes: int) -> bytes:
 
 
 def _takes(job: Job, endpoint: Endpoint) -> bool:
-    """Whether the request can be said to this endpoint."""
+    """Whether the request can be said to this endpoint, without what its owner allows to be left out."""
     try:
         job.call(endpoint)
     except UnsupportedFeature:
         return False
-    return True
+    return not any("as the owner allows" in loss.reason for loss in job.losses)
 
 
 def _all_failed(asked: str, failures: list[EcotoneError]) -> EcotoneError:
@@ -347,5 +349,6 @@ def _told(error: UpstreamError, where: str) -> str:
     if said.startswith("The upstream "):
         return f"{where} {said.removeprefix('The upstream ')}"
     if isinstance(error, UpstreamRejected):
-        return said
+        # What there is not is a matter between the config and the upstream; all else is the client's.
+        return f"{where} answered with 404: {said}" if error.status == 404 else said
     return f"{where}: {re.sub('^The upstream.s ', 'its ', said)}"

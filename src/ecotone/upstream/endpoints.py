@@ -1,6 +1,6 @@
 """Endpoints: places where a model runs, each ready to take a request in its own wire."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import quote, urljoin
 
@@ -80,8 +80,9 @@ class EndpointFacts(msgspec.Struct, frozen=True, omit_defaults=True):
 class Endpoint(Protocol):
     """`id` names it in logs, `place` (who serves it, on which host) in errors; `weights` is None where it is not known
     whether they are open. `wires` are those that it can be asked in; a client of another wire is answered by way of the
-    first, without the fields that it `lacks`. `name` is what the model is called there. `leave_out` names what the
-    owner allows to be left out of a translated request. `services` are the ways to ask for what is no conversation."""
+    first that can say what it asks, without the fields that the endpoint `lacks` in that wire. `name` is what the model
+    is called there. `leave_out` names what the owner allows to be left out of a translated request. `services` are the
+    ways to ask for what is no conversation."""
 
     id: str
     place: str
@@ -90,7 +91,7 @@ class Endpoint(Protocol):
     weights: Weights | None
     wires: tuple[str, ...]
     name: str
-    lacks: tuple[str, ...]
+    lacks: Mapping[str, tuple[str, ...]]
     leave_out: tuple[str, ...]
     services: Services
 
@@ -113,7 +114,7 @@ class EmbeddedEndpoint:
     hosting: Hosting = "embedded"
     weights: Weights | None = "open"
     wires: tuple[str, ...] = ("openai-chat",)
-    lacks: tuple[str, ...] = ()
+    lacks: Mapping[str, tuple[str, ...]] = {}
     services = EMBEDDED
 
     def __init__(

@@ -154,7 +154,7 @@ class RemoteEndpoint:
         ways = (provider.way(wire),) if wire is not None else provider.ways_for(upstream_name)
         ways = tuple(way for way in ways if way.wire in wires)
         self.wires: tuple[str, ...] = tuple(way.wire for way in ways)
-        self.lacks = ways[0].lacks if ways else ()
+        self.lacks: Mapping[str, tuple[str, ...]] = {way.wire: way.lacks for way in ways}
         self.services = services_of(
             provider.name, self.wires, frozenset(way.wire for way in ways if way.whole_path is not None)
         )

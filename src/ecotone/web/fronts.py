@@ -133,7 +133,7 @@ def as_asked(front: Front, query: bytes) -> Front:
 def loaded(front: Front, body: bytes, directory: Directory, now_s: int) -> bytes | None:
     """The reply to an Ollama client that only wants a model to be ready, which here it is when it is asked; None for
     any other request. Raises RequestError, for an unknown model too."""
-    if front.wire not in _OLLAMA:
+    if front.wire not in _OLLAMA or front.operation != "chat":
         return None
     request = decode_json_object(body)
     if not only_loads(request):

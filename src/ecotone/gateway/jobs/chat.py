@@ -9,7 +9,7 @@ from ecotone.gateway.jobs.job import JSON_TYPE, Answer
 from ecotone.upstream.endpoints import Call, Endpoint, Headers
 from ecotone.upstream.operations import Operation
 from ecotone.values.chat import ChatRequest
-from ecotone.values.errors import EcotoneError
+from ecotone.values.errors import EcotoneError, UnsupportedFeature
 from ecotone.values.reply import Start
 from ecotone.wire.envelope import holds_envelope
 from ecotone.wire.json_body import asks_for_stream, decode_json_object, model_named
@@ -68,16 +68,28 @@ class ChatJob:
             self.losses = ()
             request = shared.prepare_request(self._request)
             return Call(self.operation, shared.name, request, self.streams, self._headers)
-        target = shared or self._wires[endpoint.wires[0]]
+        if shared is not None:
+            call = self._encoded(endpoint, shared)
+            request = shared.prepare_request(call.request)
+            return msgspec.structs.replace(call, request=request, headers=self._headers)
+        refused: UnsupportedFeature | None = None
+        for name in endpoint.wires:
+            try:
+                return self._encoded(endpoint, self._wires[name])
+            except UnsupportedFeature as fault:
+                # Another of the endpoint's wires may be able to say it; the preferred one's refusal is the one to tell.
+                refused = refused or fault
+        raise refused or UnsupportedFeature("This model's endpoint speaks no wire that is known here.")
+
+    def _encoded(self, endpoint: Endpoint, target: Wire) -> Call:
+        """The request in this wire, as the endpoint takes it. Raises UnsupportedFeature."""
         values, left_out = without_needs(self._values(), target.name, endpoint.leave_out)
         encoded = target.encode_request(
             msgspec.structs.replace(values, model=endpoint.name, include_usage=self.streams or None)
         )
-        lacking = [name for name in endpoint.lacks if encoded.body.pop(name, None) is not None]
+        lacking = [name for name in endpoint.lacks.get(target.name, ()) if encoded.body.pop(name, None) is not None]
         lost = (Loss(name, f"`{name}`, which {endpoint.provider} refuses") for name in lacking)
         self.losses = (*left_out, *encoded.losses, *lost)
-        if shared is not None:
-            return Call(self.operation, shared.name, shared.prepare_request(encoded.body), self.streams, self._headers)
         return Call(self.operation, target.name, encoded.body, self.streams)
 
     def answer(self, call: Call, body: bytes) -> Answer:

@@ -178,10 +178,16 @@ def encode_output(output: OutputFormat | None, losses: Losses) -> Json | None:
             if output.description is not None:
                 losses.add("output", "the schema's description")
             # One that came in this wire is its client's own business.
-            closed = schema if output.name == FORMAT_NAME else _closed(schema)
-            if closed != schema:
+            if output.name == FORMAT_NAME:
+                return {"type": "json_schema", "schema": schema}
+            limits: set[str] = set()
+            fitted = _fitted(schema, limits)
+            if limits:
+                named = ", ".join(f"`{name}`" for name in sorted(limits))
+                losses.add("output", f"limits that the vendor's schemas do not know: {named}")
+            elif fitted != schema:
                 losses.add("output", "properties that the schema does not name; every object is closed")
-            return {"type": "json_schema", "schema": closed}
+            return {"type": "json_schema", "schema": fitted}
         case JsonObjectFormat() | JsonSchemaFormat():
             raise UnsupportedFeature(
                 "Claude's API gives JSON only for a schema with all properties named. Send a JSON schema"
@@ -193,22 +199,32 @@ def encode_output(output: OutputFormat | None, losses: Losses) -> Json | None:
 
 _BY_NAME = ("properties", "$defs", "definitions")
 _WITHIN = ("items", "anyOf", "allOf", "oneOf", "prefixItems", "not")
+# Refused by the vendor, and taken out by its own SDK, too.
+_LIMITS = (
+    *("minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+    *("maxItems", "uniqueItems", "minProperties", "maxProperties", "patternProperties", "propertyNames"),
+)
 
 
-def _closed(schema: Any) -> Any:
-    """The schema with each object's properties limited to those that it names, as the vendor demands
-    (https://platform.claude.com/docs/en/build-with-claude/structured-outputs, "JSON Schema limitations")."""
+def _fitted(schema: Any, limits: set[str]) -> Any:
+    """The schema as the vendor takes it: each object's properties limited to those that it names, and without what is
+    put into `limits` (https://platform.claude.com/docs/en/build-with-claude/structured-outputs, "JSON Schema
+    limitations")."""
     if isinstance(schema, list):
-        return [_closed(inner) for inner in schema]
+        return [_fitted(inner, limits) for inner in schema]
     if not isinstance(schema, dict):
         return schema
-    closed: Json = dict(schema)
+    limits.update(name for name in _LIMITS if name in schema)
+    fitted: Json = {name: value for name, value in schema.items() if name not in _LIMITS}
     for name in _BY_NAME:
-        if isinstance(closed.get(name), dict):
-            closed[name] = {key: _closed(inner) for key, inner in closed[name].items()}
+        if isinstance(fitted.get(name), dict):
+            fitted[name] = {key: _fitted(inner, limits) for key, inner in fitted[name].items()}
     for name in _WITHIN:
-        if name in closed:
-            closed[name] = _closed(closed[name])
-    if "properties" in closed or closed.get("type") == "object":
-        closed["additionalProperties"] = False
-    return closed
+        if name in fitted:
+            fitted[name] = _fitted(fitted[name], limits)
+    if isinstance(fitted.get("minItems"), int) and fitted["minItems"] > 1:
+        limits.add("minItems")
+        fitted["minItems"] = 1
+    if "properties" in fitted or fitted.get("type") == "object":
+        fitted["additionalProperties"] = False
+    return fitted

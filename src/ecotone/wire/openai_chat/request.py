@@ -14,6 +14,7 @@ from ecotone.values.chat import (
     ImagePart,
     Json,
     Message,
+    Need,
     OpaquePart,
     Part,
     Reasoning,
@@ -51,6 +52,8 @@ from ecotone.wire.openai_chat.vendor import NAME, form_of, make_vendor, rest_of
 from ecotone.wire.openai_shared import carried_over, without_reasoning
 from ecotone.wire.thinking import effort_of
 
+# A spoken answer, and the vendor's own search of the web.
+_NEEDED = ("modalities", "audio", "web_search_options")
 _ROLES: dict[str, Role] = {
     "system": "system",
     "developer": "developer",
@@ -84,6 +87,7 @@ def decode_request(request: Json) -> ChatRequest:
     sampling, max_tokens_form = _decode_sampling(fields)
     reasoning, reasoning_form = _decode_effort(fields)
     options = fields.child("stream_options")
+    needs = tuple(Need(NAME, name) for name in _NEEDED if _needed(name, fields.look(name)))
     return ChatRequest(
         model=model,
         messages=messages[leading:],
@@ -101,7 +105,13 @@ def decode_request(request: Json) -> ChatRequest:
         vendor=make_vendor(
             fields.rest(), tool_choice=choice_form, max_tokens=max_tokens_form, reasoning=reasoning_form
         ),
+        needs=needs,
     )
+
+
+def _needed(name: str, value: Any) -> bool:
+    """Whether this field, which only this wire has, asks for another answer than one without it."""
+    return bool(value) and (name != "modalities" or value != ["text"])
 
 
 def _decode_messages(body: Fields) -> tuple[Message, ...]:

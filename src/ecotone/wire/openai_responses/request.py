@@ -46,6 +46,7 @@ from ecotone.wire.openai_shared import carried_over, without_reasoning
 from ecotone.wire.thinking import effort_of
 
 LOGPROBS = "message.output_text.logprobs"
+_OUTPUT_TOKENS_MIN = 16
 ENCRYPTED = "reasoning.encrypted_content"
 _ROLES: dict[str, Role] = {"system": "system", "developer": "developer", "user": "user", "assistant": "assistant"}
 _OUTPUTS = {"function_call_output": "function", "custom_tool_call_output": "custom"}
@@ -374,6 +375,14 @@ def _encode_result(result: ToolResultPart, kinds: dict[str, str], losses: Losses
     return item
 
 
+def _most_tokens(asked: int | None, losses: Losses) -> int | None:
+    """The cap on an answer, which the vendor wants to be 16 or more (its OpenAPI description, `max_output_tokens`)."""
+    if asked is None or asked >= _OUTPUT_TOKENS_MIN:
+        return asked
+    losses.add("sampling.max_tokens", f"at most {asked} tokens; {_OUTPUT_TOKENS_MIN} is the least cap here")
+    return _OUTPUT_TOKENS_MIN
+
+
 def _encode_sampling(sampling: Sampling, losses: Losses) -> Json:
     if sampling.stop:
         raise UnsupportedFeature(
@@ -391,7 +400,7 @@ def _encode_sampling(sampling: Sampling, losses: Losses) -> Json:
     fields = {
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,
-        "max_output_tokens": sampling.max_tokens,
+        "max_output_tokens": _most_tokens(sampling.max_tokens, losses),
         "top_logprobs": sampling.top_logprobs,
     }
     return {name: value for name, value in fields.items() if value is not None}
