@@ -192,7 +192,7 @@ async def test_what_cannot_be_is_refused_clearly(
                 await whole(client, model="responses", input="Hello", **fields)
             assert refused.value.code == "unsupported_feature"
             assert refused.value.param == next(iter(fields))
-        with pytest.raises(openai.BadRequestError, match="retention"):
+        with pytest.raises(openai.NotFoundError, match="retention"):
             await client.responses.retrieve(reply.id)
     assert len(vendor.requests) == 1
 

@@ -84,8 +84,8 @@ class EndpointConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The AWS region (Bedrock). Left out: what the provider's SDK reads from the environment."""
     leave_out: tuple[str, ...] = ()
     """What may be left out of a client's request where this place cannot be told it: tools and fields that only one
-    wire has, by the name that the refusal gives with `leave_out`, such as `web_search`. Each time it happens the reply's
-    `x-ecotone-losses` says so. Left out: nothing; such a request is refused."""
+    wire has, by the name that the refusal gives with `leave_out`, such as `web_search`. Each time it happens the
+    reply's `x-ecotone-losses` says so. Left out: nothing; such a request is refused."""
     connect_timeout_s: float = 10.0
     """Seconds to wait for a connection."""
     first_byte_timeout_s: float = 600.0

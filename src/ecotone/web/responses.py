@@ -4,7 +4,6 @@ import re
 from typing import Any
 from urllib.parse import parse_qs
 
-from ecotone.gateway.jobs.responses import not_kept_here
 from ecotone.gateway.responses import StoredResponse, StoredResponses
 from ecotone.values.errors import MalformedRequest, MethodNotAllowed, NotFound, UnsupportedFeature
 from ecotone.wire.openai_responses.history import item_kind, without_encrypted
@@ -29,7 +28,9 @@ def serve_response(method: str, path: str, query: str, principal: str, stored: S
         raise NotFound(f"There is nothing at {path}.")
     identity, rest = found
     if not stored.keeps:
-        raise not_kept_here("response_id")
+        raise NotFound(
+            f'There is no response {identity!r}: none are kept here ([retention] responses = "none" in ecotone.toml).'
+        )
     response = stored.get(principal, identity)
     if response is None:
         raise NotFound(f"Response with id '{identity}' not found.")
