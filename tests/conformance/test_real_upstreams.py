@@ -22,7 +22,8 @@ pytestmark = [
 GIB = 1024**3
 REAL_WIRES = ("openai-chat", "openai-responses", "anthropic")
 WEATHER = Tool("get_weather", {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]})
-MAX_TOKENS = 6
+# The least that the Responses wire can ask for.
+MAX_TOKENS = 16
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
