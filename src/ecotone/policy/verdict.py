@@ -1,0 +1,31 @@
+"""What the rules answer."""
+
+from typing import Literal
+
+import msgspec
+
+Effect = Literal["deny", "require", "redact", "flag", "prefer"]
+Side = Literal["request", "reply"]
+
+
+class Spoken(msgspec.Struct, frozen=True):
+    """A rule that spoke. `fault` says why its condition could not be evaluated, which counts as a denial."""
+
+    rule: str
+    effect: Effect
+    because: str
+    fault: str | None = None
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What the rules say of one candidate. `redact` are the kinds to replace before anything is sent; `preferred`
+    counts the `prefer` rules that hold. `spoken` lists every rule that did, denials first."""
+
+    allowed: bool
+    spoken: tuple[Spoken, ...] = ()
+    redact: frozenset[str] = frozenset()
+    preferred: int = 0
+
+    @property
+    def denials(self) -> tuple[Spoken, ...]:
+        return tuple(one for one in self.spoken if one.effect in ("deny", "require") or one.fault is not None)
