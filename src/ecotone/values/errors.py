@@ -7,6 +7,7 @@
     │   ├── ContextExceeded         400  more tokens than this model's context holds; another's may
     │   ├── Unauthenticated         401
     │   ├── Forbidden               403  a foreign Host or Origin, or no right to this route
+    │   ├── PolicyRefused           403  the owner's rules forbid it, in the request or in the reply
     │   ├── NotFound                404  no such model, route or path
     │   ├── MethodNotAllowed        405
     │   ├── BodyTooLarge            413
@@ -88,6 +89,29 @@ class Forbidden(RequestError):
 
     status = 403
     type = "permission_error"
+
+
+class PolicyRefused(RequestError):
+    """The owner's rules forbid this request, or what the model answered. `message` gives their reasons; `rules` names
+    those that spoke."""
+
+    status = 403
+    type = "permission_error"
+    code = "policy_refused"
+
+    def __init__(self, message: str, *, rules: tuple[str, ...] = (), param: str | None = None) -> None:
+        super().__init__(message, param=param)
+        self.rules = rules
+
+
+class Unredactable(RequestError):
+    """The rules want something replaced before it goes to this model, and it cannot be replaced where it stands.
+    Another model's rules may not ask for it."""
+
+    status = 403
+    type = "permission_error"
+    code = "cannot_redact"
+    retryable_elsewhere = True
 
 
 class NotFound(RequestError):
