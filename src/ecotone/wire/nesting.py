@@ -28,12 +28,17 @@ def nested_too_deeply(value: Any) -> bool:
     return bool(level)
 
 
+def _brackets(data: bytes | str) -> int:
+    """How many lists and objects this JSON holds at most."""
+    return data.count("[") + data.count("{") if isinstance(data, str) else data.count(b"[") + data.count(b"{")
+
+
 def decode_shallow(data: bytes | str) -> Any:
     """The value of this JSON. Raises ValueError for what is none, or is nested too deeply."""
     try:
         value = _decoder.decode(data)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    if nested_too_deeply(value):
+    if _brackets(data) > NESTING_MAX and nested_too_deeply(value):
         raise ValueError("it is nested too deeply")
     return value

@@ -21,10 +21,11 @@ class OwnFields:
 
     def make(self, rest: Json, **form: Any) -> Vendor:
         """The metadata for fields left over, and for the forms that are not None."""
-        remembered = {name: value for name, value in form.items() if value is not None} if form else None
-        if not rest:
-            return {self.form: remembered} if remembered else {}
-        return {self.name: rest, self.form: remembered} if remembered else {self.name: rest}
+        vendor: Vendor = {self.name: rest} if rest else {}
+        for name, value in form.items():
+            if value is not None:
+                vendor.setdefault(self.form, {})[name] = value
+        return vendor
 
     def rest_of(self, vendor: Vendor) -> Json:
         """The unknown fields of this wire. Not to be changed."""
@@ -32,4 +33,4 @@ class OwnFields:
 
     def form_of(self, vendor: Vendor, name: str) -> Any:
         """Which form `name` had on this wire, None where it had the usual one or came from another wire."""
-        return vendor.get(self.form, _NOTHING).get(name)
+        return vendor.get(self.form, _NOTHING).get(name) if vendor else None

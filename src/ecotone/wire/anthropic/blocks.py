@@ -229,7 +229,7 @@ def encode_block(part: Part, losses: Losses, place: str) -> Json | None:
             raise UnsupportedFeature(
                 "Claude's API takes no sound. Send a transcript, or ask for a model that hears.", param=place
             )
-    if encoded is not None:
+    if encoded is not None and part.vendor:
         add_rest(encoded, losses.rest(part.vendor, place))
     return encoded
 
@@ -322,8 +322,10 @@ def _encode_call(part: ToolCallPart, losses: Losses, place: str) -> Json:
     elif part.kind == "custom":
         losses.add(place, "that this tool takes free text; it is sent in an object")
     name = sent_name(part.name, part.kind)
-    caller = {"caller": _DIRECT} if form_of(part.vendor, "caller") == "direct" else {}
-    return {"type": "tool_use", "id": accepted_id(part.id), "name": name, "input": arguments, **caller}
+    encoded: Json = {"type": "tool_use", "id": accepted_id(part.id), "name": name, "input": arguments}
+    if form_of(part.vendor, "caller") == "direct":
+        encoded["caller"] = _DIRECT
+    return encoded
 
 
 def read_arguments(part: ToolCallPart) -> Json | None:

@@ -41,6 +41,7 @@ MAX_TOKENS = 32_000
 """`max_tokens` where the client set none, though the vendor wants one: what every Claude model from version 4 on can
 write at most, Opus 4 the least (https://platform.claude.com/docs/en/about-claude/models/overview)."""
 
+_WITH_SOURCES = (ImagePart, DocumentPart)
 _ROLES: dict[str, Role] = {"user": "user", "assistant": "assistant", "system": "system"}
 # Fields that carry part of the conversation, or give the model what the other wires cannot.
 _NEEDED = ("container", "mcp_servers", "prefill", "thread", "tool_choice")
@@ -120,7 +121,7 @@ def _decode_message(fields: Fields) -> Message:
     role = _ROLES.get(said_role or "")
     if role is None:
         raise fields.wrong("role", '"user", "assistant" or "system"')
-    if not isinstance(fields.look("content"), str | list):
+    if not isinstance(fields.look("content"), (str, list)):
         raise fields.wrong("content", "a string or a list of blocks")
     parts, form = decode_content(fields)
     at = "system" if role == "system" else None
@@ -150,9 +151,7 @@ def _files(part: Part) -> list[FileReference]:
     """The vendor's files that a part refers to: no other vendor knows them."""
     parts = part.parts if isinstance(part, ToolResultPart) else (part,)
     return [
-        inner.source
-        for inner in parts
-        if isinstance(inner, ImagePart | DocumentPart) and isinstance(inner.source, FileReference)
+        inner.source for inner in parts if isinstance(inner, _WITH_SOURCES) and isinstance(inner.source, FileReference)
     ]
 
 

@@ -30,10 +30,14 @@ OPENING = "(The conversation begins with the assistant.)"
 """What the user is made to say where the assistant speaks first, which the vendor does not take."""
 
 _TurnRole = Literal["user", "assistant", "system"]
+_NEVER_SAID = (ToolResultPart, ImagePart, DocumentPart)
+_ONLY_SAID = (ToolCallPart, ReasoningPart)
 
 
 class _Turn:
     """One turn while messages are gathered into it."""
+
+    __slots__ = ("blocks", "form", "rest", "results", "role")
 
     def __init__(self, role: _TurnRole) -> None:
         self.role = role
@@ -43,7 +47,8 @@ class _Turn:
         self.rest: Json = {}
 
     def encoded(self) -> Json:
-        encoded: Json = {"role": self.role, "content": content_of(self.results + self.blocks, self.form)}
+        blocks = self.results + self.blocks if self.results else self.blocks
+        encoded: Json = {"role": self.role, "content": content_of(blocks, self.form)}
         add_rest(encoded, self.rest)
         return encoded
 
@@ -122,20 +127,22 @@ def _role(message: Message) -> _TurnRole:
 
 def _check_parts(message: Message, role: _TurnRole, place: str) -> None:
     """Raise UnsupportedFeature for a part that a message of this role cannot hold."""
+    said = role == "assistant"
+    barred = _NEVER_SAID if said else _ONLY_SAID
     for number, part in enumerate(message.parts):
-        where = f"{place}.parts[{number}]"
-        if role == "assistant":
-            if isinstance(part, ToolResultPart | ImagePart | DocumentPart):
-                raise UnsupportedFeature("The assistant's words can hold no images, documents or results.", param=where)
-        elif isinstance(part, ToolCallPart | ReasoningPart):
-            raise UnsupportedFeature(f"A message with role {message.role} cannot hold this part.", param=where)
+        if isinstance(part, barred):
+            text = "The assistant's words can hold no images, documents or results."
+            raise UnsupportedFeature(
+                text if said else f"A message with role {message.role} cannot hold this part.",
+                param=f"{place}.parts[{number}]",
+            )
 
 
 def _encode_parts(parts: tuple[Part, ...], losses: Losses, place: str, *, only_text: bool) -> list[Json]:
     blocks = []
     for number, part in enumerate(parts):
         where = f"{place}.parts[{number}]"
-        if only_text and not isinstance(part, TextPart | OpaquePart):
+        if only_text and not isinstance(part, (TextPart, OpaquePart)):
             raise UnsupportedFeature("A system message can hold only text.", param=where)
         if isinstance(part, AudioPart) and part.transcript is not None:
             losses.add(where, "the sound; its transcript is sent")

@@ -103,6 +103,8 @@ def decode_contents(body: Fields) -> tuple[Message, ...]:
 
 def _joined(pieces: list[Message]) -> Message:
     """One turn of the model. Another vendor's signature comes after all the words that it signs."""
+    if len(pieces) == 1 and not any(isinstance(part, ReasoningPart) for part in pieces[0].parts):
+        return pieces[0]
     parts = [part for piece in pieces for part in piece.parts]
     whole = _with_whole_thoughts(parts)
     if len(pieces) == 1:
@@ -131,36 +133,41 @@ def _decode_content(fields: Fields, calls: _Calls) -> Message:
         raise fields.wrong("role", '"user" or "model"')
     parts: list[Part] = []
     for inner in fields.each("parts"):
-        parts += _decode_part(inner, role, parts, calls)
-    only_results = bool(parts) and all(isinstance(part, ToolResultPart) for part in parts)
-    usual = {"assistant": "model"}.get(role, "user")
+        text = inner.only_text("text")
+        if text is None:
+            parts += _decode_part(inner, role, parts, calls)
+        elif text or role != "assistant":
+            # A stream ends with empty text, which clients keep; other vendors refuse it.
+            parts.append(TextPart(text))
+    usual = "model" if role == "assistant" else "user"
     if role != "assistant":
-        role = "tool" if only_results else "user"
+        others = [part for part in parts if not isinstance(part, ToolResultPart)]
+        role = "tool" if parts and not others else "user"
     return Message(role, tuple(parts), vendor=make_vendor(fields.rest(), role=None if said == usual else said or ""))
 
 
 def _decode_part(fields: Fields, role: Role, before: list[Part], calls: _Calls) -> list[Part]:
+    about: Json
     call = fields.look("functionCall")
     if call is not None:
         if role != "assistant":
             raise fields.wrong("functionCall", "in a content whose role is `model`")
-        name = call.get("name") if isinstance(call, dict) else None
-        first = not any(isinstance(part, ToolCallPart) for part in before)
-        decoded = decode_call(fields, calls.next_id(str(name)), first=first)
+        about = call if isinstance(call, dict) else {}
+        made = "" if about.get("id") else calls.next_id(str(about.get("name")))
+        decoded = decode_call(fields, made, before)
         calls.add(decoded)
         return [decoded]
     response = fields.look("functionResponse")
     if response is not None:
         if role == "assistant":
             raise fields.wrong("functionResponse", "in a content whose role is `user`")
-        about: Json = response if isinstance(response, dict) else {}
+        about = response if isinstance(response, dict) else {}
         given = about.get("id")
         plain = open_id(given)[0] if isinstance(given, str) and given else None
         identity, name = calls.answered(plain, str(about.get("name") or ""))
         return [decode_result(fields, identity, name)]
     shown = any(isinstance(part, ReasoningPart) for part in before)
     spoken = decode_said(fields, thoughts_shown=shown and role == "assistant")
-    # A stream ends with empty text, which clients keep; other vendors refuse it.
     return [part for part in spoken if role != "assistant" or not is_nothing(part)]
 
 
@@ -209,6 +216,8 @@ def _drop_name(message: Message, losses: Losses, place: str) -> None:
 class _Turn:
     """A content being written."""
 
+    __slots__ = ("ids", "parts", "rest", "role")
+
     def __init__(self, role: str, rest: Json) -> None:
         self.role = role
         self.parts: list[Json] = []
@@ -218,7 +227,7 @@ class _Turn:
 
     @property
     def has_calls(self) -> bool:
-        return any("functionCall" in part for part in self.parts)
+        return bool(self.ids) and self.role == "model"
 
     @property
     def only_responds(self) -> bool:
@@ -246,13 +255,13 @@ def encode_contents(messages: tuple[Message, ...], losses: Losses) -> list[Json]
             order = turn.ids
             if stand_in_missing(turn.parts) is not None:
                 losses.add(f"contents[{number}]", "the signature that another vendor's call lacks; a stand-in is sent")
-        elif turn.only_responds:
+        elif len(turn.ids) > 1 and turn.only_responds:
             ranks = {identity: rank for rank, identity in enumerate(order)}
             placed = sorted(zip(turn.ids, turn.parts, strict=True), key=lambda one: ranks.get(one[0], len(ranks)))
             turn.parts = [part for _, part in placed]
-        content: Json = {"role": turn.role} if turn.role else {}
-        content["parts"] = turn.parts
-        add_rest(content, turn.rest)
+        content: Json = {"role": turn.role, "parts": turn.parts} if turn.role else {"parts": turn.parts}
+        if turn.rest:
+            add_rest(content, turn.rest)
         contents.append(content)
     return contents
 
@@ -268,7 +277,8 @@ def _is_one_turn(last: _Turn, turn: _Turn) -> bool:
 
 def _turns_of(message: Message, names: dict[str, str], losses: Losses, place: str) -> Iterator[_Turn]:
     rest = losses.rest(message.vendor, place)
-    usual = "model" if message.role == "assistant" else "user"
+    said = message.role == "assistant"
+    usual = "model" if said else "user"
     role = form_of(message.vendor, "role")
     if message.role in ("system", "developer"):
         losses.add(place, f"that the {message.role} speaks, after the conversation has begun; sent as the user's words")
@@ -279,21 +289,22 @@ def _turns_of(message: Message, names: dict[str, str], losses: Losses, place: st
         signatures_alone: list[int] = []
         for number, part in enumerate(message.parts[start : start + count], start):
             where = f"{place}.parts[{number}]"
-            if isinstance(part, ToolCallPart) and message.role == "assistant":
+            if said and isinstance(part, ToolCallPart):
                 names[part.id] = part.name
                 turn.ids.append(part.id)
                 turn.parts.append(_encode_call(part, losses, where))
-            elif isinstance(part, ToolResultPart) and message.role != "assistant":
+            elif not said and isinstance(part, ToolResultPart):
                 turn.ids.append(part.tool_call_id)
                 turn.parts.append(encode_result(part, _name_of(part, names, where), losses, where))
             else:
                 encoded = encode_part(part, losses, where)
-                if encoded is None or (isinstance(part, TextPart) and encoded == {"text": ""} and usual == "model"):
+                if encoded is None or (said and encoded == {"text": ""} and isinstance(part, TextPart)):
                     continue
                 if isinstance(part, ReasoningPart) and form_of(part.vendor, "at") == "text":
                     signatures_alone.append(len(turn.parts))
                 turn.parts.append(encoded)
-        put_signatures_back(turn.parts, signatures_alone)
+        if signatures_alone:
+            put_signatures_back(turn.parts, signatures_alone)
         start += count
         yield turn
 

@@ -20,6 +20,7 @@ class _Message:
         self.renamed = {snake_case(name): name for name in known if snake_case(name) != name}
         self.lists = frozenset(lists.split())
         self.within: Mapping[str, _Message] = within
+        self.opened = {name: (name in self.lists, within.get(name)) for name in (*self.lists, *within)}
 
 
 def snake_case(name: str) -> str:
@@ -89,21 +90,25 @@ def usual_count_names(request: Json) -> None:
 
 
 def _rename(value: Any, message: _Message) -> None:
-    if isinstance(value, list):
+    if isinstance(value, dict):
+        if not message.renamed.keys().isdisjoint(value):
+            _rename_here(value, message.renamed)
+        opened = message.opened
+        for name, inner in value.items() if opened else ():
+            if name in opened:
+                is_list, within = opened[name]
+                if is_list and isinstance(inner, (dict, str)):
+                    value[name] = inner = [inner]
+                if within is not None:
+                    _rename(inner, within)
+    elif isinstance(value, list):
         for item in value:
             _rename(item, message)
-        return
-    if not isinstance(value, dict):
-        return
-    renamed, lists, messages = message.renamed, message.lists, message.within
+
+
+def _rename_here(value: Json, renamed: Mapping[str, str]) -> None:
+    """Gives the fields of one message their usual names; one that is there under both stays as it is."""
     for given in tuple(value):
-        name = renamed.get(given, given)
-        if name is not given:
-            if name in value:
-                continue
+        name = renamed.get(given)
+        if name is not None and name not in value:
             value[name] = value.pop(given)
-        inner = value[name]
-        if name in lists and isinstance(inner, dict | str):
-            value[name] = inner = [inner]
-        if name in messages:
-            _rename(inner, messages[name])

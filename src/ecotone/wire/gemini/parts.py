@@ -5,6 +5,7 @@ speaks another wire. One on a thought is the thought's. One on a text is vendor 
 before it: then it is a thought of its own without words, so that clients of every wire carry it back.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -76,9 +77,9 @@ def feature_of(data: Json) -> str:
     return next((name for name in data if name not in ("thought", SIGNATURE)), "parts")
 
 
-def decode_call(fields: Fields, identity: str, *, first: bool) -> ToolCallPart:
-    """A part with a `functionCall`. `identity` is the id if the call has none; `first`: no call precedes it in its
-    content, so that it is the one which must be signed."""
+def decode_call(fields: Fields, identity: str, before: Sequence[Part]) -> ToolCallPart:
+    """A part with a `functionCall`. `identity` is the id if the call has none; `before` are the parts before it in its
+    content, whose first call is the one that must be signed."""
     call = fields.need_child("functionCall")
     given = call.text("id") or None
     args = call.json("args")
@@ -87,6 +88,7 @@ def decode_call(fields: Fields, identity: str, *, first: bool) -> ToolCallPart:
     form = None
     if isinstance(signature, str) and is_stand_in(signature):
         fields.take(SIGNATURE)
+        first = not any(isinstance(part, ToolCallPart) for part in before)
         form = None if first and signature == STAND_IN else signature
     elif isinstance(signature, str) and unsealed(signature) is not None:
         fields.take(SIGNATURE)
@@ -97,7 +99,9 @@ def decode_call(fields: Fields, identity: str, *, first: bool) -> ToolCallPart:
         args="absent" if args is None else None,
         signature=form,
     )
-    return ToolCallPart(plain, name, msgspec.json.encode(args or {}).decode(), vendor=vendor | attached)
+    if attached:
+        vendor |= attached
+    return ToolCallPart(plain, name, msgspec.json.encode(args or {}).decode(), vendor=vendor)
 
 
 def call_arguments(text: str) -> Json | None:
@@ -119,7 +123,8 @@ def encode_call(part: ToolCallPart, identity: str, arguments: Json) -> Json:
     signature = form_of(part.vendor, "signature")
     if signature is not None:
         encoded[SIGNATURE] = signature
-    add_rest(encoded, rest_of(part.vendor))
+    if part.vendor:
+        add_rest(encoded, rest_of(part.vendor))
     return encoded
 
 
@@ -158,13 +163,14 @@ def _read_response(response: Fields, *, alone: bool) -> tuple[str | None, bool |
     """The words of a response, and whether they tell of an error. "output" and "error" are the keys that Google gives a
     meaning; any other object is the output itself, and is given as its JSON."""
     value = response.json("response") or {}
-    match value:
-        case {"output": str(text)} if len(value) == 1:
-            return text, None
-        case {"error": str(text)} if len(value) == 1:
-            return text, True
-        case {} if not value and not alone:
-            return None, None
+    if len(value) == 1:
+        output, error = value.get("output"), value.get("error")
+        if isinstance(output, str):
+            return output, None
+        if isinstance(error, str):
+            return error, True
+    if not value and not alone:
+        return None, None
     return msgspec.json.encode(value).decode(), None
 
 
@@ -186,7 +192,8 @@ def encode_result(part: ToolResultPart, name: str, losses: Losses, place: str) -
     if media:
         response["parts"] = media
     encoded: Json = {"functionResponse": response}
-    add_rest(encoded, losses.rest(part.vendor, place))
+    if part.vendor:
+        add_rest(encoded, losses.rest(part.vendor, place))
     return encoded
 
 
@@ -222,7 +229,8 @@ def encode_part(part: Part, losses: Losses, place: str) -> Json | None:
             encoded = dict(part.data)
         case _:
             raise UnsupportedFeature("A message of this role cannot hold this part.", param=place)
-    add_rest(encoded, losses.rest(part.vendor, place))
+    if part.vendor:
+        add_rest(encoded, losses.rest(part.vendor, place))
     return encoded
 
 

@@ -148,8 +148,7 @@ def decode_reply_part(
 ) -> list[ReplyPart]:
     """What a part of a reply is, after those in `before`; empty text is nothing. `number` is for a call without id."""
     if fields.look("functionCall") is not None:
-        first = not any(isinstance(part, ToolCallPart) for part in before)
-        return [decode_call(fields, call_id(reply_id, choice, number), first=first)]
+        return [decode_call(fields, call_id(reply_id, choice, number), before)]
     shown = any(isinstance(part, ReasoningPart) for part in before)
     return [part for part in _of_reply(decode_said(fields, thoughts_shown=shown)) if not is_nothing(part)]
 

@@ -36,6 +36,7 @@ Spoken = tuple[int, ReplyPart, tuple[TokenLogprob, ...]]
 """A part of an item: the index of its content there, the part, and its log probabilities."""
 
 _SEPARATOR = "\n\n"
+_NEVER_SPOKEN = (DocumentPart, ImagePart, AudioPart)
 CALL_ID_CHARS_MAX = 64
 """The longest `call_id` that the vendor accepts (its OpenAPI description, `FunctionCallOutputItemParam`)."""
 
@@ -69,7 +70,7 @@ def _decode_message(fields: Fields) -> list[Spoken]:
         inner = fields.element("content", index, entry)
         tokens = take_logprobs(inner)
         part = decode_part(inner)
-        if isinstance(part, DocumentPart | ImagePart | AudioPart):
+        if isinstance(part, _NEVER_SPOKEN):
             raise fields.wrong(f"content[{index}]", "text or a refusal")
         if not isinstance(part, TextPart) or part.text or part.vendor or form.get("content"):
             spoken.append((index, part, tokens))

@@ -9,7 +9,7 @@ from ecotone.wire.fields import Fields
 
 def take_logprobs(fields: Fields) -> tuple[TokenLogprob, ...]:
     """`logprobs` of an output text or of an event, none where they are absent."""
-    return tuple(_decode(entry) for entry in fields.each("logprobs"))
+    return tuple([_decode(entry) for entry in fields.each("logprobs")])
 
 
 def _decode(fields: Fields) -> TokenLogprob:

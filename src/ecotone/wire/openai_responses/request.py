@@ -49,6 +49,7 @@ LOGPROBS = "message.output_text.logprobs"
 _OUTPUT_TOKENS_MIN = 16
 ENCRYPTED = "reasoning.encrypted_content"
 _ROLES: dict[str, Role] = {"system": "system", "developer": "developer", "user": "user", "assistant": "assistant"}
+_ANSWERS = (TextPart, ImagePart, DocumentPart)
 _OUTPUTS = {"function_call_output": "function", "custom_tool_call_output": "custom"}
 # Fields that only this wire has and that may not be left out.
 _NEEDED = ("prompt", "conversation", "previous_response_id")
@@ -165,23 +166,24 @@ def _decode_input(body: Fields) -> tuple[list[Message], str | None, list[Need]]:
 
 
 def _decode_input_item(fields: Fields, conversation: _Conversation) -> None:
-    kind = fields.text("type")
-    if kind is None:
-        kind = "message" if fields.look("role") is not None else "item_reference"
+    kind = fields.look("type")
+    if not isinstance(kind, str):
+        # Null is as good as nothing; `text` refuses the rest.
+        kind = fields.text("type") or ("message" if fields.look("role") is not None else "item_reference")
+        fields = Fields({"type": kind} | fields.rest(), fields.place(), malformed)
     if kind == "message" and fields.look("role") != "assistant":
         conversation.add(_decode_message(fields))
     elif kind in _OUTPUTS:
         conversation.add(_decode_result(fields, _OUTPUTS[kind]))
     else:
-        item = fields.rest()
-        item = {"type": kind} | item
-        parts: list[Part] = [part for _, part, _ in decode_item(Fields(item, fields.place(), malformed))]
+        parts: list[Part] = [part for _, part, _ in decode_item(fields)]
         if any(isinstance(part, OpaquePart) and part.data.get("type") == kind for part in parts):
             conversation.needs.append(Need(NAME, kind))
         conversation.add_own(parts)
 
 
 def _decode_message(fields: Fields) -> Message:
+    fields.take("type")
     role = _ROLES.get(fields.text("role") or "")
     if role is None:
         raise fields.wrong("role", "one of " + ", ".join(f'"{name}"' for name in _ROLES))
@@ -194,12 +196,13 @@ def _decode_message(fields: Fields) -> Message:
 
 
 def _decode_result(fields: Fields, kind: str) -> Message:
+    fields.take("type")
     identity, _ = open_id(fields.need_text("call_id"))
     listed = isinstance(fields.look("output"), list)
     content = decode_content(fields, "output")
     answer: list[TextPart | ImagePart | DocumentPart] = []
     for number, part in enumerate(content):
-        if not isinstance(part, TextPart | ImagePart | DocumentPart):
+        if not isinstance(part, _ANSWERS):
             raise fields.wrong(f"output[{number}]", "text, an image or a file")
         answer.append(part)
     plain = not content or is_plain(content)
