@@ -1,0 +1,273 @@
+"""All rules of a config, and what they say of a request and of a reply."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from ecotone.policy.cel_library import Context
+from ecotone.policy.classes import DataClasses
+from ecotone.policy.conditions import Use, near
+from ecotone.policy.guard.categories import CATEGORIES
+from ecotone.policy.labels import Labels
+from ecotone.policy.places import Place
+from ecotone.policy.problem import Path, PolicyProblem
+from ecotone.policy.reading import UNKNOWN, Key, Reader, ever_new, in_order, merged, readers, region, score_reader
+from ecotone.policy.rules import Rule, read_rules
+from ecotone.policy.schema import ROOTS, Schema, class_name_problem
+from ecotone.policy.settings import DataSettings, GuardSettings, PrincipalSettings, RuleSettings
+from ecotone.policy.verdict import Spoken, Verdict
+
+_CLASSES_MAX = 20
+_REMEMBERED_MAX = 20_000
+
+
+class Policy:
+    """The rules of one config, compiled. Answers depend on nothing but what is passed in; verdicts are remembered."""
+
+    def __init__(
+        self,
+        classes: DataClasses,
+        rules: tuple[Rule, ...],
+        schema: Schema,
+        *,
+        threshold: float,
+        floors: Mapping[str, int],
+        principals: Mapping[str, PrincipalSettings],
+        default: int,
+        digest: str,
+    ) -> None:
+        """Use `compile`."""
+        self.classes = classes
+        self.rules = rules
+        self.schema = schema
+        self.threshold = threshold
+        self.digest = digest
+        self.principals = principals
+        self.default = default
+        self._floors = floors
+        self._on_request = _Judge([rule for rule in rules if rule.on == "request"], schema, threshold)
+        self._on_reply = _Judge([rule for rule in rules if rule.on == "reply"], schema, threshold)
+
+    @classmethod
+    def compile(
+        cls,
+        *,
+        data: DataSettings,
+        guard: GuardSettings,
+        principals: Mapping[str, PrincipalSettings],
+        routes: Mapping[str, str | None],
+        rules: Sequence[RuleSettings],
+        categories: Sequence[str] = CATEGORIES,
+        kinds: Sequence[str] | None = None,
+    ) -> "Policy":
+        """The policy of a config. `routes` gives the floor of each route: the name of a class, or None. `kinds` are all
+        that detectors can find (`Detectors.kinds`); None: names of kinds are not checked.
+
+        Raises PolicyProblem, whose path begins with `data`, `principals`, `routes` or `rules`.
+        """
+        classes = _read_classes(data)
+
+        def rank(path: Path, name: str | None) -> int:
+            if name is not None and name not in classes:
+                raise PolicyProblem(path, f"there is no class {name!r}{near(name, classes.names)}")
+            return 0 if name is None else classes.rank(name)
+
+        default = rank(("data", "default"), data.default)
+        for name, principal in principals.items():
+            rank(("principals", name, "class"), principal.data_class)
+        schema = Schema(classes.names, categories=categories, kinds=kinds)
+        floors = {name: rank(("routes", name, "class"), floor) for name, floor in routes.items()}
+        said = (data, guard, dict(principals), dict(routes), tuple(rules))
+        return cls(
+            classes,
+            read_rules(rules, schema, kinds),
+            schema,
+            threshold=guard.threshold,
+            floors=floors,
+            principals=principals,
+            default=default,
+            digest=sha256(msgspec.json.encode(said, order="sorted")).hexdigest(),
+        )
+
+    def floor(self, principal: str, asked: str) -> int:
+        """The least class (a rank) of what this caller sends to this route or model: the class of the caller, and the
+        route's."""
+        named = self.principals.get(principal)
+        own = self.default if named is None or named.data_class is None else self.classes.rank(named.data_class)
+        return max(own, self._floors.get(asked, 0))
+
+    def decide(self, labels: Labels, place: Place, *, now: datetime | None) -> Verdict:
+        """What the rules say of sending this request to this place. `now` None is unknown: rules that read it deny."""
+        return self._on_request.verdict(labels, place, now)
+
+    def decide_reply(self, reply: Labels, request: Labels, place: Place, *, now: datetime | None) -> Verdict:
+        """What the rules on replies say of one: `data` and `content` are the reply's, all else the request's; the class
+        is the higher of both."""
+        labels = msgspec.structs.replace(
+            request,
+            data_class=max(reply.data_class, request.data_class),
+            kinds=reply.kinds,
+            uninspected=reply.uninspected,
+            scores=reply.scores,
+        )
+        return self._on_reply.verdict(labels, place, now)
+
+    @property
+    def needs_detectors(self) -> bool:
+        """Whether any rule on requests depends on what detectors find, be it through the class that finds raise to."""
+        return self._on_request.reads_data
+
+    @property
+    def needs_guard(self) -> bool:
+        """Whether any rule on requests reads `content`."""
+        return self._on_request.reads_content
+
+    @property
+    def needs_reply_detectors(self) -> bool:
+        return self._on_reply.reads_data
+
+    @property
+    def needs_reply_guard(self) -> bool:
+        return self._on_reply.reads_content
+
+    @property
+    def remembered(self) -> int:
+        """How many verdicts are remembered."""
+        return self._on_request.remembered + self._on_reply.remembered
+
+    @property
+    def has_reply_rules(self) -> bool:
+        return bool(self._on_reply.rules)
+
+
+def _read_classes(data: DataSettings) -> DataClasses:
+    path: Path = ("data", "classes")
+    if not data.classes or len(data.classes) > _CLASSES_MAX:
+        raise PolicyProblem(path, f"there are 1 to {_CLASSES_MAX} classes; name them, the least sensitive first")
+    for name in data.classes:
+        problem = class_name_problem(name)
+        if problem is not None:
+            raise PolicyProblem(path, problem)
+        if data.classes.count(name) > 1:
+            raise PolicyProblem(path, f"the class {name!r} is named twice")
+    return DataClasses(data.classes)
+
+
+class _Judge:
+    """Applies the rules of one side, and remembers verdicts.
+
+    A verdict is remembered for all requests that no rule can tell apart: those with equal values in every variable
+    that is read, or, where a variable is only compared with constants, with values in the same region between them.
+    So a score or an hour that moves within its region asks nobody again. Rules that do arithmetic or the like on what
+    is new each time (a score, the moment, the length) are evaluated each time, and their answer is added.
+    """
+
+    def __init__(self, rules: Sequence[Rule], schema: Schema, threshold: float) -> None:
+        self.rules = tuple(rules)
+        self._fresh = [rule for rule in rules if _is_fresh(rule.condition.reads)]
+        self._steady = [rule for rule in rules if rule not in self._fresh]
+        self._ranks = schema.classes
+        self._readers = readers(threshold)
+        self._of_place = [path for path in merged(rule.condition.reads for rule in rules) if _of_place(path)]
+        self._request_paths = {
+            path: self._reader(path) for path in merged(rule.condition.reads for rule in rules) if not _of_place(path)
+        }
+        self._key_parts = self._parts()
+        self._redacts = any(rule.effect == "redact" for rule in rules)
+        self.reads_data = self._redacts or any(path.startswith("data.") for path in self._request_paths)
+        self.reads_content = any(path.startswith("content.") for path in self._request_paths)
+        self._remembered: dict[Key, dict[Place, Verdict]] = {}
+        self.remembered = 0
+        self._last: tuple[Labels, datetime | None, dict[Place, Verdict]] | None = None
+
+    def _reader(self, path: str) -> Reader:
+        return self._readers.get(path) or score_reader(path.partition(".")[2])
+
+    def _parts(self) -> list[Callable[[Labels, datetime | None], Any]]:
+        """What a request's key is made of."""
+        uses = merged(rule.condition.reads for rule in self._steady)
+        return [_part(self._reader(path), use) for path, use in sorted(uses.items()) if not _of_place(path)]
+
+    def verdict(self, labels: Labels, place: Place, now: datetime | None) -> Verdict:
+        last = self._last
+        if last is None or last[0] is not labels or last[1] is not now:
+            last = self._last = (labels, now, self._alike(labels, now))
+        known = last[2].get(place)
+        if known is None:
+            known = self._evaluate(self._steady, labels, place, now)
+            last[2][place] = known
+            self.remembered += 1
+        return _joined(known, self._evaluate(self._fresh, labels, place, now)) if self._fresh else known
+
+    def _alike(self, labels: Labels, now: datetime | None) -> dict[Place, Verdict]:
+        """The verdicts on all requests like this one."""
+        key: list[Any] = [part(labels, now) for part in self._key_parts]
+        if self._redacts:
+            key.append(labels.kinds)
+        if self.remembered >= _REMEMBERED_MAX:
+            self._remembered.clear()
+            self.remembered = 0
+        return self._remembered.setdefault(tuple(key), {})
+
+    def _evaluate(self, rules: Sequence[Rule], labels: Labels, place: Place, now: datetime | None) -> Verdict:
+        return verdict(rules, self._context(labels, place, now), labels.kinds)
+
+    def _context(self, labels: Labels, place: Place, now: datetime | None) -> Context:
+        values: dict[str, Any] = {**self._ranks, **{root: {} for root in ROOTS}}
+        found = [(path, place.fact(path)) for path in self._of_place]
+        found += [(path, reader(labels, now)) for path, reader in self._request_paths.items()]
+        for path, value in found:
+            if value is not UNKNOWN:
+                root, _, name = path.partition(".")
+                values[root][name] = value
+        return Context(values)
+
+
+def verdict(rules: Sequence[Rule], context: Context, kinds: frozenset[str]) -> Verdict:
+    """What these rules say where the variables have these values; `kinds` are those found."""
+    spoken: list[Spoken] = []
+    redact: frozenset[str] = frozenset()
+    preferred = 0
+    for rule in rules:
+        one = rule.spoken(rule.outcome(context))
+        if one is not None and one.fault is None and rule.effect == "redact":
+            replaced = kinds & rule.kinds if rule.kinds else kinds
+            redact |= replaced
+            one = one if replaced else None
+        if one is None:
+            continue
+        spoken.append(one)
+        preferred += one.effect == "prefer" and one.fault is None
+    spoken.sort(key=_denies, reverse=True)
+    return Verdict(not any(map(_denies, spoken)), tuple(spoken), redact, preferred)
+
+
+def _joined(one: Verdict, other: Verdict) -> Verdict:
+    return Verdict(
+        one.allowed and other.allowed,
+        tuple(sorted((*one.spoken, *other.spoken), key=_denies, reverse=True)),
+        one.redact | other.redact,
+        one.preferred + other.preferred,
+    )
+
+
+def _denies(one: Spoken) -> bool:
+    return one.fault is not None or one.effect in ("deny", "require")
+
+
+def _of_place(path: str) -> bool:
+    return path.startswith(("model.", "endpoint."))
+
+
+def _is_fresh(reads: Mapping[str, Use]) -> bool:
+    return any(ever_new(path) and use.otherwise for path, use in reads.items())
+
+
+def _part(reader: Reader, use: Use) -> Callable[[Labels, datetime | None], Any]:
+    if use.otherwise or use.sought:
+        return reader
+    constants = in_order(use.compared)
+    return lambda labels, now: region(reader(labels, now), constants)
