@@ -85,6 +85,11 @@ def test_a_refusal_is_the_clients_own_answer() -> None:
             None,
         ),
         (b'{"detail":[{"loc":5,"msg":"nowhere"}]}', "nowhere", None),
+        (
+            b'{"detail":[{"loc":["body",' + b'{"a":' * 400 + b"1" + b"}" * 400 + b',0],"msg":"deep"}]}',
+            "body.0: deep",
+            None,
+        ),
         (b'{"error":{"message":"Tool?","code":"tool_unsupported"}}', "Tool?", "tool_unsupported"),
         (b'{"error":{"code":"404","message":"none"}}', "none", None),
         (b"<html>", None, None),

@@ -102,3 +102,11 @@ def test_a_byte_order_mark_counts_only_at_the_start() -> None:
     assert whole.feed(b"\xef\xbb") == b""
     assert whole.feed(b"\xbfdata: a\n\n") == b"data: a\n\n"
     assert payload(whole.feed(b"\xef\xbb\xbfdata: b\n\n").removesuffix(b"\n\n")) is None
+
+
+@pytest.mark.parametrize("pieces", [[b"data: a\r\r\ndata: b\r\r"], [b"data: a\r\r", b"\ndata: b\r\r"]])
+def test_a_line_end_cut_in_two_counts_once(pieces: list[bytes]) -> None:
+    """The second event is as long as the bound, and the line feed before it is not its own."""
+    whole = WholeEvents(len(b"data: b"))
+    given = [payload(event) for piece in pieces for event in split_events(whole.feed(piece)) if event]
+    assert (given, whole.overflow) == ([b"a", b"b"], False)

@@ -251,7 +251,8 @@ def _detail(detail: Any) -> str | None:
     for entry in detail[:10]:
         if isinstance(entry, dict) and isinstance(entry.get("msg"), str):
             steps = entry.get("loc")
-            place = ".".join(map(str, steps)) if isinstance(steps, list) else ""
+            named = steps if isinstance(steps, list) else []
+            place = ".".join(str(step) for step in named if isinstance(step, str | int))
             lines.append(f"{place}: {entry['msg']}" if place else entry["msg"])
     return _text("; ".join(lines))
 

@@ -32,11 +32,16 @@ class WholeEvents:
         self._pending = bytearray()
         self._carriage_returns = False
         self._at_start = True
+        # What was given back ended with CR: an LF that comes next belongs to it.
+        self._after_cr = False
 
     def feed(self, data: bytes) -> bytes:
         """The bytes of all events that are now complete, blank lines included; empty if none is."""
         if self.overflow:
             return b""
+        if self._after_cr and data:
+            self._after_cr = False
+            data = data.removeprefix(b"\n")
         whole = data if not self._pending and data.endswith(b"\n\n") else self._gather(data)
         if self._at_start and whole:
             self._at_start = False
@@ -59,6 +64,7 @@ class WholeEvents:
             end = end if end >= 2 else 0
         whole = bytes(self._pending[:end])
         del self._pending[:end]
+        self._after_cr = not self._pending and whole.endswith(b"\r")
         if len(self._pending) > self._event_bytes_max + _BLANK_LINE_BYTES_MAX:
             self._pending.clear()
             self.overflow = True
