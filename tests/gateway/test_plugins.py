@@ -12,6 +12,7 @@ from ecotone.gateway.plugins import load
 from ecotone.upstream.http import HttpClient
 from ecotone.upstream.remote import RemoteEndpoint
 from ecotone.upstream.timeouts import Timeouts
+from tests.clearing import CHECKER
 from tests.docs.pages import ROOT, blocks
 
 GOOD = """
@@ -143,7 +144,7 @@ async def test_the_example_of_the_documentation_works(tmp_path: Path, monkeypatc
     for place in tomllib.loads(config)["models"].values():
         row = found.providers[place["provider"]]
         endpoint = RemoteEndpoint(
-            model="ours",
+            identity="ours@theirs",
             upstream_name=place.get("name", "small"),
             provider=row,
             base_url=place.get("base_url", row.base_url),
@@ -152,6 +153,7 @@ async def test_the_example_of_the_documentation_works(tmp_path: Path, monkeypatc
             wire=place.get("wire"),
             timeouts=Timeouts(),
             http=http,
+            checker=CHECKER,
         )
         for wire in endpoint.wires:
             door = endpoint.door(wire)

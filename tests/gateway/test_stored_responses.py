@@ -66,7 +66,7 @@ def test_what_is_put_is_there_at_once_and_after_a_restart(
     stored.put(kept)
     for _ in range(2):
         assert stored.get("ada", "resp_1") == kept
-        assert stored.find_item("ada", "msg_1") == HI
+        assert stored.find_item("ada", "msg_1") == (HI, None)
         assert stored.get("bob", "resp_1") is None
         assert stored.find_item("bob", "msg_1") is None
         stored = reopened()

@@ -20,6 +20,7 @@ from ecotone.upstream.operations import Operation
 from ecotone.values.errors import ContextExceeded, MalformedRequest, RequestError, UnsupportedFeature
 from ecotone.wire.openai_chat import StreamWatch
 from ecotone.wire.openai_error import decode_error
+from tests.clearing import CHECKER, opened
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GIB = 1024**3
@@ -83,7 +84,7 @@ async def pool(smollm2_path: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def endpoint(pool: EnginePool) -> AsyncIterator[EmbeddedEndpoint]:
     http = HttpClient()
-    yield EmbeddedEndpoint(model="smollm2", engines=pool, http=http, file_problem=lambda model: None)
+    yield EmbeddedEndpoint(model="smollm2", engines=pool, http=http, checker=CHECKER, file_problem=lambda model: None)
     await http.close()
 
 
@@ -106,7 +107,7 @@ def asking(*names: str, **fields: Any) -> dict[str, Any]:
 
 async def answer(endpoint: EmbeddedEndpoint, request: dict[str, Any], operation: Operation = "chat") -> Any:
     """The whole reply; an error status raises what the gateway would make of it."""
-    response = await endpoint.open(Call(operation, "openai-chat", request))
+    response = await opened(endpoint, Call(operation, "openai-chat", request))
     pieces = []
     while (piece := await response.read_chunk()) is not None:
         pieces.append(piece)
@@ -122,8 +123,9 @@ async def streamed(
     endpoint: EmbeddedEndpoint, request: dict[str, Any]
 ) -> tuple[list[ChatCompletionChunk], StreamWatch]:
     """The chunks of a stream, each checked by the official types, after the gateway's own watch let them through."""
-    response = await endpoint.open(
-        Call("chat", "openai-chat", request | {"stream": True, "stream_options": {"include_usage": True}}, stream=True)
+    response = await opened(
+        endpoint,
+        Call("chat", "openai-chat", request | {"stream": True, "stream_options": {"include_usage": True}}, stream=True),
     )
     assert response.status == 200
     watch = StreamWatch({})
@@ -220,8 +222,8 @@ async def test_a_call_cut_by_max_tokens_stays_cut(endpoint: EmbeddedEndpoint) ->
 
 
 async def test_a_client_that_leaves_frees_the_engine(endpoint: EmbeddedEndpoint, pool: EnginePool) -> None:
-    response = await endpoint.open(
-        Call("chat", "openai-chat", asking("get_weather", tool_choice="required", stream=True), stream=True)
+    response = await opened(
+        endpoint, Call("chat", "openai-chat", asking("get_weather", tool_choice="required", stream=True), stream=True)
     )
     assert await response.read_chunk()
     assert pool.states()[0].leases == 1

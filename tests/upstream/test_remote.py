@@ -18,6 +18,7 @@ from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import MalformedRequest, UnsupportedFeature, UpstreamCredentials
 from ecotone.wire import WIRES
 from ecotone.wire.wire import Wire
+from tests.clearing import CHECKER, opened
 
 CHAT, RESPONSES, MESSAGES, GEMINI = "openai-chat", "openai-responses", "anthropic", "gemini"
 VERSION = ("anthropic-version", "2023-06-01")
@@ -82,7 +83,7 @@ def endpoint(
     place = EndpointConfig(provider=provider.name, base_url=base_url)
     settings = place_settings(place, environment)
     return RemoteEndpoint(
-        model="ours",
+        identity="ours@theirs",
         upstream_name=model,
         provider=provider,
         base_url=base_url or provider.address(settings) or "",
@@ -92,6 +93,7 @@ def endpoint(
         key=place_key(place, environment),
         timeouts=Timeouts(),
         http=http,
+        checker=CHECKER,
         **more,
     )
 
@@ -338,7 +340,7 @@ async def test_what_goes_to_a_provider(
     assert made.problem() is None
     for streams, url in ((False, whole), (True, stream or whole)):
         request = {"model": "ours", "stream": streams, "field": [1]}
-        await made.open(Call("chat", wire, request, streams))
+        await opened(made, Call("chat", wire, request, streams))
         sent = http.sent[-1]
         assert sent.url == url
         usual = {"user-agent": "ecotone", "accept": "*/*", "content-type": "application/json"}
@@ -386,10 +388,10 @@ async def test_a_models_name_tells_its_wires(
 async def test_a_wire_that_the_owner_names_is_the_only_one(http: RecordingClient) -> None:
     made = endpoint(http, PROVIDERS["azure"], "our-own-name", {"AZURE_OPENAI_API_KEY": K}, AZURE, wire=MESSAGES)
     assert made.wires == (MESSAGES,)
-    await made.open(Call("chat", MESSAGES, {"model": "x"}))
+    await opened(made, Call("chat", MESSAGES, {"model": "x"}))
     assert http.sent[-1].url == "https://acme.openai.azure.com/anthropic/v1/messages"
     any_wire = endpoint(http, PROVIDERS["openai-compatible"], "m", {}, "http://gpu1:1/v1", wire=MESSAGES)
-    await any_wire.open(Call("chat", MESSAGES, {"model": "x"}))
+    await opened(any_wire, Call("chat", MESSAGES, {"model": "x"}))
     assert http.sent[-1].url == "http://gpu1:1/v1/messages"
     assert http.sent[-1].headers["anthropic-version"] == "2023-06-01"
 
@@ -406,17 +408,17 @@ async def test_a_wire_that_the_owner_names_is_the_only_one(http: RecordingClient
 async def test_vertex_has_its_own_hosts_for_some_locations(http: RecordingClient, location: str, host: str) -> None:
     environment = {"GOOGLE_CLOUD_PROJECT": "p1", "GOOGLE_CLOUD_LOCATION": location}
     made = endpoint(http, PROVIDERS["vertex"], "gemini-3-pro", environment)
-    await made.open(Call("chat", GEMINI, {}))
+    await opened(made, Call("chat", GEMINI, {}))
     assert http.sent[-1].url.startswith(f"https://{host}/v1/projects/p1/locations/{location}/publishers/google/")
     assert made.place == f"vertex at {host}"
 
 
 async def test_a_clients_headers_go_along_and_replace_constant_ones(http: RecordingClient) -> None:
     made = endpoint(http, PROVIDERS["anthropic"], "m", {"ANTHROPIC_API_KEY": K})
-    await made.open(Call("chat", MESSAGES, {}, headers=[("anthropic-beta", "a,b")]))
+    await opened(made, Call("chat", MESSAGES, {}, headers=[("anthropic-beta", "a,b")]))
     assert http.sent[-1].headers["anthropic-beta"] == "a,b"
     assert http.sent[-1].headers["anthropic-version"] == "2023-06-01"
-    await made.open(Call("chat", MESSAGES, {}, headers=[("anthropic-version", "2024-01-01")]))
+    await opened(made, Call("chat", MESSAGES, {}, headers=[("anthropic-version", "2024-01-01")]))
     assert http.sent[-1].headers["anthropic-version"] == "2024-01-01"
     assert http.sent[-1].headers["x-api-key"] == K
 
@@ -424,7 +426,7 @@ async def test_a_clients_headers_go_along_and_replace_constant_ones(http: Record
 async def test_bedrock_takes_betas_in_the_body_and_no_version_in_a_header(http: RecordingClient) -> None:
     made = endpoint(http, PROVIDERS["bedrock"], CLAUDE, REGION)
     headers = [("anthropic-beta", "a, b"), ("anthropic-version", "2023-06-01")]
-    await made.open(Call("chat", MESSAGES, {"model": "x", "max_tokens": 5}, headers=headers))
+    await opened(made, Call("chat", MESSAGES, {"model": "x", "max_tokens": 5}, headers=headers))
     assert http.sent[-1].body == {
         "max_tokens": 5,
         "anthropic_beta": ["a", "b"],
@@ -438,27 +440,27 @@ async def test_a_header_with_a_line_break_is_refused() -> None:
     try:
         made = endpoint(client, PROVIDERS["vllm"], "m", {})
         with pytest.raises(MalformedRequest, match="'x-a' holds a line break"):
-            await made.open(Call("chat", MESSAGES, {}, headers=[("x-a", "1\r\nx-b: 2")]))
+            await opened(made, Call("chat", MESSAGES, {}, headers=[("x-a", "1\r\nx-b: 2")]))
     finally:
         await client.close()
 
 
 async def test_other_forms_of_openai_go_beside_the_chat_wire(http: RecordingClient) -> None:
     made = endpoint(http, PROVIDERS["openai"], "m", {"OPENAI_API_KEY": K})
-    await made.open(Call("completions", CHAT, {"model": "ours", "prompt": "a"}))
+    await opened(made, Call("completions", CHAT, {"model": "ours", "prompt": "a"}))
     assert http.sent[-1] == Sent(
         "https://api.openai.com/v1/completions",
         {"user-agent": "ecotone", "accept": "*/*", "content-type": "application/json", **BEARER},
         {"model": "m", "prompt": "a"},
     )
     with pytest.raises(UnsupportedFeature, match="completions cannot be asked"):
-        await made.open(Call("completions", RESPONSES, {}))
+        await opened(made, Call("completions", RESPONSES, {}))
 
 
 async def test_nothing_is_sent_where_something_is_missing(http: RecordingClient) -> None:
     made = endpoint(http, PROVIDERS["vertex"], "gemini-3-pro", {}, problem="set GOOGLE_CLOUD_PROJECT")
     with pytest.raises(UpstreamCredentials, match="cannot be asked: set GOOGLE_CLOUD_PROJECT"):
-        await made.open(Call("chat", GEMINI, {}))
+        await opened(made, Call("chat", GEMINI, {}))
     assert http.sent == []
 
 
@@ -474,7 +476,7 @@ async def test_quirks_see_the_body_and_leave_the_callers_request_alone(http: Rec
         ],
     }
     before = msgspec.json.encode(request)
-    await made.open(Call("chat", CHAT, request))
+    await opened(made, Call("chat", CHAT, request))
     assert msgspec.json.encode(request) == before
     system, said, result = http.sent[-1].body["messages"]
     assert system == {"role": "system", "content": "Be brief."}
@@ -493,7 +495,7 @@ async def test_a_wire_of_a_strangers_can_be_spoken(http: RecordingClient) -> Non
     theirs: Wire = msgspec.structs.replace(WIRES[CHAT], name="theirs", path=path, model_in_path=True)
     row = Provider("p", "P", "https://example.com", (Speaks("theirs", "/api"),), base_url="http://127.0.0.1:1")
     made = RemoteEndpoint(
-        model="ours",
+        identity="ours@theirs",
         upstream_name="m",
         provider=row,
         base_url="http://127.0.0.1:1",
@@ -501,6 +503,7 @@ async def test_a_wire_of_a_strangers_can_be_spoken(http: RecordingClient) -> Non
         wires={"theirs": theirs},
         timeouts=Timeouts(),
         http=http,
+        checker=CHECKER,
     )
-    await made.open(Call("chat", "theirs", {"model": "ours", "a": 1}, True))
+    await opened(made, Call("chat", "theirs", {"model": "ours", "a": 1}, True))
     assert (http.sent[-1].url, http.sent[-1].body) == ("http://127.0.0.1:1/api/say/m/stream", {"a": 1})

@@ -1,5 +1,6 @@
 """From config to objects: the one place where the parts of a gateway are put together."""
 
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -25,8 +26,12 @@ from ecotone.gateway.places import missing_key, place_key, place_problem, place_
 from ecotone.gateway.plugins import installed
 from ecotone.gateway.request_log import RequestLog
 from ecotone.gateway.responses import StoredResponses
+from ecotone.gateway.ruling import Ruling
+from ecotone.gateway.snapshot import Snapshot
+from ecotone.policy.clearance import ClearanceMinter
 from ecotone.storage.database import Database
 from ecotone.upstream.aws_auth import AwsSigner
+from ecotone.upstream.clearance import ClearanceChecker
 from ecotone.upstream.credentials import Signer
 from ecotone.upstream.endpoints import EmbeddedEndpoint, Endpoint
 from ecotone.upstream.engine import EngineSpec
@@ -232,7 +237,16 @@ class Runtime:
         self._engine = _engine_version()
         self.log = RequestLog(lambda: Database(home.database))
         self.responses = StoredResponses(lambda: Database(home.database), clock_us=lambda: time.time_ns() // 1000)
-        self.gateway = Gateway(Directory((), ()), self.log, installed().wires, self.responses)
+        # Only these two ever have the key.
+        key = secrets.token_bytes(32)
+        self._checker = ClearanceChecker(key)
+        self.gateway = Gateway(
+            Snapshot(Directory((), ()), Ruling(), self._checker.epoch),
+            self.log,
+            installed().wires,
+            self.responses,
+            ClearanceMinter(key),
+        )
 
     def apply(self, config: Config, vendors: tuple[Provider, ...] = ()) -> None:
         """Put `config` in force. With `vendors`, any of their models can be asked for as PROVIDER/NAME."""
@@ -246,7 +260,10 @@ class Runtime:
         routes = tuple(
             Route(name, tuple(models[model] for model in route.models)) for name, route in config.routes.items()
         )
-        self.gateway.directory = Directory(tuple(models.values()), routes, self._open_ended(vendors))
+        directory = Directory(tuple(models.values()), routes, self._open_ended(vendors))
+        # From here on nothing goes out any more that was planned before.
+        self._checker.epoch += 1
+        self.gateway.snapshot = Snapshot(directory, Ruling(), self._checker.epoch)
 
     def _engine_spec(self, name: str, model: ModelConfig) -> EngineSpec | None:
         """How to run an embedded model; None as long as its file is not here."""
@@ -266,6 +283,7 @@ class Runtime:
                 model=name,
                 engines=self.engines,
                 http=self.http,
+                checker=self._checker,
                 file_problem=self.files.problem,
                 sha256=partial(self.files.sha256, source, model.sha256),
                 engine=self._engine,
@@ -274,18 +292,23 @@ class Runtime:
             )
             return (endpoint,)
         places = model.endpoints or (model,)
-        return tuple(
-            self._remote(name, place, place.name or model.name or name, place.catalog or model.catalog)
-            for place in places
-        )
+        made: list[Endpoint] = []
+        for place in places:
+            # Places of the same provider are told apart by their number.
+            first = f"{name}@{place.provider}"
+            same = sum(endpoint.id.partition("#")[0] == first for endpoint in made)
+            identity = f"{first}#{same + 1}" if same else first
+            upstream_name = place.name or model.name or name
+            made.append(self._remote(name, identity, place, upstream_name, place.catalog or model.catalog))
+        return tuple(made)
 
     def _remote(
-        self, name: str, place: EndpointConfig, upstream_name: str, catalog: str | None = None
+        self, name: str, identity: str, place: EndpointConfig, upstream_name: str, catalog: str | None = None
     ) -> RemoteEndpoint:
         provider = installed().providers[place.provider or ""]
         settings = place_settings(place, self._environment)
         return RemoteEndpoint(
-            model=name,
+            identity=identity,
             upstream_name=upstream_name,
             provider=provider,
             base_url=place.base_url or provider.address(settings) or "",
@@ -303,6 +326,7 @@ class Runtime:
                 whole_s=place.whole_timeout_s,
             ),
             http=self.http,
+            checker=self._checker,
             catalog=catalog,
             leave_out=place.leave_out or self._config.models[name].leave_out if name in self._config.models else (),
         )
@@ -331,7 +355,8 @@ class Runtime:
         def maker(provider: Provider) -> Callable[[str], Model]:
             def make(name: str) -> Model:
                 full = f"{provider.name}/{name}"
-                return Model(full, (self._remote(full, EndpointConfig(provider=provider.name), name),))
+                identity = f"{full}@{provider.name}"
+                return Model(full, (self._remote(full, identity, EndpointConfig(provider=provider.name), name),))
 
             return make
 

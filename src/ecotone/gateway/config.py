@@ -15,6 +15,7 @@ from ecotone.catalog.provider import Provider
 from ecotone.gateway.plugins import installed
 from ecotone.gateway.toml_file import TomlFile, looks_like_secret, read_text, shown, suggestion
 from ecotone.gateway.toml_lines import Path as TomlPath
+from ecotone.policy.settings import DataSettings, GuardSettings, PrincipalSettings, RuleSettings, RuleTestSettings
 from ecotone.upstream.sources import parse_source
 from ecotone.values.errors import SetupError
 
@@ -123,6 +124,8 @@ class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Candidates, best first."""
     strategy: Literal["ordered"] = "ordered"
     """How to choose: `ordered` takes the first that works."""
+    data_class: str | None = msgspec.field(name="class", default=None)
+    """The least data class of what is asked of it, as rules see it."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -134,6 +137,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     organisation: Organisation = Organisation()
     models: dict[str, ModelConfig] = {}
     routes: dict[str, RouteConfig] = {}
+    data: DataSettings = DataSettings()
+    guard: GuardSettings = GuardSettings()
+    principals: dict[str, PrincipalSettings] = {}
+    rules: tuple[RuleSettings, ...] = ()
+    rule_tests: tuple[RuleTestSettings, ...] = ()
 
 
 _EMBEDDED_ONLY = ("source", "sha256", "context", "threads", "parallel")

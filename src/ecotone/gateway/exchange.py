@@ -11,12 +11,15 @@ from ecotone.gateway.keys import Principal
 from ecotone.gateway.models import Candidate, Directory
 from ecotone.gateway.request_log import RequestLog, RequestRow
 from ecotone.gateway.responses import StoredResponses
+from ecotone.gateway.snapshot import Snapshot
+from ecotone.policy.clearance import ClearanceMinter
 from ecotone.upstream.endpoints import Call, Endpoint
 from ecotone.upstream.http import Response
 from ecotone.upstream.operations import Operation
 from ecotone.values.errors import (
     EcotoneError,
     RequestError,
+    StaleClearance,
     Unavailable,
     UnsupportedFeature,
     UpstreamError,
@@ -35,23 +38,36 @@ CLIENT_LEFT = 499
 """Recorded as the status of an exchange whose client left before it was answered (nginx's number for it)."""
 
 _NAMED_MAX = 5
+_PLANS_MAX = 3
 _ERROR_MAX_BYTES = 64 * 1024
 _HELD_MAX_BYTES = 32 * 1024 * 1024
 _NO_CONNECTION = re.compile(r"cannot connect(?: to \S+)?: (?P<reason>.*?)(?: \(os error \d+\))?", re.DOTALL)
 
 
 class Gateway:
-    """What every exchange needs. `directory` is replaced as a whole when the config changes; an exchange keeps the
-    one it began with. `wires` are all that clients and endpoints may speak, by name; `responses` are those kept."""
+    """What every exchange needs. `snapshot` is replaced as a whole when the config changes; an exchange keeps the
+    one it began with until it sends. `wires` are all that clients and endpoints may speak, by name; `responses` are
+    those kept; `minter` clears what the rules allow."""
 
     def __init__(
-        self, directory: Directory, log: RequestLog, wires: Mapping[str, Wire], responses: StoredResponses
+        self,
+        snapshot: Snapshot,
+        log: RequestLog,
+        wires: Mapping[str, Wire],
+        responses: StoredResponses,
+        minter: ClearanceMinter,
     ) -> None:
-        self.directory = directory
+        self.snapshot = snapshot
+        self.minter = minter
         self.wires = wires
         self.responses = responses
         self.health = Health()
         self.log = log
+
+    @property
+    def directory(self) -> Directory:
+        """The names that clients can ask for."""
+        return self.snapshot.directory
 
 
 class Exchange:
@@ -92,13 +108,22 @@ class Exchange:
         """
         self.principal = principal
         self.job = job
-        candidates = self._gateway.directory.candidates(job.asked)
+        for _ in range(_PLANS_MAX):
+            try:
+                return await self._open_under(self._gateway.snapshot, job)
+            except StaleClearance:
+                continue
+        raise Unavailable("The rules of this gateway changed while it worked on the request; try again.")
+
+    async def _open_under(self, snapshot: Snapshot, job: Job) -> None:
+        """As `open`, under one config. Raises StaleClearance where that is in force no more."""
+        candidates = snapshot.directory.candidates(job.asked)
         failures: list[EcotoneError] = []
         for candidate in self._gateway.health.order(candidates, time.monotonic()):
             self._attempts += 1
             self._candidate = candidate
             try:
-                await self._attempt(candidate, job)
+                await self._attempt(snapshot, candidate, job)
             except EcotoneError as error:
                 self._drop_response()
                 self._mark(candidate, error)
@@ -127,10 +152,13 @@ class Exchange:
         listed = ", ".join(able[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
         return f"Models here that can be asked: {listed}."
 
-    async def _attempt(self, candidate: Candidate, job: Job) -> None:
+    async def _attempt(self, snapshot: Snapshot, candidate: Candidate, job: Job) -> None:
         endpoint = candidate.endpoint
         call = job.call(endpoint)
-        response = await endpoint.open(call)
+        prepared = endpoint.prepare(call)
+        verdict = snapshot.ruling.judge(candidate)
+        clearance = self._gateway.minter.clear(verdict, endpoint.id, snapshot.epoch, prepared.body, prepared.headers)
+        response = await endpoint.send(prepared, clearance)
         self._response = response
         if response.status != 200:
             raise await self._refusal(response, call)

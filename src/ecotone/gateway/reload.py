@@ -40,7 +40,12 @@ def told_changes(before: Config, now: Config) -> str:
     """What differs between two configs, in words: `assistant: local -> fake; model fake added`."""
     if before == now:
         return "nothing changed"
-    changes = [*_routes(before, now), *_models(before.models, now.models), *_settings(before, now)]
+    changes = [
+        *_routes(before, now),
+        *_models(before.models, now.models),
+        *_rules(before, now),
+        *_settings(before, now),
+    ]
     return "; ".join(changes) or "nothing that takes effect now"
 
 
@@ -53,6 +58,13 @@ def only_after_restart(at_start: Config, now: Config) -> tuple[str, ...]:
     )
 
 
+def _rules(before: Config, now: Config) -> Iterator[str]:
+    if before.rules != now.rules or before.rule_tests != now.rule_tests:
+        yield f"rules changed: there are {len(now.rules)}"
+    if before.principals != now.principals:
+        yield "[principals] changed"
+
+
 def _routes(before: Config, now: Config) -> Iterator[str]:
     for name, route in now.routes.items():
         models = ", ".join(route.models)
@@ -61,6 +73,8 @@ def _routes(before: Config, now: Config) -> Iterator[str]:
             yield f"route {name} added: {models}"
         elif known.models != route.models:
             yield f"{name}: {', '.join(known.models)} -> {models}"
+        elif known != route:
+            yield f"route {name} changed"
     for name in before.routes:
         if name not in now.routes:
             yield f"route {name} removed"
@@ -79,7 +93,7 @@ def _models(before: Mapping[str, ModelConfig], now: Mapping[str, ModelConfig]) -
 
 def _settings(before: Config, now: Config) -> Iterator[str]:
     """Settings that changed and are in force at once."""
-    for table in ("server", "engine", "retention", "organisation"):
+    for table in ("server", "engine", "retention", "organisation", "data", "guard"):
         old, new = getattr(before, table), getattr(now, table)
         for key in new.__struct_fields__:
             if (table, key) not in _ONLY_AT_START and getattr(old, key) != getattr(new, key):

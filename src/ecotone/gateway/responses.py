@@ -48,6 +48,7 @@ MIGRATIONS = (
         ) strict, without rowid;
         """,
     ),
+    Migration("responses", 2, "alter table responses add column class text"),  # of what went in; null: unknown
 )
 
 _QUEUE_MAX = 1_000
@@ -60,7 +61,8 @@ _log = logging.getLogger(__name__)
 
 
 class StoredResponse(msgspec.Struct, frozen=True):
-    """One response: `body` as the Response object without `output`, all that went into it, and what came out."""
+    """One response: `body` as the Response object without `output`, all that went into it, and what came out.
+    `data_class` is the name of its request's class, None where that was not asked."""
 
     principal: str
     id: str
@@ -68,6 +70,7 @@ class StoredResponse(msgspec.Struct, frozen=True):
     body: Json
     input: tuple[Json, ...]
     output: tuple[Json, ...]
+    data_class: str | None = None
 
 
 class StoredResponses:
@@ -140,10 +143,10 @@ class StoredResponses:
             if (principal, identity) in self._pending:
                 return self._pending[principal, identity]
         rows = self._database.execute(
-            "select created_at_us, body from responses where principal = ? and id = ? and created_at_us >= ?",
+            "select created_at_us, body, class from responses where principal = ? and id = ? and created_at_us >= ?",
             (principal, identity, oldest),
         )
-        for created_at_us, body in rows:
+        for created_at_us, body, data_class in rows:
             return StoredResponse(
                 principal,
                 identity,
@@ -151,11 +154,12 @@ class StoredResponses:
                 _decoder.decode(body),
                 tuple(self._items(principal, identity, output=False)),
                 tuple(self._items(principal, identity, output=True)),
+                data_class,
             )
         return None
 
-    def find_item(self, principal: str, item_id: str) -> Json | None:
-        """An item of this id in any of the caller's responses."""
+    def find_item(self, principal: str, item_id: str) -> tuple[Json, str | None] | None:
+        """An item of this id in any of the caller's responses, and that response's class."""
         oldest = self._oldest_us()
         if oldest is None:
             return None
@@ -164,15 +168,15 @@ class StoredResponses:
                 if response is not None and response.principal == principal:
                     for item in (*response.output, *response.input):
                         if item.get("id") == item_id:
-                            return item
+                            return item, response.data_class
         rows = self._database.execute(
-            "select item from response_items join responses on responses.principal = response_items.principal"
+            "select item, class from response_items join responses on responses.principal = response_items.principal"
             " and responses.id = response_id join response_contents on response_contents.principal ="
             " response_items.principal and response_contents.digest = response_items.digest"
             " where response_items.principal = ? and item_id = ? and created_at_us >= ? limit 1",
             (principal, item_id, oldest),
         )
-        return next((_decoder.decode(item) for (item,) in rows), None)
+        return next(((_decoder.decode(item), data_class) for item, data_class in rows), None)
 
     def close(self) -> None:
         """Write what is left and stop."""
@@ -245,8 +249,8 @@ class StoredResponses:
 
 def _keep(database: Database, response: StoredResponse) -> None:
     database.execute(
-        "insert into responses values (?, ?, ?, ?)",
-        (response.principal, response.id, response.created_at_us, _encoder.encode(response.body)),
+        "insert into responses values (?, ?, ?, ?, ?)",
+        (response.principal, response.id, response.created_at_us, _encoder.encode(response.body), response.data_class),
     )
     made = len(response.input)
     for position, item in enumerate((*response.input, *response.output)):

@@ -151,7 +151,8 @@ def _kind_inside(kind: Any, step: str | int) -> Any:
     """The type of what stands at `step` in something of type `kind`; `object` where nothing is known."""
     kind = _without_none(kind)
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return get_type_hints(kind).get(str(step), object)
+        named = {field.encode_name: field.name for field in msgspec.structs.fields(kind)}
+        return get_type_hints(kind).get(named.get(str(step), str(step)), object)
     arguments = get_args(kind)
     if get_origin(kind) is dict:
         return arguments[1]
@@ -196,5 +197,5 @@ def _known_keys(kind: Any, path: TomlPath) -> list[str]:
     """The keys that the table at `path` may have."""
     kind = _without_none(_kind_at(kind, path))
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return [field.name for field in msgspec.structs.fields(kind)]
+        return [field.encode_name for field in msgspec.structs.fields(kind)]
     return []

@@ -6,7 +6,9 @@ from urllib.parse import quote, urljoin
 
 import msgspec
 
+from ecotone.catalog.clearance import Clearance
 from ecotone.catalog.provider import Hosting, Weights, joined
+from ecotone.upstream.clearance import ClearanceChecker
 from ecotone.upstream.engine import Task
 from ecotone.upstream.engines import EnginePool, Lease
 from ecotone.upstream.http import HttpClient, Response, Target
@@ -48,6 +50,16 @@ class Call(msgspec.Struct, frozen=True):
     stream: bool = False
     headers: Headers = ()
     post: Post | None = None
+
+
+class Prepared(msgspec.Struct, frozen=True, eq=False):
+    """One request as it goes out: `body` is final, and `headers` are those of the caller's that go with it. It is what
+    a clearance is for. `forced`: the answer is to be given on as the tool call that was asked for."""
+
+    call: Call
+    body: bytes
+    headers: Headers = ()
+    forced: bool = False
 
 
 def post_target(http: HttpClient, root: str, post: Post, upstream_name: str, headers: Headers) -> Target:
@@ -95,9 +107,13 @@ class Endpoint(Protocol):
     leave_out: tuple[str, ...]
     services: Services
 
-    async def open(self, call: Call) -> Response:
-        """Send a request of one of `wires`, under the model's name there, and return once status and headers are
-        there. Raises UpstreamError or EngineError."""
+    def prepare(self, call: Call) -> Prepared:
+        """A request of one of `wires` as it would go out, under the model's name there. Raises UpstreamError,
+        EngineError or RequestError."""
+
+    async def send(self, prepared: Prepared, clearance: Clearance | None) -> Response:
+        """Send it and return once status and headers are there. Raises UpstreamError or EngineError, and NotCleared,
+        having sent nothing, where the clearance is not for this."""
 
     def problem(self) -> str | None:
         """Why nothing can be sent there at present, in words for the owner; None if nothing is known against it."""
@@ -123,6 +139,7 @@ class EmbeddedEndpoint:
         model: str,
         engines: EnginePool,
         http: HttpClient,
+        checker: ClearanceChecker,
         file_problem: Callable[[str], str | None],
         sha256: Callable[[], str | None] = lambda: None,
         engine: str | None = None,
@@ -136,53 +153,56 @@ class EmbeddedEndpoint:
         self.leave_out = leave_out
         self._engines = engines
         self._http = http
+        self._checker = checker
         self._file_problem = file_problem
         self._sha256 = sha256
         self._engine = engine
         self._catalog = catalog
         self._targets: dict[tuple[str, Operation], Target] = {}
 
-    async def open(self, call: Call) -> Response:
-        operation, request = call.operation, call.request
+    def prepare(self, call: Call) -> Prepared:
         problem = self.problem()
         if problem is not None:
             raise EngineError(f"{self.name} cannot answer: {problem}")
         if call.post is not None:
-            return await self._answer(operation, call.post.body(self.name), call.post)
-        forced = False
-        if operation == "chat":
+            return Prepared(call, call.post.body(self.name))
+        request, forced = call.request, False
+        if call.operation == "chat":
             check_output_format(request)
             request, forced = force_tools(request)
         changed = {**request, "model": self.name}
         max_tokens(changed)
-        body = encode_json_object(changed)
-        response = await self._answer(operation, body)
-        return _ForcedReply(response, bool(request.get("stream"))) if forced and response.status == 200 else response
+        return Prepared(call, encode_json_object(changed), forced=forced)
 
-    async def _answer(self, operation: Operation, body: bytes, post: Post | None = None) -> Response:
-        task = _TASKS.get(operation, "chat")
+    async def send(self, prepared: Prepared, clearance: Clearance | None) -> Response:
+        call = prepared.call
+        task = _TASKS.get(call.operation, "chat")
         lease = self._engines.try_acquire(self.name, task) or await self._engines.acquire(self.name, task)
         try:
-            return await self._send(lease, operation, body, post)
+            response = await self._send(lease, prepared, clearance)
         except UpstreamUnreachable:
             if not await lease.engine_ended(wait_s=_END_NOTICED_S):
                 raise
-        # The engine had died since its last answer: a new one takes the request.
-        lease = await self._engines.acquire(self.name, task)
-        return await self._send(lease, operation, body, post)
+            # The engine had died since its last answer: a new one takes the request.
+            response = await self._send(await self._engines.acquire(self.name, task), prepared, clearance)
+        forced = prepared.forced and response.status == 200
+        return _ForcedReply(response, bool(call.request.get("stream"))) if forced else response
 
-    async def _send(self, lease: Lease, operation: Operation, body: bytes, post: Post | None) -> Response:
+    async def _send(self, lease: Lease, prepared: Prepared, clearance: Clearance | None) -> Response:
+        operation, post = prepared.call.operation, prepared.call.post
         try:
+            # An engine may take a while to start, and the rules may change in that time.
+            self._checker.check(clearance, self.id, prepared.body)
             headers = [("authorization", f"Bearer {lease.key}")]
             if post is not None:
                 place = post_target(self._http, lease.base_url, post, self.name, headers)
-                return _Leased(await self._http.send(place, body, _TIMEOUTS), lease)
+                return _Leased(await self._http.send(place, prepared.body, _TIMEOUTS), lease)
             target = self._targets.get((lease.base_url, operation))
             if target is None:
                 self._targets = {known: kept for known, kept in self._targets.items() if known[1] != operation}
                 target = self._http.target("POST", lease.base_url + PATHS[operation], headers)
                 self._targets[lease.base_url, operation] = target
-            return _Leased(await self._http.send(target, body, _TIMEOUTS), lease)
+            return _Leased(await self._http.send(target, prepared.body, _TIMEOUTS), lease)
         except BaseException:
             lease.release()
             raise

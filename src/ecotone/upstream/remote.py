@@ -6,9 +6,11 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from ecotone.catalog.clearance import Clearance
 from ecotone.catalog.provider import Auth, Hosting, Provider, Speaks, api_root, filled_in, joined
+from ecotone.upstream.clearance import ClearanceChecker
 from ecotone.upstream.credentials import Headers, Key, Signer, key_headers
-from ecotone.upstream.endpoints import PATHS, Call, EndpointFacts, Request, post_target
+from ecotone.upstream.endpoints import PATHS, Call, EndpointFacts, Prepared, Request, post_target
 from ecotone.upstream.event_stream import EventStreamResponse
 from ecotone.upstream.http import HttpClient, Response, Target
 from ecotone.upstream.operations import Operation, services_of
@@ -119,7 +121,7 @@ class RemoteEndpoint:
     def __init__(
         self,
         *,
-        model: str,
+        identity: str,
         upstream_name: str,
         provider: Provider,
         base_url: str,
@@ -132,15 +134,16 @@ class RemoteEndpoint:
         problem: str | None = None,
         timeouts: Timeouts,
         http: HttpClient,
+        checker: ClearanceChecker,
         catalog: str | None = None,
         leave_out: tuple[str, ...] = (),
     ) -> None:
-        """`wires` are all that Ecotone speaks, `wire` the one that the owner wants used, None for those of the
+        """`identity` is the endpoint's id, which no other has. `wires` are all that Ecotone speaks, `wire` the one that the owner wants used, None for those of the
         provider. `settings` are the values that its addresses need. `key` is None if there is none; `signers` prove
         requests where no key does. `problem` says why nothing can be sent, None if it can; then no address is made.
 
         Raises ConfigError for an unusable address."""
-        self.id = f"{model}@{provider.name}"
+        self.id = identity
         self.provider = provider.name
         self.hosting: Hosting = hosting
         self.weights = provider.weights
@@ -148,6 +151,7 @@ class RemoteEndpoint:
         self.leave_out = leave_out
         self._timeouts = timeouts
         self._http = http
+        self._checker = checker
         self._problem = problem
         self._signers: Mapping[Auth, Signer] = {} if key is not None else signers or {}
         settings = settings or {}
@@ -178,20 +182,25 @@ class RemoteEndpoint:
             address=None if own else hashlib.sha256(root.encode()).hexdigest()[:16],
         )
 
-    async def open(self, call: Call) -> Response:
+    def prepare(self, call: Call) -> Prepared:
         if self._problem is not None:
             raise UpstreamCredentials(f"The upstream cannot be asked: {self._problem}")
         door = self._door(call)
-        headers: Headers
+        if call.post is not None:
+            return Prepared(call, call.post.body(self.name), call.headers)
+        return Prepared(call, door.body(call, self.name), door.extra_headers(call))
+
+    async def send(self, prepared: Prepared, clearance: Clearance | None) -> Response:
+        call, body, headers = prepared.call, prepared.body, prepared.headers
+        door = self._door(call)
         if call.post is not None:
             target = post_target(self._http, door.root, call.post, self.name, door.headers)
-            body, headers = call.post.body(self.name), call.headers
         else:
             target = door.target(call)
-            body, headers = door.body(call, self.name), door.extra_headers(call)
         signer = self._signers.get(door.way.auth)
         if signer is not None:
             headers = (*headers, *await signer.headers("POST", target.url, body))
+        self._checker.check(clearance, self.id, body, prepared.headers)
         response = await self._http.send(target, body, self._timeouts, headers)
         if call.stream and door.way.framing == "aws-event-stream" and response.status == 200:
             return EventStreamResponse(response)

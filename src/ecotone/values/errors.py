@@ -7,6 +7,7 @@
     │   ├── ContextExceeded         400  more tokens than this model's context holds; another's may
     │   ├── Unauthenticated         401
     │   ├── Forbidden               403  a foreign Host or Origin, or no right to this route
+    │   ├── Unredactable            403  what the rules want replaced cannot be replaced where it stands
     │   ├── PolicyRefused           403  the owner's rules forbid it, in the request or in the reply
     │   ├── NotFound                404  no such model, route or path
     │   ├── MethodNotAllowed        405
@@ -22,6 +23,8 @@
     │   ├── UpstreamFailed          5xx, or an error event inside a stream
     │   └── UpstreamRejected        any other 4xx: the request itself was refused; not retried elsewhere
     ├── Unavailable                 503  nothing left that could answer
+    ├── NotCleared                  500  what was to be sent is not what the rules allowed; nothing was sent
+    │   └── StaleClearance          503  the rules have changed meanwhile; planned again
     └── SetupError                  the owner's installation is at fault; the message names the fix
         ├── ConfigError             a place in a file and the reason
         ├── StoreError              a model could not be fetched, is corrupt, or does not exist
@@ -253,6 +256,19 @@ class Unavailable(EcotoneError):
     status = 503
     type = "service_unavailable"
     code = "no_endpoint_available"
+
+
+class NotCleared(EcotoneError):
+    """What was to be sent has no clearance, or one for something else: a fault of Ecotone's own. Nothing was sent."""
+
+    code = "not_cleared"
+
+
+class StaleClearance(NotCleared):
+    """The rules have changed since the clearance was given. The gateway plans once more."""
+
+    status = 503
+    code = "rules_changed"
 
 
 class SetupError(EcotoneError):

@@ -17,9 +17,10 @@ _TEXT_BYTES_MAX = 4096
 
 
 class Upload(msgspec.Struct, frozen=True):
-    """A form. `fields` are its short texts by name; `before` and `after` are its bytes around the model's name."""
+    """A form. `fields` are its short texts by name, `texts` all there is beside the files; `before` and `after` are its bytes around the model's name."""
 
     fields: dict[str, str]
+    texts: tuple[str, ...]
     before: bytes
     after: bytes
     media_type: str
@@ -35,6 +36,7 @@ def read_upload(content_type: str, body: bytes) -> Upload:
     if not boundary or len(boundary) > 70:
         raise MalformedRequest("The content type multipart/form-data needs a `boundary` of 1 to 70 characters.")
     fields: dict[str, str] = {}
+    texts: list[str] = []
     span: tuple[int, int] | None = None
     for start, end in _parts(body, boundary.encode("latin-1")):
         head = body.find(b"\r\n\r\n", start - 2, min(end, start + _HEADERS_BYTES_MAX))
@@ -42,6 +44,7 @@ def read_upload(content_type: str, body: bytes) -> Upload:
             raise MalformedRequest("A part of the form has no end of its headers.")
         name, is_file = _disposition(body[start:head])
         content = head + 4
+        texts.append(body[start : content if is_file else end].decode(errors="replace"))
         if is_file:
             if name == "model":
                 raise MalformedRequest("`model` must be a text, not a file.", param="model")
@@ -55,7 +58,7 @@ def read_upload(content_type: str, body: bytes) -> Upload:
     if span is None or not fields.get("model"):
         raise MalformedRequest("`model` must be a field of the form: the name of a model or route.", param="model")
     quoted = boundary.replace("\\", "\\\\").replace('"', '\\"')
-    return Upload(fields, body[: span[0]], body[span[1] :], f'multipart/form-data; boundary="{quoted}"')
+    return Upload(fields, tuple(texts), body[: span[0]], body[span[1] :], f'multipart/form-data; boundary="{quoted}"')
 
 
 def _parts(body: bytes, boundary: bytes) -> list[tuple[int, int]]:

@@ -1,24 +1,26 @@
 """Conversations, in every wire."""
 
-from collections.abc import Mapping
-from typing import Any
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import msgspec
 
-from ecotone.gateway.jobs.job import JSON_TYPE, Answer
+from ecotone.gateway.jobs.job import JSON_TYPE, Answer, JobDefaults
 from ecotone.upstream.endpoints import Call, Endpoint, Headers
 from ecotone.upstream.operations import Operation
-from ecotone.values.chat import ChatRequest
-from ecotone.values.errors import EcotoneError, UnsupportedFeature
+from ecotone.values.chat import ChatRequest, Json
+from ecotone.values.errors import EcotoneError, Unredactable, UnsupportedFeature
+from ecotone.values.filters import EventFilter, filtered_reply
 from ecotone.values.reply import Start
 from ecotone.wire.envelope import holds_envelope
-from ecotone.wire.json_body import asks_for_stream, decode_json_object, model_named
+from ecotone.wire.json_body import asks_for_stream, decode_json_object, encode_json_object, model_named
 from ecotone.wire.losses import FORM_SUFFIX, Loss, without_needs
 from ecotone.wire.translation import StreamTranslation
 from ecotone.wire.wire import ClientWire, StreamWatch, Wire
 
 
-class ChatJob:
+class ChatJob(JobDefaults):
     """A conversation in the client's own wire, for endpoints of any wire."""
 
     operation: Operation = "chat"
@@ -49,10 +51,11 @@ class ChatJob:
         self._body = body
         # What a vendor of another wire made in an earlier turn has to be taken out, also on the client's own wire.
         self._sealed = holds_envelope(body)
-        self._request = decode_json_object(body)
+        self._request: Json = decode_json_object(body)
         self._headers = headers
         self._start = Start(id=reply_id, created=now_s)
         self._decoded: ChatRequest | None = None
+        self._clients = self
         self.asked = model_named(self._request) if model is None else model
         self.streams = asks_for_stream(self._request, unasked=wire.streams_unasked) if stream is None else stream
         self.stream_type = wire.stream_type
@@ -61,6 +64,20 @@ class ChatJob:
             self._shared.check_request(self._request)
         else:
             self._values()
+
+    @property
+    def said(self) -> Json:
+        # What comes in the path and in headers goes out as well.
+        return {"model": self.asked, "headers": [value for _, value in self._headers], "body": self._request}
+
+    def saying(self, said: Json) -> Self:
+        if said["model"] != self.asked or said["headers"] != [value for _, value in self._headers]:
+            raise Unredactable("What the rules want replaced stands in the model's name or in a header.")
+        other = copy.copy(self)
+        other._request = said["body"]
+        other._body = encode_json_object(other._request)
+        other._decoded = None
+        return other
 
     def call(self, endpoint: Endpoint) -> Call:
         shared = self._shared if self._shared is not None and self._shared.name in endpoint.wires else None
@@ -92,19 +109,22 @@ class ChatJob:
         self.losses = (*left_out, *encoded.losses, *lost)
         return Call(self.operation, target.name, encoded.body, self.streams)
 
-    def answer(self, call: Call, body: bytes) -> Answer:
-        if self._shared is not None and call.wire == self._shared.name:
+    def answer(self, call: Call, body: bytes, filters: Sequence[EventFilter] = ()) -> Answer:
+        if not filters and self._shared is not None and call.wire == self._shared.name:
             return Answer(body, self._shared.read_usage(body))
         reply = self._wires[call.wire].decode_reply(body)
         reply = msgspec.structs.replace(
             reply, id=reply.id or self._start.id, created=reply.created or self._start.created
         )
-        return Answer(self._wire.encode_reply(reply, self._values()), reply.usage)
+        if filters:
+            reply = filtered_reply(reply, filters)
+        return Answer(self._wire.encode_reply(reply, self._clients._values()), reply.usage)
 
-    def watch(self, call: Call) -> StreamWatch:
-        if self._shared is not None and call.wire == self._shared.name:
+    def watch(self, call: Call, filters: Sequence[EventFilter] = ()) -> StreamWatch:
+        if not filters and self._shared is not None and call.wire == self._shared.name:
             return self._shared.stream_watch(self._request)
-        return StreamTranslation(self._wires[call.wire], self._wire, self._values(), start=self._start)
+        wire, request = self._wires[call.wire], self._clients._values()
+        return StreamTranslation(wire, self._wire, request, start=self._start, filters=filters)
 
     def encode_error(self, error: EcotoneError) -> bytes:
         return self._wire.encode_error(error)

@@ -1,15 +1,18 @@
 """How many tokens a prompt has, by the tokenizer of the model that would read it. Nothing is ever estimated."""
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Self
 
 import msgspec
 
-from ecotone.gateway.jobs.job import Answer
+from ecotone.gateway.jobs.job import Answer, JobDefaults
 from ecotone.gateway.jobs.services import no_stream, service_in
 from ecotone.upstream.endpoints import Call, Endpoint, Headers, Post
 from ecotone.upstream.operations import Operation
 from ecotone.values.chat import ChatRequest, Json
-from ecotone.values.errors import EcotoneError
+from ecotone.values.errors import EcotoneError, Unredactable
+from ecotone.values.filters import EventFilter
 from ecotone.wire.anthropic import counting as anthropic
 from ecotone.wire.anthropic.request import decode_request as decode_anthropic
 from ecotone.wire.gemini import counting as gemini
@@ -43,7 +46,7 @@ _FORMS: Mapping[str, _Form] = {
 }
 
 
-class CountJob:
+class CountJob(JobDefaults):
     """A prompt to count in the form `form`: asked as it is where an endpoint counts in that form, else translated."""
 
     operation: Operation = "count_tokens"
@@ -70,6 +73,19 @@ class CountJob:
         self.asked = model_named(self._request) if model is None else model
         self.losses: tuple[Loss, ...] = ()
         self.encode_error = encode_error
+
+    @property
+    def said(self) -> Json:
+        return {"model": self.asked, "headers": [value for _, value in self._headers], "body": self._request}
+
+    def saying(self, said: Json) -> Self:
+        if said["model"] != self.asked or said["headers"] != [value for _, value in self._headers]:
+            raise Unredactable("What the rules want replaced stands in the model's name or in a header.")
+        other = copy.copy(self)
+        other._request = said["body"]
+        other._body = encode_json_object(other._request)
+        other._values = None
+        return other
 
     def call(self, endpoint: Endpoint) -> Call:
         offered = endpoint.services.get(self.operation, ())
@@ -99,11 +115,12 @@ class CountJob:
             self._values = msgspec.structs.replace(decoded, model=self.asked)
         return self._values
 
-    def answer(self, call: Call, body: bytes) -> Answer:
+    def answer(self, call: Call, body: bytes, filters: Sequence[EventFilter] = ()) -> Answer:
+        del filters  # a number has no words
         form = call.post.service.form if call.post is not None else self._name
         count = _FORMS[form].decode_count(body)
         # Counting reads no prompt: there is nothing to meter.
         return Answer(body if form == self._name else self._form.encode_count(count), None)
 
-    def watch(self, call: Call) -> StreamWatch:
+    def watch(self, call: Call, filters: Sequence[EventFilter] = ()) -> StreamWatch:
         raise no_stream(call)

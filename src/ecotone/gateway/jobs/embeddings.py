@@ -1,22 +1,26 @@
 """Texts to vectors, between all forms of asking for them."""
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Sequence
+from typing import Self
 
 import msgspec
 
-from ecotone.gateway.jobs.job import Answer
+from ecotone.gateway.jobs.job import Answer, JobDefaults
 from ecotone.gateway.jobs.services import no_stream, service_in
 from ecotone.upstream.endpoints import Call, Endpoint, Post
 from ecotone.upstream.operations import Operation
+from ecotone.values.chat import Json
 from ecotone.values.embeddings import EmbeddingRequest
-from ecotone.values.errors import EcotoneError, UpstreamMalformed
+from ecotone.values.errors import EcotoneError, Unredactable, UpstreamMalformed
+from ecotone.values.filters import EventFilter
 from ecotone.wire.embeddings import CLIENT_FORMS, UPSTREAM_FORMS
 from ecotone.wire.json_body import decode_json_object, encode_json_object, model_named
 from ecotone.wire.losses import Loss
 from ecotone.wire.wire import StreamWatch
 
 
-class EmbeddingsJob:
+class EmbeddingsJob(JobDefaults):
     """Texts to embed in the form `form`. What an endpoint takes in the same form passes through."""
 
     operation: Operation = "embeddings"
@@ -37,6 +41,19 @@ class EmbeddingsJob:
         self._body = body
         self._client.check_request(self._request)
 
+    @property
+    def said(self) -> Json:
+        return {"model": self.asked, "body": self._request}
+
+    def saying(self, said: Json) -> Self:
+        if said["model"] != self.asked:
+            raise Unredactable("What the rules want replaced stands in the model's name.")
+        other = copy.copy(self)
+        other._request = said["body"]
+        other._body = encode_json_object(other._request)
+        other._values = None
+        return other
+
     def _decoded(self) -> EmbeddingRequest:
         if self._values is None:
             # Decoding takes its object apart, and an endpoint of the client's form may yet be asked.
@@ -55,7 +72,8 @@ class EmbeddingsJob:
         post = Post(service, lambda model: encode_json_object(form.named(request, model)))
         return Call(self.operation, service.wire, {}, post=post)
 
-    def answer(self, call: Call, body: bytes) -> Answer:
+    def answer(self, call: Call, body: bytes, filters: Sequence[EventFilter] = ()) -> Answer:
+        del filters  # vectors have no words
         said_in = call.post.service.form if call.post is not None else self._form
         form = UPSTREAM_FORMS[said_in]
         if said_in == self._form:
@@ -67,5 +85,5 @@ class EmbeddingsJob:
             )
         return Answer(self._client.encode_reply(reply, request), reply.usage)
 
-    def watch(self, call: Call) -> StreamWatch:
+    def watch(self, call: Call, filters: Sequence[EventFilter] = ()) -> StreamWatch:
         raise no_stream(call)

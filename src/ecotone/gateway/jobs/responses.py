@@ -3,15 +3,18 @@
 Upstreams get the whole conversation each time and keep nothing.
 """
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Self
 
 import msgspec
 
 from ecotone.gateway.jobs.chat import ChatJob
-from ecotone.gateway.jobs.job import Answer
+from ecotone.gateway.jobs.filtering import filtered_json
+from ecotone.gateway.jobs.job import Answer, JobDefaults
 from ecotone.gateway.jobs.services import no_stream, service_in
 from ecotone.gateway.responses import StoredResponse, StoredResponses
-from ecotone.upstream.endpoints import Call, Endpoint, Headers, Post
+from ecotone.upstream.endpoints import Call, Endpoint, Post
 from ecotone.upstream.operations import Operation
 from ecotone.values.chat import ChatRequest, Json
 from ecotone.values.errors import (
@@ -22,6 +25,7 @@ from ecotone.values.errors import (
     UpstreamError,
     UpstreamMalformed,
 )
+from ecotone.values.filters import EventFilter
 from ecotone.values.reply import Usage
 from ecotone.wire.json_body import decode_json_object, encode_json_object, model_named
 from ecotone.wire.losses import Loss
@@ -54,11 +58,12 @@ def not_kept_here(param: str) -> UnsupportedFeature:
 
 
 class EarlierResponses:
-    """What a caller's request may go on with."""
+    """What a caller's request may go on with. `classes` are the data classes of what `expand` has put in."""
 
     def __init__(self, stored: StoredResponses, principal: str) -> None:
         self._stored = stored
         self._principal = principal
+        self.classes: set[str] = set()
 
     def expand(self, request: Json) -> tuple[bool, str | None]:
         """Put what went before into the request's `input`. Returns whether there was anything, and the id of the
@@ -89,6 +94,7 @@ class EarlierResponses:
             fault = RequestError(f"Previous response with id '{identity}' not found.", param="previous_response_id")
             fault.code = "previous_response_not_found"
             raise fault
+        self._note(response.data_class)
         return [*response.input, *response.output]
 
     def _referred(self, item: Json) -> Json:
@@ -98,7 +104,13 @@ class EarlierResponses:
             fault = RequestError(f"Item with id '{identity}' not found.", param="input")
             fault.status = 404
             raise fault
-        return found
+        item, data_class = found
+        self._note(data_class)
+        return item
+
+    def _note(self, data_class: str | None) -> None:
+        if data_class is not None:
+            self.classes.add(data_class)
 
 
 class ResponsesJob(ChatJob):
@@ -110,7 +122,6 @@ class ResponsesJob(ChatJob):
         wire: Wire,
         body: bytes,
         *,
-        headers: Headers = (),
         now_s: int,
         reply_id: str,
         principal: str,
@@ -128,16 +139,18 @@ class ResponsesJob(ChatJob):
         self._keep = stored.keeps if store is None else bool(store)
         include = request.get("include")
         self._encrypted = isinstance(include, list) and ENCRYPTED in include
-        changed, self._previous = EarlierResponses(stored, principal).expand(request)
+        earlier = EarlierResponses(stored, principal)
+        changed, self._previous = earlier.expand(request)
+        self.earlier_classes = frozenset(earlier.classes)
         self._input = tuple(input_items(request))
         if self._keep and not self._encrypted and thinks(request):
             request["include"] = [*(include if isinstance(include, list) else ()), ENCRYPTED]
             changed = True
         body = encode_json_object(request) if changed else body
-        super().__init__(wires, wire, body, headers=headers, now_s=now_s, reply_id=reply_id)
+        super().__init__(wires, wire, body, now_s=now_s, reply_id=reply_id)
 
-    def answer(self, call: Call, body: bytes) -> Answer:
-        answer = super().answer(call, body)
+    def answer(self, call: Call, body: bytes, filters: Sequence[EventFilter] = ()) -> Answer:
+        answer = super().answer(call, body, filters)
         if not self._alters:
             return answer
         try:
@@ -147,8 +160,8 @@ class ResponsesJob(ChatJob):
         self.keep(response, response.get("output") or [])
         return Answer(_encoder.encode(self.for_client(response)), answer.usage)
 
-    def watch(self, call: Call) -> StreamWatch:
-        inner = super().watch(call)
+    def watch(self, call: Call, filters: Sequence[EventFilter] = ()) -> StreamWatch:
+        inner = super().watch(call, filters)
         return _KeepingWatch(inner, self) if self._alters else inner
 
     @property
@@ -171,7 +184,11 @@ class ResponsesJob(ChatJob):
         if self._keep and isinstance(identity, str):
             body = {name: value for name, value in response.items() if name != "output"}
             body |= {"previous_response_id": self._previous} | ({"store": True} if "store" in body else {})
-            self._stored.put(StoredResponse(self._principal, identity, self._now_us, body, self._input, tuple(output)))
+            self._stored.put(
+                StoredResponse(
+                    self._principal, identity, self._now_us, body, self._input, tuple(output), self.data_class
+                )
+            )
 
     def for_client(self, response: Json) -> Json:
         """The Response object as the client is to see it."""
@@ -187,7 +204,7 @@ class ResponsesJob(ChatJob):
         return item if self._encrypted else without_encrypted([item])[0]
 
 
-class ResponsesServiceJob:
+class ResponsesServiceJob(JobDefaults):
     """Counting a request's tokens, or compacting a conversation: passed on to endpoints that speak this wire."""
 
     streams = False
@@ -200,19 +217,32 @@ class ResponsesServiceJob:
         self.asked = model_named(self._request)
         self.losses: tuple[Loss, ...] = ()
         refuse_conversation(self._request)
-        EarlierResponses(stored, principal).expand(self._request)
+        earlier = EarlierResponses(stored, principal)
+        earlier.expand(self._request)
+        self.earlier_classes = frozenset(earlier.classes)
+
+    @property
+    def said(self) -> Json:
+        return self._request
+
+    def saying(self, said: Json) -> Self:
+        other = copy.copy(self)
+        other._request = said
+        return other
 
     def call(self, endpoint: Endpoint) -> Call:
         service = service_in(endpoint, self.operation, NAME)
         post = Post(service, lambda model: encode_json_object({**self._request, "model": model}))
         return Call(self.operation, service.wire, {}, post=post)
 
-    def answer(self, call: Call, body: bytes) -> Answer:
+    def answer(self, call: Call, body: bytes, filters: Sequence[EventFilter] = ()) -> Answer:
         """The vendor's own answer; what compacting took in tokens is in it, as in a response."""
         del call
+        if filters:
+            body = filtered_json(body, filters)
         return Answer(body, None if self.operation == "responses.input_tokens" else read_usage(body))
 
-    def watch(self, call: Call) -> StreamWatch:
+    def watch(self, call: Call, filters: Sequence[EventFilter] = ()) -> StreamWatch:
         raise no_stream(call)
 
     def encode_error(self, error: EcotoneError) -> bytes:
