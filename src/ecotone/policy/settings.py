@@ -109,6 +109,9 @@ class RuleTestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The route or model that is asked for. Left out: `model`."""
     model: str | None = None
     """The model tried, at each of its endpoints. Left out: all that `route` stands for."""
+    facts: dict[str, bool | int | str | tuple[str, ...]] = {}
+    """Facts of the place by the names that conditions have for them, as in `"endpoint.hosting" = "vendor"`: with
+    `model`, over what is known of it; without, all that is known of a place that is made up for the test."""
     at: str | None = None
     """The time (RFC 3339) at which it happens. Left out: any; rules that read `time` then cannot be tested."""
     rule: str | None = None
