@@ -15,6 +15,7 @@ from ecotone.values.errors import UpstreamCut
 from ecotone.values.reply import Event, Reply, TextDelta
 from ecotone.wire import WIRES
 from ecotone.wire.openai_chat import EventDecoder, EventEncoder, StreamWatch
+from ecotone.wire.sse import WholeEvents
 from ecotone.wire.wire import Wire
 from tests.fuzz.apart import search_apart
 from tests.fuzz.checks import WireChecks
@@ -148,7 +149,12 @@ def test_a_process_that_dies_is_found_with_its_input() -> None:
 
 
 def test_an_event_without_end_that_is_not_refused_is_found() -> None:
-    wire = msgspec.structs.replace(SOUND, event_decoder=lambda: EventDecoder(event_bytes_max=64 * 2**20))
+    class Patient(EventDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self._whole = WholeEvents(64 * 2**20)
+
+    wire = msgspec.structs.replace(SOUND, event_decoder=Patient)
     found = endless_faults(wire, {"messages": []}, STREAMS[:2])
     assert {fault.where.partition(",")[0] for fault in found} == {"decoder"}
     assert all("was not refused" in fault.what for fault in found)

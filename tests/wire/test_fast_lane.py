@@ -133,9 +133,8 @@ def test_usage_of_whole_replies() -> None:
     ],
 )
 def test_a_body_that_is_no_reply(body: bytes, kind: type[EcotoneError]) -> None:
-    with pytest.raises(kind) as raised:
-        read_usage(body, endpoint="gpu1")
-    assert getattr(raised.value, "endpoint", None) == "gpu1"
+    with pytest.raises(kind):
+        read_usage(body)
 
 
 def text(content: str, more: str = "") -> bytes:
@@ -225,14 +224,13 @@ def test_any_split_of_the_bytes_shows_the_same(places: list[int], end: bytes, hi
 
 
 def test_an_error_in_the_stream_is_held_back() -> None:
-    watch = StreamWatch(SHOWN, endpoint="gpu1")
+    watch = StreamWatch(SHOWN)
     error = b'data: {"error":{"message":"CUDA","code":503}}\n\n'
     assert watch.feed(text("a") + error + text("b")) == text("a")
     assert type(watch.error) is UpstreamFailed
     assert watch.feed(text("c")) == b""
-    with pytest.raises(UpstreamFailed) as raised:
+    with pytest.raises(UpstreamFailed, match="HTTP 503"):
         watch.close()
-    assert raised.value.endpoint == "gpu1"
 
 
 @pytest.mark.parametrize("token_first", [True, False])
@@ -247,15 +245,15 @@ def test_an_event_that_cannot_be_read_is_held_back(data: bytes, token_first: boo
 
 
 def test_an_event_over_the_bound_is_held_back() -> None:
-    watch = StreamWatch(SHOWN, event_bytes_max=200)
-    assert watch.feed(text("a") + text("b" * 200)) == text("a")
+    watch = StreamWatch(SHOWN)
+    assert watch.feed(text("a") + text("b" * 16 * 2**20)) == text("a")
     assert type(watch.error) is UpstreamMalformed
-    assert "200 bytes" in watch.error.message
+    assert "16,777,216 bytes" in watch.error.message
 
 
 @pytest.mark.parametrize("cut", [b"", text("a"), text("a") + FINISH, text("a") + FINISH + b"data: [DO"])
 def test_a_stream_without_its_end_is_cut(cut: bytes) -> None:
-    watch = StreamWatch(SHOWN, endpoint="gpu1")
+    watch = StreamWatch(SHOWN)
     watch.feed(cut)
     with pytest.raises(UpstreamCut):
         watch.close()

@@ -446,8 +446,8 @@ def test_a_chunk_with_timings_is_kept_though_its_text_is_held_back() -> None:
 
 
 def test_an_endless_event_is_refused() -> None:
-    with pytest.raises(UpstreamMalformed, match="more than 1,000 bytes"):
-        CallStream(event_bytes_max=1000).feed(b"data: " + b"x" * 2000)
+    with pytest.raises(UpstreamMalformed, match="more than 16,777,216 bytes"):
+        CallStream().feed(b"data: " + b"x" * 16 * 2**20)
 
 
 blanks = st.text(" \t\r\n", max_size=3)

@@ -360,13 +360,12 @@ STARTED = [Start("c"), TextDelta(0, 0, "Hi")]
 
 
 def test_a_fault_comes_after_what_preceded_it() -> None:
-    decoder = EventDecoder(endpoint="gpu1")
+    decoder = EventDecoder()
     assert decoder.feed(HI + b'data: {"error":{"message":"m","code":502}}\n\n' + HI) == STARTED
     assert type(decoder.error) is UpstreamFailed
     for ask in (lambda: decoder.feed(b""), decoder.close):
-        with pytest.raises(UpstreamFailed) as raised:
+        with pytest.raises(UpstreamFailed):
             ask()
-        assert raised.value.endpoint == "gpu1"
 
 
 @pytest.mark.parametrize(
@@ -374,17 +373,15 @@ def test_a_fault_comes_after_what_preceded_it() -> None:
     [b"{", b"5", b'{"choices":5}', b'{"choices":[{"delta":5}]}', b'{"choices":[{"delta":{"content":5}}]}'],
 )
 def test_a_chunk_that_cannot_be_read_is_a_fault(data: bytes) -> None:
-    decoder = EventDecoder(endpoint="gpu1")
-    with pytest.raises(UpstreamMalformed) as raised:
-        decoder.feed(b"data: " + data + b"\n\n")
-    assert raised.value.endpoint == "gpu1"
+    with pytest.raises(UpstreamMalformed):
+        EventDecoder().feed(b"data: " + data + b"\n\n")
 
 
 def test_a_chunk_over_the_bound_is_a_fault() -> None:
-    decoder = EventDecoder(event_bytes_max=100)
+    decoder = EventDecoder()
     assert decoder.feed(HI) == STARTED
-    with pytest.raises(UpstreamMalformed, match="100 bytes"):
-        decoder.feed(b"data: " + b"x" * 200)
+    with pytest.raises(UpstreamMalformed, match="16,777,216 bytes"):
+        decoder.feed(b"data: " + b"x" * 16 * 2**20)
 
 
 def test_choices_without_number_are_a_fault() -> None:

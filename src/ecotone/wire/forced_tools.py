@@ -280,9 +280,8 @@ class CallStream:
     they are.
     """
 
-    def __init__(self, *, event_bytes_max: int = EVENT_BYTES_MAX) -> None:
-        self._whole = WholeEvents(event_bytes_max)
-        self._event_bytes_max = event_bytes_max
+    def __init__(self) -> None:
+        self._whole = WholeEvents(EVENT_BYTES_MAX)
         self._readers: dict[int, _CallReader] = {}
 
     def feed(self, data: bytes) -> bytes:
@@ -290,7 +289,7 @@ class CallStream:
         that is too long."""
         events = split_events(self._whole.feed(data))
         if self._whole.overflow:
-            raise UpstreamMalformed(f"The engine sent an event of more than {self._event_bytes_max:,} bytes.")
+            raise UpstreamMalformed(f"The engine sent an event of more than {EVENT_BYTES_MAX:,} bytes.")
         return b"".join([self._turned(event) for event in events if event])
 
     def _turned(self, event: bytes) -> bytes:

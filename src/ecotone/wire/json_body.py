@@ -4,11 +4,13 @@ So unknown fields and the order stay, and duplicate keys cannot hide from whoeve
 """
 
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from ecotone.values.errors import MalformedRequest
+from ecotone.values.errors import MalformedRequest, UpstreamMalformed
+
+_Read = TypeVar("_Read")
 
 _anything = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
@@ -60,6 +62,14 @@ def encode_json_object(request: dict[str, Any]) -> bytes:
         return _encoder.encode(request)
     except RecursionError:
         raise MalformedRequest("The body's JSON is nested too deeply.") from None
+
+
+def read_reply(decoder: msgspec.json.Decoder[_Read], body: bytes) -> _Read:
+    """What `decoder` reads of an upstream's whole reply. Raises UpstreamMalformed where it cannot."""
+    try:
+        return decoder.decode(body)
+    except (ValueError, RecursionError) as fault:
+        raise UpstreamMalformed(f"The upstream's reply cannot be read: {fault}.", raw=body) from None
 
 
 def _not_utf8(body: bytes) -> str:

@@ -10,6 +10,7 @@ import msgspec
 
 from ecotone.values.errors import EcotoneError, RequestError, UpstreamCut, UpstreamError, UpstreamMalformed
 from ecotone.values.reply import Usage
+from ecotone.wire.json_body import read_reply
 from ecotone.wire.openai_error import decode_error_object, encode_error_event
 from ecotone.wire.watch import SseWatch
 
@@ -57,12 +58,9 @@ def read_usage(body: bytes) -> Usage | None:
 
     Raises UpstreamMalformed when it is not JSON, and what `decode_error_object` finds when it is an error.
     """
-    try:
-        reply = _whole_decoder.decode(body)
-    except (ValueError, RecursionError) as fault:
-        raise UpstreamMalformed(f"The upstream's reply cannot be read: {fault}.", raw=body) from None
+    reply = read_reply(_whole_decoder, body)
     if reply.error is not None:
-        raise decode_error_object(_anything.decode(body), raw=body)
+        raise decode_error_object(read_reply(_anything, body), raw=body)
     return reply.usage.usage() if reply.usage is not None else None
 
 

@@ -1,13 +1,12 @@
 """Watching a stream of server-sent events go by: what every wire's watch has in common."""
 
-from collections.abc import Callable
-
-from ecotone.values.errors import RequestError, UpstreamError, UpstreamMalformed
+from ecotone.values.errors import UpstreamMalformed
 from ecotone.values.reply import Usage
-from ecotone.wire.sse import EVENT_BYTES_MAX, WholeEvents, payload, split_events
+from ecotone.wire.sse import split_events
+from ecotone.wire.sse_stream import SseStream, too_long
 
 
-class SseWatch:
+class SseWatch(SseStream):
     """Watches a stream go by and says what to forward.
 
     Only whole events are forwarded, so that an error event can follow at any moment. Nothing is forwarded from the
@@ -18,23 +17,16 @@ class SseWatch:
     stream (which is not forwarded: write your own), or an event that cannot be read. `events` counts those with data,
     the terminator included. `usage` and `model` are as last and first said, None if they were not.
 
-    A wire says in `read` what an event means. `data_of` gives the data of one, None for none: its own where events of
-    that wire have more than their data.
+    A wire says in `read` what an event means.
     """
 
-    data_of: Callable[[bytes], bytes | None] = staticmethod(payload)
-
-    def __init__(self, *, endpoint: str | None = None, event_bytes_max: int = EVENT_BYTES_MAX) -> None:
+    def __init__(self) -> None:
+        super().__init__()
         self.token_seen = False
         self.finished = False
-        self.ended = False
-        self.error: UpstreamError | RequestError | None = None
         self.usage: Usage | None = None
         self.model: str | None = None
         self.events = 0
-        self.endpoint = endpoint
-        self._whole = WholeEvents(event_bytes_max)
-        self._event_bytes_max = event_bytes_max
 
     def feed(self, chunk: bytes) -> bytes:
         """The bytes to forward now; the same object as `chunk` where nothing is held back."""
@@ -73,15 +65,11 @@ class SseWatch:
         try:
             self.read(data)
         except (ValueError, RecursionError) as fault:
-            self.error = UpstreamMalformed(
-                f"The upstream sent an event that cannot be read: {fault}.", endpoint=self.endpoint, raw=data
-            )
+            self.error = UpstreamMalformed(f"The upstream sent an event that cannot be read: {fault}.", raw=data)
 
     def _overflow(self) -> None:
         if self.error is None and not self.ended:
-            self.error = UpstreamMalformed(
-                f"The upstream sent an event of more than {self._event_bytes_max:,} bytes.", endpoint=self.endpoint
-            )
+            self.error = too_long()
 
 
 def rejoined(events: list[bytes], dropped: list[int] | None = None) -> bytes:

@@ -7,7 +7,6 @@ asks.
 import msgspec
 
 from ecotone.values.chat import Json, OpaquePart, ReasoningPart, TextPart, ToolCallPart
-from ecotone.values.errors import RequestError, UpstreamCut, UpstreamError, UpstreamMalformed
 from ecotone.values.reply import (
     End,
     Event,
@@ -29,7 +28,7 @@ from ecotone.wire.anthropic.usage import decode_usage
 from ecotone.wire.anthropic.vendor import NAME, make_vendor, said
 from ecotone.wire.fields import Fields
 from ecotone.wire.nesting import decode_shallow
-from ecotone.wire.sse import EVENT_BYTES_MAX, WholeEvents, split_events
+from ecotone.wire.sse_stream import SseDecoder
 
 _BLOCKS_MAX = 100_000
 _decoder = msgspec.json.Decoder()
@@ -70,71 +69,29 @@ class _Block:
         self.awaits_input = False
 
 
-class EventDecoder:
-    """Bytes of an upstream's stream in, events out; how the bytes are split makes no difference.
+class EventDecoder(SseDecoder):
+    """A stream of this wire, read."""
 
-    A fault in the stream is raised as soon as the events before it have been handed out: by the `feed` that met it if
-    there were none, else by the next `feed` or `close`. `error` shows it earlier.
-    """
+    ends_with = "`message_stop`"
+    data_of = staticmethod(payload)
 
-    def __init__(self, *, endpoint: str | None = None, event_bytes_max: int = EVENT_BYTES_MAX) -> None:
-        self.error: UpstreamError | RequestError | None = None
-        self.ended = False
-        self._endpoint = endpoint
-        self._event_bytes_max = event_bytes_max
-        self._whole = WholeEvents(event_bytes_max)
+    def __init__(self) -> None:
+        super().__init__()
         self._started = False
         self._blocks: dict[int, _Block] = {}
         self._parts_count = 0
         self._usage: Json = {}
         self._rest: Json = {}
 
-    def feed(self, data: bytes) -> list[Event]:
-        """The events that these bytes complete. Nothing after `message_stop` is read."""
-        if self.error is not None:
-            raise self.error
-        events: list[Event] = []
-        if not self.ended:
-            try:
-                self._read_events(self._whole.feed(data), events)
-            except (UpstreamError, RequestError) as fault:
-                self.error = fault
-                if isinstance(fault, UpstreamError):
-                    fault.endpoint = self._endpoint
-                if not events:
-                    raise
-        return events
-
-    def close(self) -> None:
-        """Call this when the upstream's bytes are at their end.
-
-        Raises a fault that has not been raised yet, and UpstreamCut when there was no `message_stop`.
-        """
-        if self.error is not None:
-            raise self.error
-        if not self.ended:
-            raise UpstreamCut("The upstream's stream ended before its `message_stop`.", endpoint=self._endpoint)
-
-    def _read_events(self, whole: bytes, events: list[Event]) -> None:
-        for event in split_events(whole):
-            data = payload(event) if event else None
-            if not data:
-                continue
-            try:
-                common = _delta_decoder.decode(data)
-            except (ValueError, RecursionError):
-                # A whole event counts or none of it.
-                found: list[Event] = []
-                self._read(data, found)
-                events += found
-                if self.ended:
-                    return
-            else:
-                self._read_delta(common, events)
-        if self._whole.overflow:
-            raise UpstreamMalformed(f"The upstream sent an event of more than {self._event_bytes_max:,} bytes.")
-
-    def _read_delta(self, event: _BlockDelta, events: list[Event]) -> None:
+    def read(self, data: bytes, events: list[Event]) -> None:
+        try:
+            event = _delta_decoder.decode(data)
+        except (ValueError, RecursionError):
+            # A whole event counts or none of it.
+            found: list[Event] = []
+            self._read(data, found)
+            events += found
+            return
         block = self._block(event.index)
         delta = event.delta
         if type(delta) is _TextDelta and block.kind == "text":
@@ -159,7 +116,7 @@ class EventDecoder:
         except (ValueError, RecursionError) as fault:
             raise malformed(f"{fault}.", "") from None
         if isinstance(decoded, dict) and (decoded.get("type") == "error" or decoded.get("error")):
-            raise decode_error_object(decoded, endpoint=self._endpoint, raw=data)
+            raise decode_error_object(decoded, raw=data)
         event = Fields(decoded, "", malformed)
         match event.text("type"):
             case "message_start":

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from ecotone.values.chat import Json
-from ecotone.values.errors import EcotoneError, MalformedRequest, UpstreamCut, UpstreamMalformed
+from ecotone.values.errors import EcotoneError, MalformedRequest, UpstreamMalformed
 from ecotone.values.reply import Usage
 from ecotone.wire.anthropic.error import decode_error_object, encode_error_event
 from ecotone.wire.anthropic.events import payload
 from ecotone.wire.anthropic.usage import UsageFields
-from ecotone.wire.sse import EVENT_BYTES_MAX
+from ecotone.wire.json_body import read_reply
 from ecotone.wire.watch import SseWatch
 
 _anything = msgspec.json.Decoder()
@@ -42,22 +42,17 @@ class _Body(msgspec.Struct, frozen=True, gc=False):
 _body_decoder = msgspec.json.Decoder(_Body)
 
 
-def read_usage(body: bytes, *, endpoint: str | None = None) -> Usage | None:
+def read_usage(body: bytes) -> Usage | None:
     """The token counts of a whole reply, None where it has none.
 
     Raises UpstreamMalformed when it is no reply, and what `decode_error_object` finds when it is an error.
     """
-    try:
-        reply = _body_decoder.decode(body)
-        failed = reply.error is not None and reply.content is None
-        # What is not looked at may be what cannot be read.
-        whole = _anything.decode(body) if failed else None
-    except (ValueError, RecursionError) as fault:
-        raise UpstreamMalformed(f"The upstream's reply cannot be read: {fault}.", endpoint=endpoint, raw=body) from None
-    if failed:
-        raise decode_error_object(whole, endpoint=endpoint, raw=body)
+    reply = read_reply(_body_decoder, body)
+    if reply.error is not None and reply.content is None:
+        # What was not looked at may be what cannot be read.
+        raise decode_error_object(read_reply(_anything, body), raw=body)
     if reply.content is None:
-        raise UpstreamMalformed("The upstream's reply has no `content`.", endpoint=endpoint, raw=body)
+        raise UpstreamMalformed("The upstream's reply has no `content`.", raw=body)
     return reply.usage.usage() if reply.usage is not None else None
 
 
@@ -91,23 +86,14 @@ _kind_decoder = msgspec.json.Decoder(_Kind)
 class StreamWatch(SseWatch):
     """Watches a stream of this wire; nothing in it is held back."""
 
+    ends_with = "`message_stop`"
     data_of = staticmethod(payload)
 
-    def __init__(self, request: Json, *, endpoint: str | None = None, event_bytes_max: int = EVENT_BYTES_MAX) -> None:
+    def __init__(self, request: Json) -> None:
         """`request` is the client's, of which nothing needs to be known."""
         del request
-        super().__init__(endpoint=endpoint, event_bytes_max=event_bytes_max)
+        super().__init__()
         self._counts = UsageFields()
-
-    def close(self) -> None:
-        """Call this when the upstream's bytes are at their end.
-
-        Raises `error` if there was one, and UpstreamCut when there was no `message_stop`.
-        """
-        if self.error is not None:
-            raise self.error
-        if not self.ended:
-            raise UpstreamCut("The upstream's stream ended before its `message_stop`.", endpoint=self.endpoint)
 
     def encode_error(self, error: EcotoneError) -> bytes:
         """`error` as the last event; without `message_stop` after it, no client can take the stream for a finished
@@ -120,7 +106,7 @@ class StreamWatch(SseWatch):
             return
         event = _event_decoder.decode(data)
         if event.type == "error" or event.error:
-            self.error = decode_error_object(_anything.decode(data), endpoint=self.endpoint, raw=data)
+            self.error = decode_error_object(_anything.decode(data), raw=data)
             return
         counts = event.usage or (event.message.usage if event.message is not None else None)
         if counts is not None:

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from ecotone.values.chat import Json
-from ecotone.values.errors import EcotoneError, MalformedRequest, UpstreamCut, UpstreamMalformed
+from ecotone.values.errors import EcotoneError, MalformedRequest, UpstreamMalformed
 from ecotone.values.reply import Usage
 from ecotone.wire.gemini.error import decode_error_object, encode_error_event
 from ecotone.wire.gemini.usage import UsageFields
-from ecotone.wire.sse import EVENT_BYTES_MAX
+from ecotone.wire.json_body import read_reply
 from ecotone.wire.watch import SseWatch
 
 _anything = msgspec.json.Decoder()
@@ -47,22 +47,17 @@ class _Body(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 _body_decoder = msgspec.json.Decoder(_Body)
 
 
-def read_usage(body: bytes, *, endpoint: str | None = None) -> Usage | None:
+def read_usage(body: bytes) -> Usage | None:
     """The token counts of a whole reply, None where it has none.
 
     Raises UpstreamMalformed when it is no such reply, and what `decode_error_object` finds when it is an error.
     """
-    try:
-        reply = _body_decoder.decode(body)
-        failed = bool(reply.error)
-        # What is not looked at may be what cannot be read.
-        whole = _anything.decode(body) if failed else None
-    except (ValueError, RecursionError) as fault:
-        raise UpstreamMalformed(f"The upstream's reply cannot be read: {fault}.", endpoint=endpoint, raw=body) from None
-    if failed:
-        raise decode_error_object(whole, endpoint=endpoint, raw=body)
+    reply = read_reply(_body_decoder, body)
+    if reply.error:
+        # What was not looked at may be what cannot be read.
+        raise decode_error_object(read_reply(_anything, body), raw=body)
     if reply.candidates is None and reply.prompt_feedback is None and reply.usage_metadata is None:
-        raise UpstreamMalformed("The upstream's reply has no `candidates`.", endpoint=endpoint, raw=body)
+        raise UpstreamMalformed("The upstream's reply has no `candidates`.", raw=body)
     return reply.usage_metadata.usage() if reply.usage_metadata is not None else None
 
 
@@ -112,19 +107,13 @@ class StreamWatch(SseWatch):
     """Watches a stream of chunks. It has ended once each answer that has begun has its finish reason, or when the
     prompt is said to be blocked."""
 
-    def __init__(self, request: Json, *, endpoint: str | None = None, event_bytes_max: int = EVENT_BYTES_MAX) -> None:
+    ends_with = "finish reason"
+
+    def __init__(self, request: Json) -> None:
         """`request` is the client's."""
         del request
-        super().__init__(endpoint=endpoint, event_bytes_max=event_bytes_max)
+        super().__init__()
         self._open: dict[int, bool] = {}
-
-    def close(self) -> None:
-        """Call this when the upstream's bytes are at their end. Raises `error` if there was one, and UpstreamCut when
-        an answer has no finish reason."""
-        if self.error is not None:
-            raise self.error
-        if not self.ended:
-            raise UpstreamCut("The upstream's stream ended before its finish reason.", endpoint=self.endpoint)
 
     def encode_error(self, error: EcotoneError) -> bytes:
         """`error` as the last event."""
@@ -142,7 +131,7 @@ class StreamWatch(SseWatch):
             if feedback is not None and feedback.block_reason and not chunk.candidates:
                 self.finished = self.ended = True
         if chunk.error:
-            self.error = decode_error_object(_anything.decode(data), endpoint=self.endpoint, raw=data)
+            self.error = decode_error_object(_anything.decode(data), raw=data)
             return
         if chunk.usage_metadata is not None and chunk.usage_metadata.prompt_token_count is not None:
             self.usage = chunk.usage_metadata.usage()

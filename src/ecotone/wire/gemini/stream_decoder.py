@@ -19,7 +19,6 @@ from ecotone.values.chat import (
     TextPart,
     ToolCallPart,
 )
-from ecotone.values.errors import RequestError, UpstreamCut, UpstreamError, UpstreamMalformed
 from ecotone.values.reply import (
     AudioDelta,
     End,
@@ -49,7 +48,7 @@ from ecotone.wire.gemini.reply import (
 )
 from ecotone.wire.gemini.usage import decode_usage
 from ecotone.wire.gemini.vendor import form_of, make_vendor
-from ecotone.wire.sse import EVENT_BYTES_MAX, WholeEvents, payload, split_events
+from ecotone.wire.sse_stream import SseDecoder
 
 _decoder = msgspec.json.Decoder()
 _CHOICES_MAX = 1024
@@ -83,73 +82,36 @@ class _TextChunk(msgspec.Struct, frozen=True, gc=False, rename="camel", forbid_u
 _text_decoder = msgspec.json.Decoder(_TextChunk)
 
 
-class EventDecoder:
-    """Bytes of an upstream's stream in, events out; how the bytes are split makes no difference.
-
-    A fault in the stream is raised as soon as the events before it have been handed out: by the `feed` that met it if
-    there were none, else by the next `feed` or `close`. `error` shows it earlier.
+class EventDecoder(SseDecoder):
+    """A stream of this wire, read.
 
     Usage is reported once, as the last chunk has it. Fields of a candidate that are not understood are gathered and
     come with its Finish, those of the whole reply with Start if they were in the first chunk and with End if later.
     """
 
-    def __init__(self, *, endpoint: str | None = None, event_bytes_max: int = EVENT_BYTES_MAX) -> None:
-        self.error: UpstreamError | RequestError | None = None
-        self.ended = False
-        self._endpoint = endpoint
-        self._event_bytes_max = event_bytes_max
-        self._whole = WholeEvents(event_bytes_max)
+    ends_with = "finish reason"
+
+    def __init__(self) -> None:
+        super().__init__()
         self._started = False
         self._id: str | None = None
         self._said: Json = {}
         self._rest: Json = {}
         self._choices: dict[int, _ChoiceDecoder] = {}
 
-    def feed(self, data: bytes) -> list[Event]:
-        """The events that these bytes complete. Nothing after the last answer's end is read."""
-        if self.error is not None:
-            raise self.error
-        events: list[Event] = []
-        if not self.ended:
-            try:
-                self._read(self._whole.feed(data), events)
-            except (UpstreamError, RequestError) as fault:
-                self.error = fault
-                if isinstance(fault, UpstreamError):
-                    fault.endpoint = self._endpoint
-                if not events:
-                    raise
-        return events
-
-    def close(self) -> None:
-        """Call this when the upstream's bytes are at their end. Raises a fault that has not been raised yet, and
-        UpstreamCut when an answer has no finish reason."""
-        if self.error is not None:
-            raise self.error
-        if not self.ended:
-            raise UpstreamCut("The upstream's stream ended before its finish reason.", endpoint=self._endpoint)
-
-    def _read(self, whole: bytes, events: list[Event]) -> None:
-        for event in split_events(whole):
-            data = payload(event)
-            if not data:
-                continue
-            if self._started and self._read_text(data, events):
-                continue
-            try:
-                decoded = _decoder.decode(data)
-            except (ValueError, RecursionError) as fault:
-                raise malformed(f"{fault}.", "") from None
-            if isinstance(decoded, list) or (isinstance(decoded, dict) and decoded.get("error")):
-                raise decode_error_object(decoded, endpoint=self._endpoint, raw=data)
-            # A chunk counts whole or not at all.
-            found: list[Event] = []
-            self._read_chunk(Fields(decoded, "", malformed), found)
-            events += found
-            if self.ended:
-                return
-        if self._whole.overflow:
-            raise UpstreamMalformed(f"The upstream sent an event of more than {self._event_bytes_max:,} bytes.")
+    def read(self, data: bytes, events: list[Event]) -> None:
+        if self._started and self._read_text(data, events):
+            return
+        try:
+            decoded = _decoder.decode(data)
+        except (ValueError, RecursionError) as fault:
+            raise malformed(f"{fault}.", "") from None
+        if isinstance(decoded, list) or (isinstance(decoded, dict) and decoded.get("error")):
+            raise decode_error_object(decoded, raw=data)
+        # A chunk counts whole or not at all.
+        found: list[Event] = []
+        self._read_chunk(Fields(decoded, "", malformed), found)
+        events += found
 
     def _read_text(self, data: bytes, events: list[Event]) -> bool:
         """Whether this was a plain chunk of text, which is done with here; most of the time of a stream is."""

@@ -8,11 +8,12 @@ from typing import Any, Literal
 import msgspec
 
 from ecotone.values.chat import Json
-from ecotone.values.errors import EcotoneError, MalformedRequest, UpstreamCut, UpstreamMalformed
+from ecotone.values.errors import EcotoneError, MalformedRequest, UpstreamMalformed
 from ecotone.values.reply import Usage
+from ecotone.wire.json_body import read_reply
 from ecotone.wire.openai_error import decode_error_object, encode_error_event
 from ecotone.wire.openai_usage import UsageFields
-from ecotone.wire.sse import EVENT_BYTES_MAX, payload, split_events
+from ecotone.wire.sse import payload, split_events
 from ecotone.wire.watch import SseWatch, rejoined
 
 _anything = msgspec.json.Decoder()
@@ -56,22 +57,17 @@ class _Body(msgspec.Struct, frozen=True, gc=False):
 _body_decoder = msgspec.json.Decoder(_Body)
 
 
-def read_usage(body: bytes, *, endpoint: str | None = None) -> Usage | None:
+def read_usage(body: bytes) -> Usage | None:
     """The token counts of a whole reply (chat, completion or embeddings), None where it has none.
 
     Raises UpstreamMalformed when it is no such reply, and what `decode_error_object` finds when it is an error.
     """
-    try:
-        reply = _body_decoder.decode(body)
-        failed = reply.error is not None and reply.choices is None and reply.data is None
-        # What is not looked at may be what cannot be read.
-        whole = _anything.decode(body) if failed else None
-    except (ValueError, RecursionError) as fault:
-        raise UpstreamMalformed(f"The upstream's reply cannot be read: {fault}.", endpoint=endpoint, raw=body) from None
-    if failed:
-        raise decode_error_object(whole, endpoint=endpoint, raw=body)
+    reply = read_reply(_body_decoder, body)
+    if reply.error is not None and reply.choices is None and reply.data is None:
+        # What was not looked at may be what cannot be read.
+        raise decode_error_object(read_reply(_anything, body), raw=body)
     if reply.choices is None and reply.data is None:
-        raise UpstreamMalformed("The upstream's reply has neither `choices` nor `data`.", endpoint=endpoint, raw=body)
+        raise UpstreamMalformed("The upstream's reply has neither `choices` nor `data`.", raw=body)
     return reply.usage.usage() if reply.usage is not None else None
 
 
@@ -141,23 +137,13 @@ class StreamWatch(SseWatch):
     did.
     """
 
-    def __init__(self, request: Json, *, endpoint: str | None = None, event_bytes_max: int = EVENT_BYTES_MAX) -> None:
+    ends_with = "`[DONE]`"
+
+    def __init__(self, request: Json) -> None:
         """`request` is the client's."""
-        super().__init__(endpoint=endpoint, event_bytes_max=event_bytes_max)
+        super().__init__()
         self._hide_usage = not (request.get("stream_options") or {}).get("include_usage")
         self._only_usage = False
-
-    def close(self) -> None:
-        """Call this when the upstream's bytes are at their end.
-
-        Raises `error` if there was one, and UpstreamCut when there was no `[DONE]`. Every server known to have left it
-        out has been corrected (TGI, llama-box, mistral.rs, ik_llama.cpp), and without it nobody can tell
-        whether a usage chunk or another choice was still to come.
-        """
-        if self.error is not None:
-            raise self.error
-        if not self.ended:
-            raise UpstreamCut("The upstream's stream ended before its `[DONE]`.", endpoint=self.endpoint)
 
     def encode_error(self, error: EcotoneError) -> bytes:
         """`error` as the last event; without `[DONE]` after it, no client can take the stream for a finished one."""
@@ -201,7 +187,7 @@ class StreamWatch(SseWatch):
 
     def _read(self, chunk: _FirstChunk, data: bytes) -> None:
         if chunk.error:
-            self.error = decode_error_object(_anything.decode(data), endpoint=self.endpoint, raw=data)
+            self.error = decode_error_object(_anything.decode(data), raw=data)
             return
         self._only_usage = chunk.usage is not None and not chunk.choices
         if chunk.usage is not None:

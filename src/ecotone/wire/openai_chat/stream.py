@@ -6,7 +6,7 @@ Both sides are one-pass: each chunk becomes events, each event becomes at most o
 import msgspec
 
 from ecotone.values.chat import ChatRequest, ImagePart, Json, OpaquePart, ReasoningPart, RefusalPart, TextPart, Vendor
-from ecotone.values.errors import EcotoneError, RequestError, UpstreamCut, UpstreamError, UpstreamMalformed
+from ecotone.values.errors import EcotoneError
 from ecotone.values.reply import (
     AudioDelta,
     End,
@@ -48,7 +48,8 @@ from ecotone.wire.openai_chat.reply import (
 from ecotone.wire.openai_chat.vendor import NAME, form_of, make_vendor, rest_of
 from ecotone.wire.openai_error import decode_error_object, encode_error_event
 from ecotone.wire.openai_usage import decode_usage, encode_usage
-from ecotone.wire.sse import EVENT_BYTES_MAX, WholeEvents, format_event, payload, split_events
+from ecotone.wire.sse import format_event
+from ecotone.wire.sse_stream import SseDecoder
 
 _decoder = msgspec.json.Decoder()
 _encoder = msgspec.json.Encoder()
@@ -57,22 +58,20 @@ _CHOICES_MAX = 1024
 _UNLIKE_MAX = 32
 
 
-class EventDecoder:
-    """Bytes of an upstream's stream in, events out; how the bytes are split makes no difference.
+class EventDecoder(SseDecoder):
+    """A stream of this wire, read.
 
-    A fault in the stream is raised as soon as the events before it have been handed out: by the `feed` that met it if
-    there were none, else by the next `feed` or `close`. `error` shows it earlier.
+    It must end with `[DONE]`: every server known to have left it out has been corrected (TGI, llama-box, mistral.rs,
+    ik_llama.cpp), and without it nobody can tell whether a usage chunk or another choice was still to come.
 
     Fields of a choice that are not understood are gathered and come with its Finish, those of the whole reply with
     Start if they were in the first chunk and with End if later; random `obfuscation` is dropped.
     """
 
-    def __init__(self, *, endpoint: str | None = None, event_bytes_max: int = EVENT_BYTES_MAX) -> None:
-        self.error: UpstreamError | RequestError | None = None
-        self.ended = False
-        self._endpoint = endpoint
-        self._event_bytes_max = event_bytes_max
-        self._whole = WholeEvents(event_bytes_max)
+    ends_with = "`[DONE]`"
+
+    def __init__(self) -> None:
+        super().__init__()
         self._started = False
         self._said: Json = {}
         self._rest: Json = {}
@@ -80,64 +79,30 @@ class EventDecoder:
         self._repeats: Repeats | None = None
         self._unlike = 0
 
-    def feed(self, data: bytes) -> list[Event]:
-        """The events that these bytes complete. Nothing after `[DONE]` is read."""
-        if self.error is not None:
-            raise self.error
-        events: list[Event] = []
-        if not self.ended:
-            try:
-                self._read(self._whole.feed(data), events)
-            except (UpstreamError, RequestError) as fault:
-                self.error = fault
-                if isinstance(fault, UpstreamError):
-                    fault.endpoint = self._endpoint
-                if not events:
-                    raise
-        return events
-
-    def close(self) -> None:
-        """Call this when the upstream's bytes are at their end.
-
-        Raises a fault that has not been raised yet, and UpstreamCut when there was no `[DONE]`: every server known to
-        have left it out has been corrected (TGI, llama-box, mistral.rs, ik_llama.cpp), and without it nobody can
-        tell whether a usage chunk or another choice was still to come.
-        """
-        if self.error is not None:
-            raise self.error
-        if not self.ended:
-            raise UpstreamCut("The upstream's stream ended before its `[DONE]`.", endpoint=self._endpoint)
-
-    def _read(self, whole: bytes, events: list[Event]) -> None:
-        for event in split_events(whole):
-            data = payload(event)
-            if not data:
-                continue
-            if self._repeats is not None and (repeated := self._repeats.read(data)) is not None:
-                self._unlike = 0
-                events.append(repeated)
-                continue
-            if data == b"[DONE]":
-                self.ended = True
-                self._start(events, Start())
-                events += [late for choice in self._choices.values() for late in choice.late()]
-                events.append(End(make_vendor(self._rest)))
-                return
-            try:
-                decoded = _decoder.decode(data)
-            except (ValueError, RecursionError) as fault:
-                raise malformed(f"{fault}.", "") from None
-            if isinstance(decoded, dict) and decoded.get("error"):
-                raise decode_error_object(decoded, endpoint=self._endpoint, raw=data)
-            # A chunk counts whole or not at all.
-            found: list[Event] = []
-            told_all = self._read_chunk(Fields(decoded, "", malformed), found)
-            events += found
-            self._unlike += 1
-            comparable = told_all and len(found) == 1 and self._unlike <= _UNLIKE_MAX
-            self._repeats = Repeats.of(data, found[0]) if comparable else None
-        if self._whole.overflow:
-            raise UpstreamMalformed(f"The upstream sent an event of more than {self._event_bytes_max:,} bytes.")
+    def read(self, data: bytes, events: list[Event]) -> None:
+        if self._repeats is not None and (repeated := self._repeats.read(data)) is not None:
+            self._unlike = 0
+            events.append(repeated)
+            return
+        if data == b"[DONE]":
+            self.ended = True
+            self._start(events, Start())
+            events += [late for choice in self._choices.values() for late in choice.late()]
+            events.append(End(make_vendor(self._rest)))
+            return
+        try:
+            decoded = _decoder.decode(data)
+        except (ValueError, RecursionError) as fault:
+            raise malformed(f"{fault}.", "") from None
+        if isinstance(decoded, dict) and decoded.get("error"):
+            raise decode_error_object(decoded, raw=data)
+        # A chunk counts whole or not at all.
+        found: list[Event] = []
+        told_all = self._read_chunk(Fields(decoded, "", malformed), found)
+        events += found
+        self._unlike += 1
+        comparable = told_all and len(found) == 1 and self._unlike <= _UNLIKE_MAX
+        self._repeats = Repeats.of(data, found[0]) if comparable else None
 
     def _read_chunk(self, chunk: Fields, events: list[Event]) -> bool:
         """Adds a chunk's events. Whether they tell all that was news in it: if not, some is kept for later."""

@@ -14,7 +14,6 @@ from ecotone.values.chat import (
     TextPart,
     ToolCallPart,
 )
-from ecotone.values.errors import RequestError, UpstreamCut, UpstreamError, UpstreamMalformed
 from ecotone.values.reply import (
     End,
     Event,
@@ -38,7 +37,8 @@ from ecotone.wire.openai_responses.reply import decode_reply_item, malformed, re
 from ecotone.wire.openai_responses.response import decode_finish
 from ecotone.wire.openai_responses.usage import decode_usage
 from ecotone.wire.openai_responses.vendor import FORM, NAME
-from ecotone.wire.sse import EVENT_BYTES_MAX, WholeEvents, payload, split_events
+from ecotone.wire.sse import payload
+from ecotone.wire.sse_stream import SseDecoder
 
 _ITEMS_MAX = 10_000
 _CALLS = ("function_call", "custom_tool_call")
@@ -77,74 +77,38 @@ def event_data(event: bytes) -> bytes | None:
     return payload(event)
 
 
-class EventDecoder:
-    """Bytes of an upstream's stream in, events out; how the bytes are split makes no difference.
-
-    A fault in the stream is raised as soon as the events before it have been handed out: by the `feed` that met it if
-    there were none, else by the next `feed` or `close`. `error` shows it earlier.
+class EventDecoder(SseDecoder):
+    """A stream of this wire, read.
 
     Text comes as it is said. What an item says of itself besides, signatures above all, comes when it is done; what
     was never said in deltas comes then too. Events of the vendor's own tools say nothing that their items do not.
     """
 
-    def __init__(self, *, endpoint: str | None = None, event_bytes_max: int = EVENT_BYTES_MAX) -> None:
-        self.error: UpstreamError | RequestError | None = None
-        self.ended = False
-        self._endpoint = endpoint
-        self._event_bytes_max = event_bytes_max
-        self._whole = WholeEvents(event_bytes_max)
+    ends_with = "response was over"
+    data_of = staticmethod(event_data)
+
+    def __init__(self) -> None:
+        super().__init__()
         self._started = False
         self._items: dict[int, _Item] = {}
         self._parts_count = 0
         self._called = False
 
-    def feed(self, data: bytes) -> list[Event]:
-        """The events that these bytes complete. Nothing after the response's last event is read."""
-        if self.error is not None:
-            raise self.error
-        events: list[Event] = []
-        if not self.ended:
-            try:
-                self._read(self._whole.feed(data), events)
-            except (UpstreamError, RequestError) as fault:
-                self.error = fault
-                if isinstance(fault, UpstreamError):
-                    fault.endpoint = self._endpoint
-                if not events:
-                    raise
-        return events
-
-    def close(self) -> None:
-        """Call this when the upstream's bytes are at their end.
-
-        Raises a fault that has not been raised yet, and UpstreamCut when no event had said that the response is over.
-        """
-        if self.error is not None:
-            raise self.error
-        if not self.ended:
-            raise UpstreamCut("The upstream's stream ended before its response was over.", endpoint=self._endpoint)
-
-    def _read(self, whole: bytes, events: list[Event]) -> None:
-        for event in split_events(whole):
-            data = event_data(event) if event else None
-            if not data or data == b"[DONE]":
-                continue
-            try:
-                said = _said_decoder.decode(data)
-                decoded = None if said.type.endswith(".delta") else _decoder.decode(data)
-            except (ValueError, RecursionError) as fault:
-                raise malformed(f"{fault}.", "") from None
-            if decoded is None:
-                self._read_delta(said, events)
-                continue
-            # An event counts whole or not at all.
-            found: list[Event] = []
-            self._read_event(said, decoded, data, found)
-            events += found
-            if self.ended:
-                return
-        if self._whole.overflow:
-            raise UpstreamMalformed(f"The upstream sent an event of more than {self._event_bytes_max:,} bytes.")
+    def read(self, data: bytes, events: list[Event]) -> None:
+        if data == b"[DONE]":
+            return
+        try:
+            said = _said_decoder.decode(data)
+            decoded = None if said.type.endswith(".delta") else _decoder.decode(data)
+        except (ValueError, RecursionError) as fault:
+            raise malformed(f"{fault}.", "") from None
+        if decoded is None:
+            self._read_delta(said, events)
+            return
+        # An event counts whole or not at all.
+        found: list[Event] = []
+        self._read_event(said, decoded, data, found)
+        events += found
 
     def _read_delta(self, said: _Said, events: list[Event]) -> None:
         delta = said.delta
@@ -194,12 +158,12 @@ class EventDecoder:
             case "response.failed" | "response.cancelled":
                 response = decoded.get("response")
                 error = response.get("error") if isinstance(response, dict) else None
-                raise decode_failure(error, endpoint=self._endpoint, raw=data)
+                raise decode_failure(error, raw=data)
             case "error":
-                raise decode_failure(decoded, endpoint=self._endpoint, raw=data)
+                raise decode_failure(decoded, raw=data)
             case "":
                 if decoded.get("error"):
-                    raise decode_failure(decoded, endpoint=self._endpoint, raw=data)
+                    raise decode_failure(decoded, raw=data)
 
     def _close_item(self, index: int, fields: Fields, events: list[Event]) -> None:
         item = self._item(index)

@@ -54,9 +54,7 @@ _REQUESTS_FAULT = frozenset(
 )
 
 
-def decode_failure(
-    error: Any, *, endpoint: str | None = None, raw: bytes | None = None
-) -> UpstreamError | RequestError:
+def decode_failure(error: Any, *, raw: bytes | None = None) -> UpstreamError | RequestError:
     """What the error object of a failed response or of an `error` event means, from its decoded JSON."""
     fields: Json = error if isinstance(error, dict) else {}
     nested = fields.get("error")
@@ -66,7 +64,7 @@ def decode_failure(
     status = next((found for found in known if found is not None), 500)
     told = {name: said.get(name) for name in ("message", "code", "param")}
     told["type"] = said.get("type") if said.get("type") != "error" else None
-    fault = decode_error(status, msgspec.json.encode({"error": told}), endpoint=endpoint)
+    fault = decode_error(status, msgspec.json.encode({"error": told}))
     if isinstance(fault, UpstreamError) and fault.raw is not None:
         fault.raw = raw or fault.raw
     return fault

@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 
 from ecotone.values.chat import Json
-from ecotone.values.errors import EcotoneError, MalformedRequest, UnsupportedFeature, UpstreamCut, UpstreamMalformed
+from ecotone.values.errors import EcotoneError, MalformedRequest, UnsupportedFeature, UpstreamMalformed
 from ecotone.values.reply import Usage
+from ecotone.wire.json_body import read_reply
 from ecotone.wire.openai_responses.decoder import event_data
 from ecotone.wire.openai_responses.error import decode_failure, error_event
 from ecotone.wire.openai_responses.history import replayable
 from ecotone.wire.openai_responses.request import refuse_background
 from ecotone.wire.openai_responses.usage import UsageFields
-from ecotone.wire.sse import EVENT_BYTES_MAX
 from ecotone.wire.watch import SseWatch
 
 _anything = msgspec.json.Decoder()
@@ -71,19 +71,16 @@ class _Body(msgspec.Struct, frozen=True, gc=False):
 _body_decoder = msgspec.json.Decoder(_Body)
 
 
-def read_usage(body: bytes, *, endpoint: str | None = None) -> Usage | None:
+def read_usage(body: bytes) -> Usage | None:
     """The token counts of a whole reply, None where it has none.
 
     Raises UpstreamMalformed when it is no such reply, and what `decode_failure` finds when it failed.
     """
-    try:
-        reply = _body_decoder.decode(body)
-    except (ValueError, RecursionError) as fault:
-        raise UpstreamMalformed(f"The upstream's reply cannot be read: {fault}.", endpoint=endpoint, raw=body) from None
+    reply = read_reply(_body_decoder, body)
     if reply.status == "failed" or (reply.error is not None and reply.output is None):
-        raise decode_failure(reply.error, endpoint=endpoint, raw=body)
+        raise decode_failure(reply.error, raw=body)
     if reply.output is None:
-        raise UpstreamMalformed("The upstream's reply has no `output`.", endpoint=endpoint, raw=body)
+        raise UpstreamMalformed("The upstream's reply has no `output`.", raw=body)
     return reply.usage.usage() if reply.usage is not None else None
 
 
@@ -102,23 +99,14 @@ _said_decoder = msgspec.json.Decoder(_Said)
 class StreamWatch(SseWatch):
     """Watches a stream of this wire. Events of all kinds pass, also those that are not known here."""
 
+    ends_with = "response was over"
     data_of = staticmethod(event_data)
 
-    def __init__(self, request: Json, *, endpoint: str | None = None, event_bytes_max: int = EVENT_BYTES_MAX) -> None:
+    def __init__(self, request: Json) -> None:
         """`request` is the client's."""
-        super().__init__(endpoint=endpoint, event_bytes_max=event_bytes_max)
+        super().__init__()
         del request
         self._sequence_number = -1
-
-    def close(self) -> None:
-        """Call this when the upstream's bytes are at their end.
-
-        Raises `error` if there was one, and UpstreamCut when no event had said that the response is over.
-        """
-        if self.error is not None:
-            raise self.error
-        if not self.ended:
-            raise UpstreamCut("The upstream's stream ended before its response was over.", endpoint=self.endpoint)
 
     def encode_error(self, error: EcotoneError) -> bytes:
         """`error` as the last event, numbered after those that have passed."""
@@ -136,10 +124,10 @@ class StreamWatch(SseWatch):
         elif kind in ("response.failed", "response.cancelled"):
             self._sequence_number = before
             error = said.response.error if said.response is not None else None
-            self.error = decode_failure(error, endpoint=self.endpoint, raw=data)
+            self.error = decode_failure(error, raw=data)
         elif kind == "error" or (not kind and said.error):
             self._sequence_number = before
-            self.error = decode_failure(_anything.decode(data), endpoint=self.endpoint, raw=data)
+            self.error = decode_failure(_anything.decode(data), raw=data)
         elif said.response is not None:
             self._read_response(kind, said.response)
 
