@@ -31,8 +31,8 @@ def test_the_owner_may_allow_it_to_be_left_out() -> None:
     request, losses = without_needs(asked, "anthropic", ("web_search", "prompt", "never asked"))
     assert (request.tools, request.needs) == ((PLAIN,), ())
     assert losses == (
-        Loss("prompt", "`prompt`, left out as the owner allows"),
-        Loss("web_search", "`web_search`, left out as the owner allows"),
+        Loss("prompt", "`prompt`, left out as the owner allows", allowed=True),
+        Loss("web_search", "`web_search`, left out as the owner allows", allowed=True),
     )
 
 

@@ -11,10 +11,14 @@ _NOTHING: Json = {}
 
 
 class Loss(msgspec.Struct, frozen=True):
-    """`field` is the place in the value, such as `messages[2].parts[0]`; `reason` says what was lost and why."""
+    """`field` is the place in the value, such as `messages[2].parts[0]`; `reason` says what was lost and why.
+
+    `allowed`: this would have been refused, had the model's owner not allowed it to be left out (`leave_out`).
+    """
 
     field: str
     reason: str
+    allowed: bool = False
 
 
 class Encoded(msgspec.Struct, frozen=True):
@@ -56,7 +60,7 @@ def without_needs(request: ChatRequest, wire: str, leave_out: tuple[str, ...]) -
         return request, ()
     tools = tuple(tool for tool in request.tools if not (isinstance(tool, OpaqueTool) and tool_word(tool) in left))
     needs = tuple(need for need in request.needs if need.feature not in left)
-    losses = tuple(Loss(name, f"`{name}`, left out as the owner allows") for name in sorted(left))
+    losses = tuple(Loss(name, f"`{name}`, left out as the owner allows", allowed=True) for name in sorted(left))
     return msgspec.structs.replace(request, tools=tools, needs=needs), losses
 
 
