@@ -196,7 +196,7 @@ def test_what_has_to_be_looked_for(said: dict[str, Any], needs: tuple[bool, ...]
 def test_the_least_class_of_a_caller_and_a_route() -> None:
     floors = policy(
         data=DataSettings(default="internal"),
-        principals={"ward": PrincipalSettings(data_class="restricted"), "desk": PrincipalSettings(purpose="mail")},
+        principals={"ward": PrincipalSettings(data_class="restricted"), "desk": PrincipalSettings(data_class="public")},
         routes={"assistant": None, "records": "confidential"},
     )
     assert [floors.floor(*pair) for pair in [("x", "assistant"), ("desk", "y"), ("x", "records"), ("ward", "y")]] == [

@@ -4,9 +4,8 @@ CEL itself lets a misspelt field pass behind `&&`, and a comparison of two kinds
 refused, with the place and what may be meant.
 """
 
-import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any
 
@@ -62,15 +61,22 @@ _ARITHMETIC: Mapping[tuple[str, str, str], Kind] = {
 
 
 class Use(msgspec.Struct, frozen=True):
-    """How a condition reads a variable. `compared` are the constants that it is compared with, `sought` those that are
-    looked for in it (a list). `otherwise`: it is also read in some way that these do not describe."""
+    """How a condition reads a variable. `compared` are the constants that it is compared with; of a list, `sought` are
+    those that are looked for in it and `counted` those that its size is compared with. `otherwise`: it is also read in
+    some way that these do not describe."""
 
     compared: frozenset[Constant] = frozenset()
     sought: frozenset[Constant] = frozenset()
+    counted: frozenset[Constant] = frozenset()
     otherwise: bool = False
 
     def __or__(self, other: "Use") -> "Use":
-        return Use(self.compared | other.compared, self.sought | other.sought, self.otherwise or other.otherwise)
+        return Use(
+            self.compared | other.compared,
+            self.sought | other.sought,
+            self.counted | other.counted,
+            self.otherwise or other.otherwise,
+        )
 
 
 class Condition(msgspec.Struct, frozen=True, eq=False):
@@ -335,10 +341,25 @@ class Checker:
         """The kind of one side of a comparison; that it is compared with constants alone is remembered."""
         found = self._path(node)
         if found is None:
-            return self.kind(node)
+            return self._counted(node, other) or self.kind(node)
         constants = None if found[1].kind.sort == "list" else self.constants(other)
+        if found[0] == "time.date" and not all(map(_is_date, constants or ())):
+            raise ConditionError("a date is written like 2026-11-30", other.start, other.end)
         self._read(*found, Use(otherwise=True) if constants is None else Use(compared=frozenset(constants)))
         return found[1].kind
+
+    def _counted(self, node: Node, other: Node) -> Kind | None:
+        """The kind of a list's size that is compared with constants; None for anything else."""
+        match node:
+            case (
+                Call(function="size", operand=None, arguments=(listed,))
+                | Call(function="size", operand=Node() as listed, arguments=())
+            ):
+                found, constants = self._path(listed), self.constants(other)
+                if found is not None and constants is not None and found[1].kind.sort == "list":
+                    self._read(*found, Use(counted=frozenset(constants)))
+                    return INT
+        return None
 
     def _within(self, node: Binary) -> Kind:
         record = node.right.name if isinstance(node.right, Name) else None
@@ -387,8 +408,6 @@ class Checker:
         value = other.value
         if path.startswith("content.") and variable.kind.sort == "double" and not 0 <= float(value) <= 1:
             raise ConditionError("a score is between 0 and 1", other.start, other.end)
-        if path == "time.date" and not re.fullmatch(r"\d{4}-\d\d-\d\d", str(value)):
-            raise ConditionError("a date is written like 2026-11-30", other.start, other.end)
 
     def _arithmetic(self, node: Binary) -> Kind:
         left, right = self.kind(node.left), self.kind(node.right)
@@ -458,6 +477,13 @@ class Checker:
                 return operator in ("+", "-", "*", "/", "%") and self._is_constant(left) and self._is_constant(right)
             case Call(operand=None, arguments=arguments):
                 return all(map(self._is_constant, arguments))
+        return False
+
+
+def _is_date(text: Constant) -> bool:
+    try:
+        return date.fromisoformat(str(text)).isoformat() == text
+    except ValueError:
         return False
 
 

@@ -93,11 +93,17 @@ class Policy:
         )
 
     def floor(self, principal: str, asked: str) -> int:
-        """The least class (a rank) of what this caller sends to this route or model: the class of the caller, and the
-        route's."""
+        """The least class (a rank) of what this caller sends to this route or model."""
+        return max(self.caller_floor(principal), self.route_floor(asked))
+
+    def caller_floor(self, principal: str) -> int:
+        """The rank of the class of what this caller sends, unless it is a higher one."""
         named = self.principals.get(principal)
-        own = self.default if named is None or named.data_class is None else self.classes.rank(named.data_class)
-        return max(own, self._floors.get(asked, 0))
+        own = None if named is None else named.data_class
+        return self.default if own is None else max(self.default, self.classes.rank(own))
+
+    def route_floor(self, asked: str) -> int:
+        return self._floors.get(asked, 0)
 
     def decide(self, labels: Labels, place: Place, *, now: datetime | None) -> Verdict:
         """What the rules say of sending this request to this place. `now` None is unknown: rules that read it deny."""
@@ -267,7 +273,7 @@ def _is_fresh(reads: Mapping[str, Use]) -> bool:
 
 
 def _part(reader: Reader, use: Use) -> Callable[[Labels, datetime | None], Any]:
-    if use.otherwise or use.sought:
+    if use.otherwise or use.sought or use.counted:
         return reader
     constants = in_order(use.compared)
     return lambda labels, now: region(reader(labels, now), constants)
