@@ -1,0 +1,177 @@
+"""National numbers of people, by country, with the checks that each of them carries."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+
+from ecotone.policy.detectors.detector import Context, Detector, digits_of
+from ecotone.policy.findings import Finding
+
+
+@dataclass(frozen=True)
+class NationalNumber:
+    """How one number is written. `shape` is enough by itself once the check holds, `bare` only where a word says what
+    it is; both in the syntax that RE2 and Python share, without anchors. `module` is python-stdnum's."""
+
+    kind: str
+    module: str
+    shape: str | None = None
+    bare: str | None = None
+    words: tuple[str, ...] = ()
+
+
+_ID_WORDS = (
+    "id\\b", "identity", "identification", "national", "social", "personal", "tax", "citizen", "identit", "ausweis",
+    "steuer", "identifi", "personnummer", "insurance",
+)  # fmt: skip
+
+
+def _row(kind: str, module: str, shape: str | None = None, bare: str | None = None, *words: str) -> NationalNumber:
+    return NationalNumber(kind, module, shape, bare, words)
+
+
+# By ISO 3166 code.
+NUMBERS: dict[str, tuple[NationalNumber, ...]] = {
+    "ar": (_row("ar_cuit", "ar.cuit", r"\d{2}-\d{8}-\d", r"\d{11}", "cuit", "cuil"),),
+    "at": (_row("at_vnr", "at.vnr", None, r"\d{4} ?\d{6}", "svnr", "sozialversicherung", "versicherung"),),
+    "au": (_row("au_tfn", "au.tfn", None, r"\d{3} ?\d{3} ?\d{2,3}", "tfn", "tax file"),),
+    "be": (_row("be_nn", "be.nn", r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}", r"\d{11}",
+                "rijksregister", "registre national", "insz", "niss"),),
+    "bg": (_row("bg_egn", "bg.egn", None, r"\d{10}", "egn", "егн"),),
+    "br": (_row("br_cpf", "br.cpf", r"\d{3}\.\d{3}\.\d{3}-\d{2}", r"\d{11}", "cpf"),),
+    "ca": (_row("ca_sin", "ca.sin", r"\d{3}([- ])\d{3}[- ]\d{3}", r"\d{9}", "sin\\b", "social insurance",
+                "assurance sociale", "nas\\b"),),
+    "ch": (_row("ch_ahv", "ch.ssn", r"756\.\d{4}\.\d{4}\.\d{2}|756\d{10}"),),
+    "cl": (_row("cl_rut", "cl.rut", r"\d{1,2}\.\d{3}\.\d{3}-[0-9kK]|\d{7,8}-[0-9kK]"),),
+    "cn": (_row("cn_ric", "cn.ric", r"\d{17}[0-9Xx]"),),
+    "cz": (_row("cz_rc", "cz.rc", r"\d{6}/\d{3,4}", r"\d{9,10}", "rodné", "rodne", "rč\\b"),),
+    "de": (
+        _row("de_idnr", "de.idnr", r"\d{2} \d{3} \d{3} \d{3}", r"\d{11}", "idnr", "steuer-?id",
+             "identifikationsnummer", "steueridentifikation", "tin\\b"),
+    ),
+    "dk": (_row("dk_cpr", "dk.cpr", r"\d{6}-\d{4}", r"\d{10}", "cpr"),),
+    "ec": (_row("ec_ci", "ec.ci", r"\d{9}-\d", r"\d{10}", "cédula", "cedula", "ci\\b"),),
+    "ee": (_row("ee_ik", "ee.ik", None, r"\d{11}", "isikukood"),),
+    "es": (
+        _row("es_dni", "es.dni", r"\d{8}[ -]?[A-Za-z]|\d{2}\.\d{3}\.\d{3}-?[A-Za-z]"),
+        _row("es_nie", "es.nie", r"[XYZxyz][ -]?\d{7}[ -]?[A-Za-z]"),
+    ),
+    "fi": (_row("fi_hetu", "fi.hetu", r"\d{6}[-+A-FU-Y]\d{3}[0-9A-Ya-y]"),),
+    "fr": (
+        _row("fr_nir", "fr.nir",
+             r"[1278] ?\d{2} ?\d{2} ?\d[0-9ABab] ?\d{3} ?\d{3} ?\d{2}"),
+        _row("fr_nif", "fr.nif", None, r"[0-3]\d(?: ?\d){11}", "fiscal", "spi\\b", "impôt"),
+    ),
+    "gb": (
+        _row("gb_nhs", "gb.nhs", r"\d{3}([- ])\d{3}[- ]\d{4}", r"\d{10}", "nhs"),
+        _row("gb_nino", "", r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]"),
+        _row("gb_utr", "gb.utr", None, r"\d{5} ?\d{5}", "utr\\b", "taxpayer reference"),
+    ),
+    "gr": (_row("gr_amka", "gr.amka", None, r"\d{11}", "amka", "αμκα"),),
+    "hr": (_row("hr_oib", "hr.oib", None, r"\d{11}", "oib"),),
+    "id": (_row("id_nik", "id.nik", None, r"\d{16}", "nik\\b", "ktp"),),
+    "ie": (_row("ie_pps", "ie.pps", None, r"\d{7} ?[A-Wa-w][A-IWa-iw]?", "pps"),),
+    "il": (_row("il_idnr", "il.idnr", None, r"\d{8,9}", "teudat", "ת.ז", "תעודת זהות"),),
+    "in": (
+        _row("in_aadhaar", "in_.aadhaar", r"\d{4}([- ])\d{4}[- ]\d{4}", r"\d{12}", "aadha?ar", "uid", "आधार"),
+        _row("in_pan", "in_.pan", r"[A-Z]{5}\d{4}[A-Z]"),
+    ),
+    "is": (_row("is_kennitala", "is_.kennitala", r"\d{6}-\d{4}", r"\d{10}", "kennitala", "kt\\b"),),
+    "it": (_row("it_codice_fiscale", "it.codicefiscale",
+                r"(?i:[A-Z]{6}[ ]?[0-9LMNP-V]{2}[A-EHLMPRST][0-9LMNP-V]{2}[ ]?[A-Z][0-9LMNP-V]{3}[A-Z])"),),
+    "jp": (_row("jp_individual", "jp.in_", None, r"\d{4}[- ]?\d{4}[- ]?\d{4}", "my number", "マイナンバー",
+                "個人番号"),),
+    "kr": (_row("kr_rrn", "kr.rrn", r"\d{6}-\d{7}", r"\d{13}", "resident", "주민"),),
+    "lt": (_row("lt_asmens", "lt.asmens", None, r"\d{11}", "asmens"),),
+    "lv": (_row("lv_pk", "lv.pvn", r"\d{6}-\d{5}"),),
+    "mx": (
+        _row("mx_curp", "mx.curp", r"(?i:[A-Z]{4}\d{6}[HMX][A-Z]{5}[0-9A-Z]\d)"),
+        _row("mx_rfc", "mx.rfc", None, r"(?i:[A-ZÑ&]{3,4}-?\d{6}-?[0-9A-Z]{3})", "rfc\\b"),
+    ),
+    "my": (_row("my_nric", "my.nric", r"\d{6}-\d{2}-\d{4}", r"\d{12}", "nric", "mykad", "pengenalan"),),
+    "nl": (_row("nl_bsn", "nl.bsn", None, r"\d{4}\.?\d{2}\.?\d{3}", "bsn", "burgerservice", "sofi"),),
+    "no": (_row("no_fodselsnummer", "no.fodselsnummer", r"\d{6} ?\d{5}"),),
+    "nz": (_row("nz_ird", "nz.ird", None, r"\d{2,3}[- ]?\d{3}[- ]?\d{3}", "ird\\b"),),
+    "pe": (_row("pe_cui", "pe.cui", None, r"\d{8}-?[0-9A-K]", "dni", "cui\\b"),),
+    "pk": (_row("pk_cnic", "pk.cnic", r"\d{5}-\d{7}-\d", r"\d{13}", "cnic"),),
+    "pl": (_row("pl_pesel", "pl.pesel", None, r"\d{11}", "pesel"),),
+    "pt": (
+        _row("pt_cc", "pt.cc", r"\d{8}[ -]?\d[ -]?[0-9A-Z]{2}\d"),
+        _row("pt_nif", "pt.nif", None, r"\d{3} ?\d{3} ?\d{3}", "nif\\b", "contribuinte"),
+    ),
+    "ro": (_row("ro_cnp", "ro.cnp", r"[1-9]\d{12}"),),
+    "se": (_row("se_personnummer", "se.personnummer", r"(?:\d{2})?\d{6}[-+]\d{4}", r"(?:\d{2})?\d{10}",
+                "personn"),),
+    "si": (_row("si_emso", "si.emso", r"\d{13}"),),
+    "sk": (_row("sk_rc", "sk.rc", r"\d{6}/\d{3,4}", r"\d{9,10}", "rodné", "rodne", "rč\\b"),),
+    "th": (_row("th_pin", "th.pin", r"\d-\d{4}-\d{5}-\d{2}-\d", r"\d{13}", "บัตรประชาชน", "เลขประจำตัว"),),
+    "tr": (_row("tr_tckimlik", "tr.tckimlik", r"[1-9]\d{10}"),),
+    "ua": (_row("ua_rntrc", "ua.rntrc", None, r"\d{10}", "рнокпп", "ідентифікаційний", "іпн"),),
+    "us": (
+        _row("us_ssn", "", r"\d{3}-\d{2}-\d{4}|\d{3} \d{2} \d{4}|\d{3}\.\d{2}\.\d{4}",
+             r"\d{3}[- .]?\d{2}[- .]?\d{4}", "ssn", "ss#", "social", "soc\\b", "seguro social"),
+        _row("us_itin", "us.itin", r"9\d{2}-\d{2}-\d{4}|9\d{2} \d{2} \d{4}", r"9\d{8}", "itin",
+             "taxpayer"),
+    ),
+    "za": (_row("za_idnr", "za.idnr", None, r"\d{6} ?\d{4} ?\d{3}", "south africa", "rsa\\b"),),
+}  # fmt: skip
+
+
+def is_us_ssn(digits: str) -> bool:
+    """Whether a Social Security number could be this: no area 000, 666 or 900 to 999, no group 00, no serial 0000
+    (https://www.ssa.gov/employer/randomization.html). There is no check digit."""
+    area, group, serial = digits[:3], digits[3:5], digits[5:]
+    if len(digits) != 9 or area in ("000", "666") or area[0] == "9" or len(set(digits)) == 1:
+        return False
+    return group != "00" and serial != "0000"
+
+
+def _check(row: NationalNumber) -> Callable[[str], bool]:
+    if row.kind == "us_ssn":
+        return lambda written: is_us_ssn(digits_of(written))
+    if not row.module:
+        return lambda written: True
+    return _stdnum_check(row.module)
+
+
+@cache
+def _stdnum_check(name: str) -> Callable[[str], bool]:
+    check: Callable[[str], bool] = import_module(f"stdnum.{name}").is_valid
+    return check
+
+
+def detectors(country: str) -> tuple[Detector, ...]:
+    """The detectors for a country's numbers. Raises KeyError where none are known."""
+    return tuple(_detector(row) for row in NUMBERS[country])
+
+
+def _detector(row: NationalNumber) -> Detector:
+    check = _check(row)
+    shape = _bounded(row.shape) if row.shape else None
+    bare = _bounded(row.bare) if row.bare else None
+    # What has no check digit is told by its own words alone.
+    words = Context(*row.words, *(_ID_WORDS if row.module else ()), before_chars=36, after_chars=16) if bare else None
+
+    def find(text: str, begin: int, stop: int) -> Iterator[Finding]:
+        if shape is not None:
+            for found in shape.finditer(text, begin, stop):
+                if _uniform(found) and check(found[0]):
+                    yield Finding(*found.span(), row.kind, row.module or "form")
+        if bare is not None and words is not None:
+            for found in bare.finditer(text, begin, stop):
+                if check(found[0]) and words.near(text, *found.span()):
+                    yield Finding(*found.span(), row.kind, "context")
+
+    return Detector((row.kind,), tuple(filter(None, (row.shape, row.bare))), find, 24)
+
+
+def _bounded(shape: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![A-Za-z0-9_])(?<![0-9][./-])(?:{shape})(?![A-Za-z0-9_]|[./-][0-9])", re.ASCII)
+
+
+def _uniform(found: re.Match[str]) -> bool:
+    """Whether groups are parted by the same character throughout, where the shape asks for it."""
+    by = found[1] if found.re.groups else None
+    return by is None or set(re.sub("[0-9]", "", found[0])) == {by}

@@ -1,0 +1,75 @@
+"""Which finding stands where several read the same characters."""
+
+from collections.abc import Iterable
+
+from ecotone.policy.findings import Finding
+
+# The more specific first. Kinds that are not named here are national numbers, which come after IBANs and cards.
+_ORDER = (
+    *("crypto_address", "iban", "credit_card", "", "email", "url", "mac", "ip", "coordinates", "birth_date"),
+    *("guessed secret", "phone", "bank_account"),
+)
+_RANKS = {kind: rank for rank, kind in enumerate(_ORDER)}
+_HOLDS = {
+    "url": frozenset({"phone", "url", "bank_account"}),
+    "secret": frozenset({"url", "phone", "bank_account", "email"}),
+}
+GUESSES = frozenset({"password", "high-entropy"})
+"""Detectors of secrets that go by the words near them: a finding with a form of its own comes before theirs."""
+
+
+def _rank(finding: Finding) -> int:
+    if finding.kind == "secret":
+        return _RANKS["guessed secret"] if finding.detector in GUESSES else -1
+    return _RANKS.get(finding.kind, _RANKS[""])
+
+
+def resolved(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings that stand, in order.
+
+    Of two that overlap the more specific stands, then the longer, then the earlier. Both stand where one is a part of
+    a URL or of a secret and is something else besides (an address of a machine, a card), and so no two of one kind
+    overlap.
+    """
+    ordered = sorted(set(findings), key=lambda one: (_rank(one), one.start - one.end, one.start, one.detector))
+    if len(ordered) < 2:
+        return tuple(ordered)
+    taken = _Taken()
+    standing = [one for one in ordered if taken.take(one)]
+    return tuple(sorted(standing))
+
+
+class _Taken:
+    """The findings that stand so far, by the places that they cover, so that each new one is compared with few."""
+
+    def __init__(self) -> None:
+        self._by_place: dict[int, list[Finding]] = {}
+
+    def take(self, one: Finding) -> bool:
+        """Add a finding, unless it is another reading of what stands already."""
+        places = range(one.start >> _PLACE_BITS, (one.end - 1 >> _PLACE_BITS) + 1)
+        for place in places:
+            for other in self._by_place.get(place, ()):
+                if one.start < other.end and other.start < one.end and not _both_stand(one, other):
+                    return False
+        for place in places:
+            self._by_place.setdefault(place, []).append(one)
+        return True
+
+
+_PLACE_BITS = 6
+
+
+def _both_stand(one: Finding, other: Finding) -> bool:
+    return _part_of(one, other) or _part_of(other, one)
+
+
+def _part_of(inner: Finding, outer: Finding) -> bool:
+    """Whether `inner` is a part of a URL or secret, and tells more about it."""
+    hidden = _HOLDS.get(outer.kind)
+    if hidden is None or inner.kind in hidden or inner.kind == outer.kind:
+        return False
+    if outer.kind == "secret" and outer.detector in GUESSES:
+        return False
+    shorter = inner.end - inner.start < outer.end - outer.start
+    return shorter and outer.start <= inner.start and inner.end <= outer.end
