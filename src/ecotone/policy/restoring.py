@@ -97,7 +97,7 @@ class Pseudonymous:
         offsets: list[int] | None = None
         read, whole = text, len(text)
         if as_json and "\\" in text:
-            read, offsets, whole = _unescaped(text, more)
+            read, offsets, whole = unescaped(text, more)
         found, held = self.find(read, more=more or whole < len(text))
         if offsets is not None:
             found = [(offsets[start], offsets[end], original) for start, end, original in found]
@@ -153,7 +153,7 @@ _LONE_HALF = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3}
 _CUT = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?")
 
 
-def _unescaped(text: str, more: bool) -> tuple[str, list[int], int]:
+def unescaped(text: str, more: bool) -> tuple[str, list[int], int]:
     """What JSON's escapes say, the place in `text` of each of its characters and of its end, and where an escape begins
     that is not whole yet: the end of the text if there is none, or no `more` to come."""
     pieces: list[str] = []
