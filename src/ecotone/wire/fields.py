@@ -156,12 +156,13 @@ class Fields(msgspec.Struct, eq=False):
         return Fields(item, name, self.fault, self, number)
 
     def rest(self) -> Json:
-        """What was never taken."""
+        """What was never taken. Objects below are done with then: this one and they would hold each other in memory."""
         if self._children is not None:
             for name, child in self._children.items():
                 left = child.rest()
                 if left:
                     self._rest[name] = left
+            self._children = None
         return self._rest
 
 

@@ -197,7 +197,7 @@ def _decode_result(block: Fields) -> ToolResultPart:
         block.take("content")
     else:
         decoded, form = decode_content(block)
-    parts = tuple(part for part in decoded if isinstance(part, TextPart | ImagePart | DocumentPart))
+    parts = tuple([part for part in decoded if isinstance(part, (TextPart, ImagePart, DocumentPart))])
     failed = block.flag("is_error")
     return ToolResultPart(identity, parts, failed, make_vendor(said(block.rest()), content=form))
 
@@ -209,18 +209,21 @@ def encode_block(part: Part, losses: Losses, place: str) -> Json | None:
     """
     encoded: Json | None
     match part:
-        case TextPart() | RefusalPart():
+        case TextPart():
             encoded = _encode_text(part, losses, place)
-        case ImagePart():
-            encoded = _encode_image(part, losses, place)
-        case DocumentPart():
-            encoded = _encode_document(part, losses, place)
-        case ReasoningPart():
-            encoded = _encode_thinking(part, losses, place)
         case ToolCallPart():
             encoded = _encode_call(part, losses, place)
         case ToolResultPart():
             encoded = _encode_result(part, losses, place)
+        case ReasoningPart():
+            encoded = _encode_thinking(part, losses, place)
+        case ImagePart():
+            encoded = _encode_image(part, losses, place)
+        case DocumentPart():
+            encoded = _encode_document(part, losses, place)
+        case RefusalPart():
+            losses.add(place, "that this text was a refusal; it is sent as plain text")
+            encoded = _encode_text(part, losses, place)
         case OpaquePart():
             if part.wire != NAME:
                 raise UnsupportedFeature(f"A part that only the wire {part.wire} knows cannot be sent.", param=place)
@@ -235,8 +238,6 @@ def encode_block(part: Part, losses: Losses, place: str) -> Json | None:
 
 
 def _encode_text(part: TextPart | RefusalPart, losses: Losses, place: str) -> Json | None:
-    if isinstance(part, RefusalPart):
-        losses.add(place, "that this text was a refusal; it is sent as plain text")
     if not part.text or part.text.isspace():
         losses.add(place, "an empty text, which this wire does not take")
         return None

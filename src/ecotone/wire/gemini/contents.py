@@ -86,7 +86,7 @@ def decode_contents(body: Fields) -> tuple[Message, ...]:
     messages: list[Message] = []
     pieces: list[Message] = []
     for fields in body.each("contents"):
-        if fields.look("role") == "model" and not pieces:
+        if not pieces and fields.look("role") == "model":
             calls.forget_waiting()
         message = _decode_content(fields, calls)
         if pieces and not (message.role == "assistant" and not message.vendor and not pieces[-1].vendor):

@@ -100,7 +100,8 @@ def _rename(value: Any, message: _Message) -> None:
                 if is_list and isinstance(inner, (dict, str)):
                     value[name] = inner = [inner]
                 if within is not None:
-                    _rename(inner, within)
+                    for item in inner if isinstance(inner, list) else (inner,):
+                        _rename(item, within)
     elif isinstance(value, list):
         for item in value:
             _rename(item, message)

@@ -153,14 +153,15 @@ def _decode_message(fields: Fields, calls: _LegacyCalls) -> Message:
     name = fields.text("name")
     if role != "tool":
         return Message(role, tuple(content), name, make_vendor(fields.rest(), content=form))
+    answer: list[TextPart | ImagePart | DocumentPart] = []
     for number, part in enumerate(content):
-        if not isinstance(part, TextPart | ImagePart | DocumentPart):
+        if not isinstance(part, (TextPart, ImagePart, DocumentPart)):
             raise fields.wrong(f"content[{number}]", "text, an image or a file")
-    answer = tuple(part for part in content if isinstance(part, TextPart | ImagePart | DocumentPart))
+        answer.append(part)
     if said == "function":
-        result = ToolResultPart(calls.latest(name or ""), answer)
+        result = ToolResultPart(calls.latest(name or ""), tuple(answer))
         return Message(role, (result,), name, make_vendor(fields.rest(), role="function", content=form))
-    result = ToolResultPart(open_id(fields.need_text("tool_call_id"))[0], answer)
+    result = ToolResultPart(open_id(fields.need_text("tool_call_id"))[0], tuple(answer))
     return Message(role, (result,), name, make_vendor(fields.rest(), content=form))
 
 
@@ -331,6 +332,9 @@ def _encode_messages(messages: tuple[Message, ...], losses: Losses) -> list[Json
         if seen and not any(isinstance(part, ToolResultPart) for part in message.parts):
             encoded.append({"role": "user", "content": seen})
             seen = []
+        if message.role == "assistant":
+            encoded.append(_encode_assistant(message, losses, place))
+            continue
         encoded += _encode_message(message, losses, place)
         for part in message.parts:
             if isinstance(part, ToolResultPart):
@@ -350,10 +354,7 @@ def _encode_media(result: ToolResultPart, losses: Losses, place: str) -> list[Js
 
 
 def _encode_message(message: Message, losses: Losses, place: str) -> Iterator[Json]:
-    """The message on the wire. Each tool result is one of its own there."""
-    if message.role == "assistant":
-        yield _encode_assistant(message, losses, place)
-        return
+    """The message on the wire, not the assistant's. Each tool result is one of its own there."""
     results = [part for part in message.parts if isinstance(part, ToolResultPart)]
     for result in results:
         yield _encode_result(message, result, losses, place)
@@ -415,6 +416,12 @@ def _encode_assistant(message: Message, losses: Losses, place: str) -> Json:
         if calls and not isinstance(part, ToolCallPart):
             losses.add(where, "its place after a tool call; calls go last")
         match part:
+            case TextPart():
+                content.append(part)
+            case ToolCallPart() if form_of(part.vendor, "at") == "function_call":
+                encoded["function_call"] = {"name": part.name, "arguments": part.arguments}
+            case ToolCallPart():
+                calls.append(encode_tool_call(part, losses, where))
             case ReasoningPart() if form_of(part.vendor, "at") != "content":
                 if part.wire not in (None, NAME):
                     losses.add(where, f"the signature of a vendor on the wire {part.wire}")
@@ -426,15 +433,9 @@ def _encode_assistant(message: Message, losses: Losses, place: str) -> Json:
                 losses.rest(part.vendor, where)
             case AudioPart(id=str(identity)):
                 encoded["audio"] = {"id": identity}
-            case ToolCallPart() if form_of(part.vendor, "at") == "function_call":
-                encoded["function_call"] = {"name": part.name, "arguments": part.arguments}
-            case ToolCallPart():
-                calls.append(encode_tool_call(part, losses, where))
             case ToolResultPart():
                 raise UnsupportedFeature("A message with role assistant cannot hold a tool result.", param=where)
-            case TextPart() | ImagePart() | AudioPart() | DocumentPart() | RefusalPart() | ReasoningPart():
-                content.append(part)
-            case OpaquePart():
+            case ImagePart() | AudioPart() | DocumentPart() | RefusalPart() | ReasoningPart() | OpaquePart():
                 content.append(part)
     if len(reasoning) > 1:
         losses.add(place, "the borders between pieces of reasoning; they are sent as one")

@@ -32,6 +32,8 @@ def as_spoken(part: Part) -> TextPart | RefusalPart | OpaquePart | None:
     match part:
         case TextPart() | RefusalPart():
             return part
+        case ToolCallPart():
+            return None
         case OpaquePart() if part.wire == NAME and form_of(part.vendor, "at") == "content":
             return part
         case AudioPart(transcript=str(transcript)):
@@ -64,15 +66,15 @@ class RequestItems:
         self._message = None
         identity = len(self.items)
         match part:
-            case ReasoningPart():
-                self._think(part, place)
-                return
             case ToolCallPart():
                 item = encode_call(part, to_client=False)
                 for name in ("id", "status"):
                     if (value := form_of(part.vendor, name)) is not None:
                         item[name] = value
                 self._losses.rest(part.vendor, place)
+            case ReasoningPart():
+                self._think(part, place)
+                return
             case ImagePart(source=Inline() as data):
                 item = encode_image(part, data, self._ids.make("ig", identity))
                 self._losses.rest(part.vendor, place)
