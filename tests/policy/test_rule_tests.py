@@ -129,7 +129,7 @@ def test_a_failure_tells_what_was_expected_what_came_and_who_spoke(fails: RuleTe
         (case(expect="allow", facts={"data.class": 3}), "facts", "a place has no 'data.class'"),
         (case(expect="allow", facts={"endpoint.hosting": "cloud"}), "facts", "embedded, self-hosted, vendor"),
         (case(expect="allow", facts={"model.tools": "yes"}), "facts", "model.tools is a bool"),
-        (case(expect="allow", facts={"endpoint.retention_days": True}), "facts", "is a int"),
+        (case(expect="allow", facts={"endpoint.retention_days": True}), "facts", "is an int"),
         (case(expect="allow", facts={"endpoint.residency": "eu"}), "facts", "list of strings"),
     ],
 )

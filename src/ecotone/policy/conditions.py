@@ -98,7 +98,7 @@ def read_condition(text: str, schema: Schema) -> Condition:
     checker = Checker(text, schema)
     kind = checker.kind(tree)
     if kind.sort != "bool":
-        raise ConditionError(f"a condition is true or false, and this is a {kind}", tree.start, tree.end)
+        raise ConditionError(f"a condition is true or false, and this is {kind}", tree.start, tree.end)
     try:
         program = Program(text)
     except LibraryFault as fault:
@@ -218,16 +218,16 @@ class Checker:
         operand = self.kind(node.operand)
         if isinstance(node, Field):
             hint = f"; to call it, write {node.field}(...)" if node.field in (*_STRING_TESTS, "size", *MACROS) else ""
-            raise ConditionError(f"a {operand} has no field {node.field}{hint}", node.at, node.end)
+            raise ConditionError(f"{operand} has no field {node.field}{hint}", node.at, node.end)
         if operand.sort != "list" or operand.element is None:
-            raise ConditionError(f"a {operand} has no elements", node.start, node.end)
+            raise ConditionError(f"{operand} has no elements", node.start, node.end)
         self._want(node.index, INT)
         return operand.element
 
     def _want(self, node: Node, wanted: Kind) -> Kind:
         kind = self.kind(node)
         if kind.sort != wanted.sort:
-            raise ConditionError(f"a {wanted} is wanted here, and this is a {kind}", node.start, node.end)
+            raise ConditionError(f"{wanted} is wanted here, and this is {kind}", node.start, node.end)
         return kind
 
     # Functions and macros
@@ -251,6 +251,7 @@ class Checker:
 
     def _method(self, node: Call, operand: Node) -> Kind:
         kind = self.kind(operand)
+        end = node.at + len(node.function)
         arguments = [self.kind(argument) for argument in node.arguments]
         known: dict[str, Kind] = {}
         if kind.sort == "string":
@@ -262,10 +263,10 @@ class Checker:
         result = known.get(node.function)
         if result is None:
             hint = near(node.function, known)
-            raise ConditionError(f"a {kind} has no function {node.function}{hint}", node.at, node.end)
+            raise ConditionError(f"{kind} has no function {node.function}{hint}", node.at, end)
         if [argument.sort for argument in arguments] != (["string"] if kind.sort == "string" else []):
             takes = "one string" if kind.sort == "string" else "nothing"
-            raise ConditionError(f"{node.function}(...) takes {takes}", node.at, node.end)
+            raise ConditionError(f"{node.function}(...) takes {takes}", node.at, end)
         if node.function == "matches":
             self._check_pattern(node.arguments[0])
         return result
@@ -282,7 +283,7 @@ class Checker:
         operand = self.kind(node.operand)
         if operand.sort != "list" or operand.element is None:
             raise ConditionError(
-                f"{node.macro}(...) goes over a list, and this is a {operand}", node.operand.start, node.operand.end
+                f"{node.macro}(...) goes over a list, and this is {operand}", node.operand.start, node.operand.end
             )
         name = node.variable.name
         if name in self._schema.records or name in self._schema.classes or name in RESERVED or name in self._loops:
@@ -297,7 +298,7 @@ class Checker:
             return Kind("list", body)
         if body.sort != "bool":
             raise ConditionError(
-                f"{node.macro}(...) asks of each element what is true or false, and this is a {body}",
+                f"{node.macro}(...) asks of each element what is true or false, and this is {body}",
                 node.body.start,
                 node.body.end,
             )
@@ -308,9 +309,9 @@ class Checker:
     def _unary(self, node: Unary) -> Kind:
         kind = self.kind(node.operand)
         if node.operator == "!" and kind.sort != "bool":
-            raise ConditionError(f"! turns true and false around, and this is a {kind}", node.start, node.end)
+            raise ConditionError(f"! turns true and false around, and this is {kind}", node.start, node.end)
         if node.operator == "-" and kind.sort not in ("int", "double"):
-            raise ConditionError(f"- is for numbers, and this is a {kind}", node.start, node.end)
+            raise ConditionError(f"- is for numbers, and this is {kind}", node.start, node.end)
         return kind
 
     def _binary(self, node: Binary) -> Kind:
@@ -330,7 +331,7 @@ class Checker:
         self._check_comparable(node, left, right)
         orders = ("int", "double", "rank", "string", "timestamp", "duration")
         if node.operator in _ORDER and (left.sort not in orders or left.words is not None or right.words is not None):
-            raise ConditionError(f"a {left} has no order; compare with == or !=", node.at, node.at + 2)
+            raise ConditionError(f"{left} has no order; compare with == or !=", node.at, node.at + 2)
         self._check_words(left, node.right)
         self._check_words(right, node.left)
         self._check_limits(node.left, node.right)
@@ -373,7 +374,7 @@ class Checker:
         else:
             right = self.kind(node.right)
         if right.sort != "list":
-            raise ConditionError(f"in looks into a list, and this is a {right}", node.right.start, node.right.end)
+            raise ConditionError(f"in looks into a list, and this is {right}", node.right.start, node.right.end)
         left = self._side(node.left, node.right)
         if right.element is not None:
             self._check_comparable(node, left, right.element)
@@ -391,7 +392,7 @@ class Checker:
                     hint = f"there is no class {other.value}{near(other.value, self._schema.classes)}"
                 raise ConditionError(f"a data class is a rank and never text: {hint}", other.start, other.end)
         if left.sort != right.sort and not (left.number and right.number):
-            raise ConditionError(f"a {left} is never a {right}", node.start, node.end)
+            raise ConditionError(f"{left} is never {right}", node.start, node.end)
 
     def _check_words(self, kind: Kind, other: Node) -> None:
         """Is what stands in a comparison with something of few words one of them?"""
@@ -419,7 +420,7 @@ class Checker:
             return left
         hint = "; write whole numbers with .0 beside others" if set(sorts) == {"int", "double"} else ""
         raise ConditionError(
-            f"{node.operator} does not go between a {left} and a {right}{hint}", node.at, node.at + len(node.operator)
+            f"{node.operator} does not go between {left} and {right}{hint}", node.at, node.at + len(node.operator)
         )
 
     def _choice(self, node: Choice) -> Kind:
@@ -427,7 +428,7 @@ class Checker:
         yes, no = self.kind(node.yes), self.kind(node.no)
         if yes.sort != no.sort:
             raise ConditionError(
-                f"both outcomes are of one kind, and these are a {yes} and a {no}", node.yes.start, node.no.end
+                f"both outcomes are of one kind, and these are {yes} and {no}", node.yes.start, node.no.end
             )
         return yes if yes == no else Kind(yes.sort, yes.element)
 
@@ -436,7 +437,7 @@ class Checker:
         for kind, item in zip(kinds[1:], node.items[1:], strict=True):
             if kind.sort != kinds[0].sort and not (kind.number and kinds[0].number):
                 raise ConditionError(
-                    f"all elements are of one kind, and this is a {kind} beside a {kinds[0]}", item.start, item.end
+                    f"all elements are of one kind, and this is {kind} beside {kinds[0]}", item.start, item.end
                 )
         return Kind("list", kinds[0] if kinds else None)
 

@@ -164,7 +164,7 @@ class _Case:
             raise self._problem_with("facts", f"a place has no {path!r}{near(path, known)}")
         if not _fits(value, variable.kind):
             words = f"; it is one of {', '.join(variable.kind.words)}" if variable.kind.words else ""
-            raise self._problem_with("facts", f"{path} is a {variable.kind} and never {value!r}{words}")
+            raise self._problem_with("facts", f"{path} is {variable.kind} and never {value!r}{words}")
         return value
 
     def _check_names(self) -> None:

@@ -42,9 +42,11 @@ class Kind(msgspec.Struct, frozen=True):
     words: tuple[str, ...] | None = None
 
     def __str__(self) -> str:
+        """With its article: `an int`, `a list of strings`."""
         if self.sort == "list":
-            return f"list of {self.element}s" if self.element else "list"
-        return "data class" if self.sort == "rank" else self.sort
+            return "a list" if self.element is None else f"a list of {self.element.sort}s"
+        name = "data class" if self.sort == "rank" else self.sort
+        return f"an {name}" if name == "int" else f"a {name}"
 
     @property
     def number(self) -> bool:
