@@ -14,7 +14,17 @@ from ecotone.policy.guard.categories import CATEGORIES
 from ecotone.policy.labels import Labels
 from ecotone.policy.places import Place
 from ecotone.policy.problem import Path, PolicyProblem
-from ecotone.policy.reading import UNKNOWN, Key, Reader, ever_new, in_order, merged, readers, region, score_reader
+from ecotone.policy.request_values import (
+    UNKNOWN,
+    Key,
+    Reader,
+    ever_new,
+    in_order,
+    merged,
+    readers,
+    region,
+    score_reader,
+)
 from ecotone.policy.rules import Rule, read_rules
 from ecotone.policy.schema import ROOTS, Schema, class_name_problem
 from ecotone.policy.settings import DataSettings, GuardSettings, PrincipalSettings, RuleSettings

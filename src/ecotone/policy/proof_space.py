@@ -17,7 +17,7 @@ from ecotone.policy.conditions import Use
 from ecotone.policy.labels import Labels
 from ecotone.policy.places import Place
 from ecotone.policy.policy import Policy
-from ecotone.policy.reading import in_order, readers, region, score_reader
+from ecotone.policy.request_values import in_order, readers, region, score_reader
 from ecotone.policy.schema import OPERATIONS, UNINSPECTED
 
 Assignment = Mapping[str, Any]

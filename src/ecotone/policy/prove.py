@@ -18,7 +18,7 @@ from ecotone.policy.places import Place
 from ecotone.policy.policy import Policy
 from ecotone.policy.problem import PolicyProblem
 from ecotone.policy.proof_space import Asked, Assignment, Caller, Space
-from ecotone.policy.reading import merged
+from ecotone.policy.request_values import merged
 from ecotone.policy.rules import Rule
 from ecotone.policy.truth import FREE, FREE_FOR_UNNAMED, Answer, Truth, truth
 from ecotone.policy.verdict import Verdict
