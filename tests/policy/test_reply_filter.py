@@ -259,6 +259,15 @@ def test_what_is_not_looked_at_is_named() -> None:
     assert rules.skipped == {"image", "audio"}
 
 
+def test_rules_have_a_say_before_what_nobody_looks_at_goes_on() -> None:
+    def decide(kinds: frozenset[str], scores: Mapping[str, float] | None) -> Verdict:
+        return Verdict(not rules.skipped)
+
+    rules = ReplyRules(decide, find=find)
+    with pytest.raises(PolicyRefused):
+        rules.feed(ImageDelta(0, 0, Url("https://x.example/a.png")))
+
+
 def test_log_probabilities_wait_and_do_not_tell_what_is_replaced() -> None:
     tokens = LogprobsDelta(0, (TokenLogprob("anna", -0.1),))
     for text, expected in (("anna@uni.org", [TextDelta(0, 0, "[email]")]), ("anna", [TextDelta(0, 0, "anna"), tokens])):

@@ -174,13 +174,13 @@ class ReplyRules:
             part = self._parts[place] = _Part(event, as_json=self._is_json(event))
         match event:
             case ImageDelta():
-                self.skipped.add("image")
+                self._skip("image")
                 return [*said, replace(event, vendor=self._json(event.vendor))]
             case OpaqueDelta():
                 return [*said, replace(event, data=self._json(event.data), vendor=self._json(event.vendor))]
             case AudioDelta():
                 if event.data is not None:
-                    self.skipped.add("audio")
+                    self._skip("audio")
                 text = event.transcript or ""
                 head: PartDelta = replace(event, transcript=None, vendor={})
                 told = event.data or event.id or event.format or event.expires_at
@@ -297,6 +297,12 @@ class ReplyRules:
         self.spoken.update({one.rule: one for one in verdict.spoken})
         if not verdict.allowed:
             raise refusal(verdict)
+
+    def _skip(self, kind: str) -> None:
+        """Content of this kind is to go on without being looked at. Raises PolicyRefused."""
+        if kind not in self.skipped:
+            self.skipped.add(kind)
+            self._decided((), "")
 
     def _redacted(self, text: str, found: Sequence[Finding], *, as_json: bool = False, quoted: bool = False) -> str:
         """The text, each find of a kind to redact replaced by the kind's name; what goes beyond its end, up to it."""
