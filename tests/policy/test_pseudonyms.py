@@ -21,6 +21,7 @@ VALUES = [
     ("iban", "gb82west12345698765432", r"gb\d\d[a-z]{4}\d{14}"),
     ("us_ssn", "219-09-9999", r"9\d\d-[0-4]\d-\d{4}"),
     ("us_ssn", "078 05 1120", r"000 [0-4]\d \d{4}"),
+    ("us_itin", "912-71-1234", r"9\d\d-[0-4]\d-\d{4}"),
     ("email", "anna.k@uni.edu", r"[a-z]{6,}\.[a-z]{4,}\d\d@[a-z]{8,}\.example"),
     ("email", "ANNA@UNI.EDU", r"[A-Z]{6,}\d\d@[a-z]{8,}\.example"),
     ("phone", "+1 (415) 867-5309", r"\+1 \([2-9][0-8]\d\) 555-01\d\d"),
@@ -88,6 +89,18 @@ def test_spellings_of_one_number_get_one_number() -> None:
     made = [ONE.pseudonym("credit_card", spelling) for spelling in spellings]
     assert [re.sub(r"\d", "#", one) for one in made] == [re.sub(r"\d", "#", one) for one in spellings]
     assert len({re.sub(r"\D", "", one) for one in made}) == 1
+
+
+@pytest.mark.parametrize(
+    "spellings", [["12.345.678-9", "12345678-9", "123456789"], ["Project Falcon", "PROJECT FALCON", "projectfalcon"]]
+)
+def test_spellings_of_what_is_of_no_known_kind(spellings: list[str]) -> None:
+    made = [ONE.pseudonym("own", spelling) for spelling in spellings]
+    assert len({re.sub(r"\W", "", one).lower() for one in made}) == 1
+    table = PseudonymTable(ONE)
+    table.replace("own", spellings[0])
+    assert table.originals[re.sub(r"\W", "", made[0])] == re.sub(r"\W", "", spellings[0])
+    assert table.originals[made[0].upper()] == spellings[0].upper()
 
 
 def test_what_belongs_together_stays_so() -> None:

@@ -390,6 +390,7 @@ MAKERS: dict[str, Maker] = {
     "credit_card": credit_card,
     "iban": iban,
     "us_ssn": us_ssn,
+    "us_itin": us_ssn,
     "email": email,
     "phone": phone,
     "ip": ip,

@@ -19,9 +19,9 @@ from ecotone.policy.invented import MAKERS, Draw, in_shape
 ATTEMPTS_MAX = 64
 """How often something else is invented where a pseudonym is taken, before its length and shape are given up."""
 
-_NUMBERS = frozenset({"credit_card", "iban", "us_ssn", "phone"})
+_NUMBERS = frozenset({"credit_card", "iban", "us_ssn", "us_itin", "phone"})
 _NAMES = frozenset({"person", "place", "organisation"})
-_UNSEPARATED = re.compile(r"[^0-9A-Za-z]")
+_SEPARATOR = re.compile(r"[\W_]")
 _LONG = 8
 _RUN = re.compile(r"[0-9A-Za-z]+")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -45,8 +45,8 @@ class Pseudonyms:
 
 def _seed(kind: str, value: str) -> str:
     """What is the same for the spellings of one value."""
-    if kind in _NUMBERS:
-        return _UNSEPARATED.sub("", value).upper()
+    if kind in _NUMBERS or kind not in MAKERS:
+        return _SEPARATOR.sub("", value).casefold()
     return value.casefold() if kind in ("email", "mac") or kind in _NAMES else value
 
 
@@ -67,7 +67,8 @@ class PseudonymTable:
     @property
     def originals(self) -> Mapping[str, str]:
         """What each pseudonym stands for, in every form in which a model may repeat it: a number without separators
-        and in groups of four, addresses and names in capitals, a name's words and an address's host alone."""
+        and in its usual groups, addresses, names and words of the owner's own in capitals, a name's words and an
+        address's host alone."""
         return MappingProxyType(self._originals)
 
     def replace(self, kind: str, value: str) -> str:
@@ -115,9 +116,9 @@ class PseudonymTable:
 def _further_forms(kind: str, value: str, made: str) -> Iterable[tuple[str, str]]:
     """Other forms of a pseudonym, each with the same form of what it stands for."""
     if kind in _NUMBERS:
-        plain = _UNSEPARATED.sub("", made), _UNSEPARATED.sub("", value)
+        plain = _SEPARATOR.sub("", made), _SEPARATOR.sub("", value)
         yield plain
-        if kind == "us_ssn" and len(plain[0]) == 9:
+        if len(plain[0]) == 9 and kind.startswith("us_"):
             for between in "- ":
                 yield _grouped(plain[0], (3, 5), between), _grouped(plain[1], (3, 5), between)
         elif kind == "phone":
@@ -136,6 +137,10 @@ def _further_forms(kind: str, value: str, made: str) -> Iterable[tuple[str, str]
             if len(invented) >= 4:
                 yield invented, word
                 yield invented.upper(), word.upper()
+    elif kind not in MAKERS:
+        yield _SEPARATOR.sub("", made), _SEPARATOR.sub("", value)
+        yield made.lower(), value.lower()
+        yield made.upper(), value.upper()
 
 
 def _american(made: str, value: str) -> Iterable[tuple[str, str]]:
