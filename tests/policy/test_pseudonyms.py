@@ -1,7 +1,9 @@
 """Pseudonyms are of their values' kind and shape, the same every time, and stand for one value each."""
 
 import ipaddress
+import json
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from stdnum import iban, luhn
 
 from ecotone.policy.invented import MAKERS
 from ecotone.policy.pseudonyms import ATTEMPTS_MAX, Pseudonyms, PseudonymTable
+from ecotone.policy.signed import signed_reasoning
 
 ONE = Pseudonyms(bytes(range(32)))
 KINDS = [*MAKERS, "de_id", "case_number"]
@@ -167,6 +170,42 @@ def test_a_pseudonym_that_comes_back_stays() -> None:
     assert table.replace("email", made) == made
     assert table.replace("email", made.upper()) == made.upper()
     assert table.originals[made] == "anna@uni.edu"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"messages": [{"role": "assistant", "content": [{"type": "thinking", "thinking": "T", "signature": "c2ln"}]}]},
+        {
+            "input": [
+                {"type": "reasoning", "summary": [{"type": "summary_text", "text": "T"}], "encrypted_content": "e"}
+            ]
+        },
+        {"contents": [{"parts": [{"thought": True, "text": "T", "thoughtSignature": "c2ln"}]}]},
+        {"messages": [{"reasoning_details": [{"type": "reasoning.text", "text": "T", "signature": "c2ln"}]}]},
+    ],
+)
+def test_signed_reasoning_stays_as_it_is(request_: dict[str, Any]) -> None:
+    """What the model made up in it is no secret of the client's; what the client said is, wherever it stands."""
+    text = "bob@new.org asks whether anna@uni.edu is there"
+    request = json.loads(json.dumps(request_).replace('"T"', json.dumps(text)))
+    signed = list(signed_reasoning(request))
+    assert text in signed
+    assert not {"c2ln", "e"} & set(signed)
+    table = PseudonymTable(ONE, ["ask anna@uni.edu"], signed)
+    assert table.replace("email", "bob@new.org") == "bob@new.org"
+    assert table.replace("email", "anna@uni.edu") != "anna@uni.edu"
+    assert PseudonymTable(ONE, ["ask anna@uni.edu"]).replace("email", "bob@new.org") != "bob@new.org"
+
+
+def test_what_is_not_signed_may_be_changed() -> None:
+    unsigned = [
+        {"type": "thinking", "thinking": "T", "signature": ""},
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "T"}]},
+        {"text": "T", "thoughtSignature": "c2ln"},
+        {"type": "text", "text": "T"},
+    ]
+    assert list(signed_reasoning({"messages": [{"content": unsigned}]})) == []
 
 
 def test_forms_in_which_a_model_may_repeat_it() -> None:

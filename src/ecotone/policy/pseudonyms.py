@@ -54,11 +54,13 @@ class PseudonymTable:
     """The pseudonyms of one request. They are given out in the order in which values are asked for: let it be that of
     the request."""
 
-    def __init__(self, pseudonyms: Pseudonyms, texts: Iterable[str] = ()) -> None:
+    def __init__(self, pseudonyms: Pseudonyms, texts: Iterable[str] = (), signed: Iterable[str] = ()) -> None:
         """`texts` are those that people and tools wrote: what they hold is taken for no pseudonym. What models wrote
-        may hold pseudonyms, as signed reasoning goes back and forth as it is, and does not belong here."""
+        may hold pseudonyms and does not belong there. `signed` is what `signed_reasoning` finds: its vendor would
+        refuse it changed, so what it says and none of `texts` does stays: pseudonyms, and what the model made up."""
         self._pseudonyms = pseudonyms
         self._texts = tuple(texts)
+        self._signed = tuple(signed)
         self._runs: set[str] | None = None
         self._long_runs = ""
         self._given: dict[tuple[str, str], str] = {}
@@ -72,11 +74,11 @@ class PseudonymTable:
         return MappingProxyType(self._originals)
 
     def replace(self, kind: str, value: str) -> str:
-        """The pseudonym of `value`. One that was given out in this request stands for itself."""
+        """The pseudonym of `value`; itself, if it is one that was given out or stands in signed reasoning alone."""
         given = self._given.get((kind, value))
         if given is not None:
             return given
-        if value in self._originals and not self._said(value):
+        if (value in self._originals or any(value in text for text in self._signed)) and not self._said(value):
             return value
         made = self._pseudonyms.pseudonym(kind, value)
         attempt = 0

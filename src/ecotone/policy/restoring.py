@@ -6,7 +6,7 @@ number in other groups or told digit by digit, a part of an address, a translati
 JSON within a string within JSON where the original has characters that must be escaped twice.
 
 Reasoning that its vendor signs, or may yet sign, stays as it is, as the vendor would refuse it changed: people see
-pseudonyms there. A client sends it back with the next turn, where `PseudonymTable.replace` leaves them as they are.
+pseudonyms there. A client sends it back with the next turn, where `PseudonymTable` leaves it as it is.
 Log probabilities are those of the tokens that the model chose, so of pseudonyms, too. Places that a vendor counts in
 characters of the text, as in citations, are left as they are.
 """
