@@ -88,13 +88,16 @@ class _FirstPass:
 
     def find(self, text: str) -> list[Finding]:
         """What each detector finds: overlaps are not resolved."""
-        hits = self._set.Match(text.encode(errors="replace"))
+        data = text.encode(errors="replace")
+        hits = self._set.Match(data)
         if hits is None:
             return []
+        if len(data) > len(text):
+            text = data.decode()  # half a surrogate pair, which no JSON may have, reads as a question mark
         findings = self._read(text, hits)
         unfolded = unfold(text) if min(hits) < len(ODD_TRIGGERS) else None
         if unfolded is not None:
-            hits = self._set.Match(unfolded.text.encode(errors="replace"))
+            hits = self._set.Match(unfolded.text.encode())
             findings += [
                 Finding(*unfolded.original(one.start, one.end), one.kind, one.detector)
                 for one in self._read(unfolded.text, hits or ())

@@ -18,7 +18,8 @@ GUESSES = frozenset({"password", "high-entropy"})
 """Detectors of secrets that go by the words near them: a finding with a form of its own comes before theirs."""
 
 
-def _rank(finding: Finding) -> int:
+def specificity(finding: Finding) -> int:
+    """How specific a finding's form is: the lower, the more it takes to be one."""
     if finding.kind == "secret":
         return _RANKS["guessed secret"] if finding.detector in GUESSES else -1
     return _RANKS.get(finding.kind, _RANKS[""])
@@ -31,7 +32,7 @@ def resolved(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     a URL or of a secret and is something else besides (an address of a machine, a card), and so no two of one kind
     overlap.
     """
-    ordered = sorted(set(findings), key=lambda one: (_rank(one), one.start - one.end, one.start, one.detector))
+    ordered = sorted(set(findings), key=lambda one: (specificity(one), one.start - one.end, one.start, one.detector))
     if len(ordered) < 2:
         return tuple(ordered)
     taken = _Taken()

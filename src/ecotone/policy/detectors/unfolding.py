@@ -4,6 +4,7 @@ import html
 import re
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -54,13 +55,18 @@ def unfold(text: str) -> Unfolded | None:
 
     Takes time in proportion to the length.
     """
+    return _stretched(text, _ODD, _plain)
+
+
+def _stretched(text: str, odd_form: re.Pattern[str], plain_form: Callable[[str], str]) -> Unfolded | None:
+    """`text` with what `odd_form` matches in its plain form; None where that changes nothing."""
     pieces: list[str] = []
     at: list[int] = []
     starts: list[int] = []
     ends: list[int | None] = []
     size = position = 0
-    for odd in _ODD.finditer(text):
-        plain = _plain(odd[0])
+    for odd in odd_form.finditer(text):
+        plain = plain_form(odd[0])
         if plain == odd[0]:
             continue
         begin, end = odd.span()
@@ -94,7 +100,8 @@ def _plain(odd: str) -> str:
     if odd[0] == "&":
         return _folded(html.unescape(odd)) or odd
     if odd[0] == "\\":
-        return " " if odd[1] in "nrt" else _folded(chr(int(odd[2:], 16)))
+        code = 32 if odd[1] in "nrt" else int(odd[2:], 16)
+        return odd if 0xD800 <= code < 0xE000 else _folded(chr(code))
     if len(odd) > 1:
         composed = unicodedata.normalize("NFC", odd)
         return composed if len(composed) == 1 else odd[0]
@@ -117,3 +124,21 @@ def _folded(character: str) -> str:
         return "."
     plain = unicodedata.normalize("NFKC", character)
     return plain if plain.isascii() and plain.strip() else character
+
+
+_ESCAPE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\[^u]", re.DOTALL)
+_ESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+
+
+def unescaped(literal: str) -> Unfolded | None:
+    """What stands between the quotes of a JSON string, its escapes undone; None where there are none."""
+    return _stretched(literal, _ESCAPE, _unescaped)
+
+
+def _unescaped(escape: str) -> str:
+    if escape[1] != "u":
+        return _ESCAPED.get(escape[1], escape[1])
+    if len(escape) > 6:
+        high, low = int(escape[2:6], 16), int(escape[8:], 16)
+        return chr(0x10000 + ((high & 0x3FF) << 10) + (low & 0x3FF))
+    return chr(int(escape[2:], 16))
