@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from ecotone.gateway.config import Config, parse_config, read_config
+from ecotone.gateway.config import Config, parse_config
+from ecotone.gateway.rulebook import read_config
 from ecotone.gateway.toml_lines import key_lines, line_of
 from ecotone.values.errors import ConfigError
 
@@ -163,7 +165,7 @@ def test_nothing_is_a_config() -> None:
         ("[models.a]\nprovider='openai'\n[routes.r]\nmodels=[]\n", 4, "has no models"),
         ("[models.a]\nprovider='openai'\n[routes.a]\nmodels=['a']\n", 3, "already a model's name"),
         ("[models.a]\nprovider='openai'\n[routes.r]\nmodels=['a']\nstrategy='cheapest'\n", 5, "(known: ordered)"),
-        ("X),
+        ("[[quotas]]\nname = 'x'\n", 1, "unknown key 'quotas'"),
         ("[server]\ncors_origins = ['*']\n", 2, "not an origin"),
         ("[server]\nport = \n", 2, "not TOML: Invalid value"),
         ("a = 1\na = 2\n", 2, "not TOML: Cannot overwrite a value"),
@@ -179,7 +181,7 @@ def test_what_cannot_be_honoured_is_refused_with_its_place(text: str, line: int,
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no such file; put it there, or start without it"):
-        read_config(tmp_path / "none.toml")
+        read_config(tmp_path / "none.toml", date(2026, 11, 22))
 
 
 def test_the_reference_is_current() -> None:

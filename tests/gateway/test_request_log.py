@@ -32,6 +32,7 @@ def row(number: int) -> RequestRow:
         reasoning_tokens=None,
         first_byte_us=10,
         duration_us=20,
+        decision=None,
     )
 
 

@@ -398,7 +398,9 @@ async def test_a_body_over_the_limit_is_refused(house: House, chunked: bool) -> 
         ({"x_api_key": "eco_not-one-of-ours"}, 401),
         ({"x_goog_api_key": "eco_not-one-of-ours"}, 401),
         ({"x_api_key": "sk-ant-anything"}, 200),
-        ({"x_ecotone_class": "restricted"}, 400),
+        ({"x_ecotone_class": "restricted"}, 200),
+        ({"x_ecotone_class": "Restricted"}, 400),
+        ({"x_ecotone_conversation": ""}, 400),
     ],
 )
 async def test_who_is_let_in(house: House, headers: dict[str, str], status: int) -> None:

@@ -1,15 +1,15 @@
 """What is known of the models that a gateway has: which one of the catalog each is, how open, what its licence or its
 vendor's terms come to for the organisation, what it costs where it runs, and where the data goes."""
 
-from collections.abc import Iterator
 from datetime import date
 from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
+from ecotone.catalog.joining import Join, joined
 from ecotone.catalog.licences import Use, licence_facts, licence_verdict
-from ecotone.catalog.models import ModelFacts, find_model, model_facts
+from ecotone.catalog.models import ModelFacts
 from ecotone.catalog.openness import Openness, Word, known_openness, word_for
 from ecotone.catalog.organisation import Organisation
 from ecotone.catalog.prices import Offer, offers, price_of
@@ -26,15 +26,6 @@ class View(msgspec.Struct, frozen=True):
     organisation: Organisation
     today: date
     newer: str | None = None
-
-
-class Join(msgspec.Struct, frozen=True):
-    """Which model of the catalog something here is; `id` None where that is not certain. `stated`: the config says so,
-    else it was guessed. `text` is what was looked up."""
-
-    id: str | None
-    stated: bool
-    text: str
 
 
 class Judgement(msgspec.Struct, frozen=True):
@@ -109,43 +100,19 @@ def model_word(facts: ModelFacts, *, has_api: bool) -> Word | None:
     return word_for(openness, weights=facts.weights, licence=facts.licence, has_api=has_api)
 
 
-def guessed(source: str, view: View) -> Join:
-    """Which model a file is, from the name of its source."""
-    for text in _file_names(source):
-        facts = find_model(text, view.newer)
-        if facts is not None and facts.weights != "closed":
-            return Join(facts.id, False, text)
-    return Join(None, False, next(_file_names(source)))
-
-
 def _joined(item: Item, place: Place, view: View) -> Join:
-    if place.catalog is not None:
-        facts = model_facts(place.catalog, view.newer)
-        return Join(None if facts is None else facts.id, True, place.catalog)
-    if item.source is not None:
-        join = guessed(item.source, view)
-        # The name here is the owner's to choose, and may be that of a closed model whose place a file takes.
-        facts = find_model(item.name, view.newer) if join.id is None else None
-        return join if facts is None or facts.weights == "closed" else Join(facts.id, False, item.name)
-    there = place.name or item.name
-    for text in (f"{place.provider}/{there}", there):
-        facts = find_model(text, view.newer)
-        if facts is not None:
-            return Join(facts.id, False, text)
-    return Join(None, False, there)
-
-
-def _file_names(source: str) -> Iterator[str]:
-    """What a source calls a model, the surest first: its file, then the repository that it is in."""
-    path = urlsplit(source).path if "://" in source else source.partition(":")[2]
-    steps = [step for step in path.split("/") if step]
-    yield steps[-1] if steps else source
-    if source.startswith("hf:") and len(steps) > 2:
-        yield "/".join(steps[:2])
+    return joined(
+        item.name,
+        catalog=place.catalog,
+        source=item.source,
+        provider=place.provider,
+        name_there=place.name,
+        newer=view.newer,
+    )
 
 
 def _known_place(place: Place, join: Join, view: View) -> KnownPlace:
-    facts = None if join.id is None else model_facts(join.id, view.newer)
+    facts = join.facts(view.newer)
     own = place.hosting != "vendor"
     return KnownPlace(
         place=place,

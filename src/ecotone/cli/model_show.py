@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ecotone.catalog.joining import Join
 from ecotone.catalog.licences import LicenceFacts, licence_facts
 from ecotone.catalog.models import ModelFacts, find_model, near_models
 from ecotone.catalog.openness import Openness, Word, known_openness
@@ -15,7 +16,6 @@ from ecotone.catalog.providers import Weights
 from ecotone.catalog.quality import SNAPSHOT, WORK, Rating, ratings, variants
 from ecotone.catalog.terms import VendorTerms, vendor_terms
 from ecotone.cli.model_facts import (
-    Join,
     Judgement,
     KnownModel,
     View,

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from ecotone.catalog.joining import Join, guessed
 from ecotone.catalog.models import ModelFacts, model_facts, near_models
 from ecotone.catalog.openness import Openness, Word, known_openness
 from ecotone.catalog.verdicts import Verdict
@@ -17,12 +18,10 @@ from ecotone.cli.catalog import stored_listing
 from ecotone.cli.inventory import Installation, find_installation, items
 from ecotone.cli.layout import Column, fitting, joined_lines, put, table_lines, terminal_columns, wrapped
 from ecotone.cli.model_facts import (
-    Join,
     Judgement,
     KnownModel,
     KnownPlace,
     View,
-    guessed,
     known,
     licence_judgement,
     model_word,
@@ -93,7 +92,7 @@ def _unnamed(here: Installation, store: ModelStore) -> list[StoredModel]:
 
 
 def _known_file(stored: StoredModel, view: View) -> KnownFile:
-    join = guessed(stored.source, view)
+    join = guessed(stored.source, view.newer)
     facts = None if join.id is None else model_facts(join.id, view.newer)
     return KnownFile(stored, join, facts, licence_judgement(facts, view))
 

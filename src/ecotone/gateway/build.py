@@ -1,9 +1,11 @@
 """From config to objects: the one place where the parts of a gateway are put together."""
 
+import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import UTC, date, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import ip_address, ip_network
@@ -14,21 +16,30 @@ import msgspec
 from ecotone import __version__
 from ecotone.catalog.provider import Auth, Provider
 from ecotone.catalog.suggestions import DEFAULT_MODEL
-from ecotone.gateway import keys, request_log, responses
-from ecotone.gateway.config import Config, EndpointConfig, ModelConfig, RouteConfig, read_config
+from ecotone.gateway import conversations, keys, request_log, responses
+from ecotone.gateway.config import Config, EndpointConfig, ModelConfig, RouteConfig
+from ecotone.gateway.conversations import Conversations
 from ecotone.gateway.discovery import FoundServer
 from ecotone.gateway.exchange import Gateway
 from ecotone.gateway.keys import Keyring
+from ecotone.gateway.labelling import Labelling
 from ecotone.gateway.model_files import ModelFiles, no_file
-from ecotone.gateway.models import Directory, Model, Route
+from ecotone.gateway.models import Candidate, Directory, Model, Route
 from ecotone.gateway.paths import Home
 from ecotone.gateway.places import missing_key, place_key, place_problem, place_settings
 from ecotone.gateway.plugins import installed
+from ecotone.gateway.redaction import Redaction
+from ecotone.gateway.reply_rules import ReplyGuard
 from ecotone.gateway.request_log import RequestLog
 from ecotone.gateway.responses import StoredResponses
+from ecotone.gateway.rulebook import compile_policy, endpoint_ids, model_places, open_ended_place, read_config
 from ecotone.gateway.ruling import Ruling
 from ecotone.gateway.snapshot import Snapshot
 from ecotone.policy.clearance import ClearanceMinter
+from ecotone.policy.detectors import Detectors
+from ecotone.policy.guard.guard import Guard
+from ecotone.policy.places import Place
+from ecotone.policy.settings import GuardSettings
 from ecotone.storage.database import Database
 from ecotone.upstream.aws_auth import AwsSigner
 from ecotone.upstream.clearance import ClearanceChecker
@@ -47,8 +58,9 @@ from ecotone.upstream.store import ModelStore
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import ConfigError, SetupError
 
-MIGRATIONS = (*keys.MIGRATIONS, *request_log.MIGRATIONS, *responses.MIGRATIONS)
+MIGRATIONS = (*keys.MIGRATIONS, *request_log.MIGRATIONS, *responses.MIGRATIONS, *conversations.MIGRATIONS)
 DEFAULT_ROUTE = "assistant"
+_HOUR_US = 3_600_000_000
 
 Environment = Mapping[str, str]
 
@@ -70,7 +82,7 @@ def _require_folder(home: Home) -> None:
 def load_config(file: Path | None) -> Config:
     """The owner's config, or the one that stands for none: the embedded default model behind route `assistant`."""
     if file is not None:
-        return read_config(file)
+        return read_config(file, datetime.now(UTC).date())
     embedded = ModelConfig(engine="llama.cpp", source=DEFAULT_MODEL.source, sha256=DEFAULT_MODEL.sha256)
     return Config(
         models={DEFAULT_MODEL.name: embedded},
@@ -134,6 +146,30 @@ def _listed(host: str, no_proxy: str) -> bool:
             if ip_address(host) in ip_network(entry, strict=False):
                 return True
     return False
+
+
+def _kept_key(file: Path) -> bytes:
+    """The random key in this file, made when it is first asked for."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # Whole or not at all, also where two processes begin at once.
+        fresh = file.with_name(f"{file.name}.{os.getpid()}")
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(secrets.token_bytes(32))
+        with suppress(FileExistsError):
+            os.link(fresh, file)
+        fresh.unlink()
+    key = file.read_bytes()
+    if len(key) != 32:
+        raise SetupError(f"{file} is not the key that Ecotone wrote there; remove it, and a new one is made")
+    return key
+
+
+def _guard(settings: GuardSettings) -> Guard:
+    # Only who scores content pays for loading what it takes.
+    from ecotone.policy.guard.classifier import Classifier
+
+    return Guard(settings, Classifier.shipped())
 
 
 def model_store(home: Home, environment: Environment) -> ModelStore:
@@ -237,11 +273,13 @@ class Runtime:
         self._engine = _engine_version()
         self.log = RequestLog(lambda: Database(home.database))
         self.responses = StoredResponses(lambda: Database(home.database), clock_us=lambda: time.time_ns() // 1000)
+        self._conversations = Conversations(Database(home.database))
+        self._redaction = Redaction(_kept_key(home.pseudonym_key))
         # Only these two ever have the key.
         key = secrets.token_bytes(32)
         self._checker = ClearanceChecker(key)
         self.gateway = Gateway(
-            Snapshot(Directory((), ()), Ruling(), self._checker.epoch),
+            Snapshot(Directory((), ()), self._ruling(Config()), self._checker.epoch),
             self.log,
             installed().wires,
             self.responses,
@@ -261,9 +299,41 @@ class Runtime:
             Route(name, tuple(models[model] for model in route.models)) for name, route in config.routes.items()
         )
         directory = Directory(tuple(models.values()), routes, self._open_ended(vendors))
+        ruling = self._ruling(config)
         # From here on nothing goes out any more that was planned before.
         self._checker.epoch += 1
-        self.gateway.snapshot = Snapshot(directory, Ruling(), self._checker.epoch)
+        self.gateway.snapshot = Snapshot(directory, ruling, self._checker.epoch)
+        self._conversations.forget_before(time.time_ns() // 1000 - config.data.remember_h * _HOUR_US)
+
+    def _ruling(self, config: Config) -> Ruling:
+        """The config's rules. Raises PolicyProblem, which reading the config would have told."""
+        detectors = Detectors(config.data)
+        policy = compile_policy(config, detectors)
+        needs_guard = policy.needs_guard or policy.needs_reply_guard
+        guard = _guard(config.guard) if needs_guard else None
+        looks = policy.needs_detectors or policy.needs_guard
+        labelling = Labelling(
+            policy=policy,
+            detectors=detectors if looks else None,
+            guard=guard if policy.needs_guard else None,
+            conversations=self._conversations,
+        )
+        vendors = {vendor.name: vendor for vendor in self._vendors}
+        known: dict[tuple[str, date], dict[str, Place]] = {}
+
+        def place_of(candidate: Candidate, today: date) -> Place:
+            name = candidate.model
+            if name not in config.models:
+                vendor, _, name_there = name.partition("/")
+                return open_ended_place(vendors[vendor], name_there, config, today)
+            if (name, today) not in known:
+                ids = endpoint_ids(name, config.models[name])
+                places = model_places(name, config, today, self._environment)
+                known[name, today] = dict(zip(ids, places, strict=True))
+            return known[name, today][candidate.endpoint.id]
+
+        reply_guard = ReplyGuard(policy, detectors, guard if policy.needs_reply_guard else None)
+        return Ruling(policy, labelling, self._redaction, reply_guard, place_of)
 
     def _engine_spec(self, name: str, model: ModelConfig) -> EngineSpec | None:
         """How to run an embedded model; None as long as its file is not here."""
@@ -292,15 +362,10 @@ class Runtime:
             )
             return (endpoint,)
         places = model.endpoints or (model,)
-        made: list[Endpoint] = []
-        for place in places:
-            # Places of the same provider are told apart by their number.
-            first = f"{name}@{place.provider}"
-            same = sum(endpoint.id.partition("#")[0] == first for endpoint in made)
-            identity = f"{first}#{same + 1}" if same else first
-            upstream_name = place.name or model.name or name
-            made.append(self._remote(name, identity, place, upstream_name, place.catalog or model.catalog))
-        return tuple(made)
+        return tuple(
+            self._remote(name, identity, place, place.name or model.name or name, place.catalog or model.catalog)
+            for identity, place in zip(endpoint_ids(name, model), places, strict=True)
+        )
 
     def _remote(
         self, name: str, identity: str, place: EndpointConfig, upstream_name: str, catalog: str | None = None
@@ -385,4 +450,5 @@ class Runtime:
         await self.http.close()
         self.log.close()
         self.responses.close()
+        self._conversations.close()
         self._database.close()

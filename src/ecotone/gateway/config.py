@@ -13,7 +13,7 @@ import msgspec
 from ecotone.catalog.organisation import Organisation
 from ecotone.catalog.provider import Provider
 from ecotone.gateway.plugins import installed
-from ecotone.gateway.toml_file import TomlFile, looks_like_secret, read_text, shown, suggestion
+from ecotone.gateway.toml_file import TomlFile, looks_like_secret, shown, suggestion
 from ecotone.gateway.toml_lines import Path as TomlPath
 from ecotone.policy.settings import DataSettings, GuardSettings, PrincipalSettings, RuleSettings, RuleTestSettings
 from ecotone.upstream.sources import parse_source
@@ -157,13 +157,12 @@ _CATALOG_HINT = (
 )
 
 
-def read_config(file: Path) -> Config:
-    """Read and check a config. Raises ConfigError with the line."""
-    return parse_config(read_text(file, "put it there, or start without it"), file)
-
-
 def parse_config(text: str, file: Path) -> Config:
-    """As read_config, from text. `file` names it in errors, and its folder is where relative paths start."""
+    """Read and check a config. `file` names it in errors, and its folder is where relative paths start. Raises
+    ConfigError with the line.
+
+    What its rules say is read by `rulebook.read_rulebook`, which knows what they may speak of.
+    """
     toml = TomlFile(text, file)
     config = toml.read(Config, _advice)
     _check_server(config.server, toml)

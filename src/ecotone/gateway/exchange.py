@@ -1,16 +1,21 @@
 """One request's life: decode, choose, attempt, answer, record."""
 
+import asyncio
 import random
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from ecotone.gateway.decision import Decision
+from ecotone.gateway.declared import Declared
 from ecotone.gateway.health import Health
 from ecotone.gateway.jobs import Answer, Job
 from ecotone.gateway.keys import Principal
+from ecotone.gateway.labelling import Labelled
 from ecotone.gateway.models import Candidate, Directory
 from ecotone.gateway.request_log import RequestLog, RequestRow
 from ecotone.gateway.responses import StoredResponses
+from ecotone.gateway.ruling import Planned
 from ecotone.gateway.snapshot import Snapshot
 from ecotone.policy.clearance import ClearanceMinter
 from ecotone.upstream.endpoints import Call, Endpoint
@@ -28,6 +33,7 @@ from ecotone.values.errors import (
     UpstreamRejected,
     UpstreamUnreachable,
 )
+from ecotone.values.filters import EventFilter
 from ecotone.values.reply import Usage
 from ecotone.wire.losses import Loss
 from ecotone.wire.retry_after import retry_after_s
@@ -91,6 +97,10 @@ class Exchange:
         self._watch: StreamWatch | None = None
         self._held = b""
         self._media_type = ""
+        self._slow = False
+        self._decision: Decision | None = None
+        self.losses: tuple[Loss, ...] = ()
+        """What the request could not say to the endpoint that answers."""
         self._attempts = 0
         self._usage: Usage | None = None
         self._error: EcotoneError | None = None
@@ -100,9 +110,10 @@ class Exchange:
 
     # --- the request
 
-    async def open(self, principal: Principal, job: Job) -> None:
-        """Find a model that answers. Afterwards `answer` holds the whole reply, or it is None and `next_bytes` brings
-        the stream. Nothing has reached the client yet, so that up to here another endpoint could still be tried.
+    async def open(self, principal: Principal, job: Job, declared: Declared, size_bytes: int) -> None:
+        """Find a model that may answer and does. Afterwards `answer` holds the whole reply, or it is None and
+        `next_bytes` brings the stream. Nothing has reached the client yet, so that up to here another endpoint could
+        still be tried. `declared` is what the caller says of the request, `size_bytes` the length of its body.
 
         Raises RequestError, UpstreamError or Unavailable.
         """
@@ -110,20 +121,35 @@ class Exchange:
         self.job = job
         for _ in range(_PLANS_MAX):
             try:
-                return await self._open_under(self._gateway.snapshot, job)
+                return await self._open_under(self._gateway.snapshot, principal, job, declared, size_bytes)
             except StaleClearance:
-                continue
+                self._drop_response()
         raise Unavailable("The rules of this gateway changed while it worked on the request; try again.")
 
-    async def _open_under(self, snapshot: Snapshot, job: Job) -> None:
+    async def _open_under(
+        self, snapshot: Snapshot, principal: Principal, job: Job, declared: Declared, size_bytes: int
+    ) -> None:
         """As `open`, under one config. Raises StaleClearance where that is in force no more."""
-        candidates = snapshot.directory.candidates(job.asked)
+        ruling, candidates = snapshot.ruling, snapshot.directory.candidates(job.asked)
+        labelled = await ruling.label(principal, job, declared, size_bytes, self._started_at_us)
+        ordered = self._gateway.health.order(candidates, time.monotonic())
+        plan = ruling.plan(labelled, ordered, self._started_at_us)
+        self._decision = Decision(ruling.digest, labelled, plan.verdicts)
+        if not plan.allowed:
+            raise plan.refusal(job.asked)
         failures: list[EcotoneError] = []
-        for candidate in self._gateway.health.order(candidates, time.monotonic()):
+        for planned in plan.allowed:
+            candidate = planned.candidate
             self._attempts += 1
             self._candidate = candidate
             try:
-                await self._attempt(snapshot, candidate, job)
+                redacted = ruling.redacted(job, labelled, planned.verdict, declared)
+                self._decision.redacted = redacted.counts
+                rules = ruling.reply_rules(labelled, candidate, redacted, self._started_at_us)
+                self._decision.reply = rules
+                # Rules see what the model said; what its pseudonyms stand for is put back after them.
+                filters = (*((rules,) if rules is not None else ()), *redacted.filters())
+                await self._attempt(snapshot, planned, redacted.job, filters)
             except EcotoneError as error:
                 self._drop_response()
                 self._mark(candidate, error)
@@ -135,16 +161,21 @@ class Exchange:
                 return
         failure = _all_failed(job.asked, failures)
         if isinstance(failure, UnsupportedFeature) and not any(_takes(job, one.endpoint) for one in candidates):
-            failure.message += f" {self._who_could(job)}"
+            failure.message += f" {self._who_could(snapshot, job, labelled)}"
         raise failure
 
-    def _who_could(self, job: Job) -> str:
-        """Which models here could be asked this instead, in words: their wires can say it. What the models themselves
-        can is known only to them."""
+    def _who_could(self, snapshot: Snapshot, job: Job, labelled: Labelled) -> str:
+        """Which models here could be asked this instead, in words: the rules allow it, and their wires can say it. What
+        the models themselves can is known only to them."""
         able = [
-            model.name
-            for model in self._gateway.directory.models.values()
-            if any(endpoint.problem() is None and _takes(job, endpoint) for endpoint in model.endpoints)
+            name
+            for name in snapshot.directory.models
+            if any(
+                one.candidate.endpoint.problem() is None and _takes(job, one.candidate.endpoint)
+                for one in snapshot.ruling.plan(
+                    labelled, snapshot.directory.candidates(name), self._started_at_us
+                ).allowed
+            )
         ]
         if not able:
             return "No model here can be asked that."
@@ -152,21 +183,29 @@ class Exchange:
         listed = ", ".join(able[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
         return f"Models here that can be asked: {listed}."
 
-    async def _attempt(self, snapshot: Snapshot, candidate: Candidate, job: Job) -> None:
-        endpoint = candidate.endpoint
+    async def _attempt(self, snapshot: Snapshot, planned: Planned, job: Job, filters: Sequence[EventFilter]) -> None:
+        endpoint = planned.candidate.endpoint
         call = job.call(endpoint)
+        self.losses = job.losses
         prepared = endpoint.prepare(call)
-        verdict = snapshot.ruling.judge(candidate)
-        clearance = self._gateway.minter.clear(verdict, endpoint.id, snapshot.epoch, prepared.body, prepared.headers)
+        clearance = self._gateway.minter.clear(
+            planned.verdict, endpoint.id, snapshot.epoch, prepared.body, prepared.headers
+        )
         response = await endpoint.send(prepared, clearance)
         self._response = response
         if response.status != 200:
             raise await self._refusal(response, call)
-        self._media_type = response.header("content-type") or ""
+        self._slow = any(one.slow for one in filters)
+        if not job.stream_type:
+            self._media_type = response.header("content-type") or ""
         if job.streams:
-            await self._first_token(response, job.watch(call))
+            await self._first_token(response, job.watch(call, filters))
             return
-        answer = job.answer(call, await _read_all(response, REPLY_BYTES_MAX))
+        body = await _read_all(response, REPLY_BYTES_MAX)
+        if self._slow:
+            answer = await asyncio.to_thread(job.answer, call, body, filters)
+        else:
+            answer = job.answer(call, body, filters)
         self._usage = answer.usage
         self.answer = answer
         self._gateway.health.succeeded(endpoint.id)
@@ -192,12 +231,16 @@ class Exchange:
             if chunk is None:
                 watch.close()
                 break
-            held.append(watch.feed(chunk))
+            held.append(await self._fed(watch, chunk))
             held_bytes += len(held[-1])
             if watch.error is not None and not watch.token_seen:
                 raise watch.error
         self._watch = watch
         self._held = b"".join(held)
+
+    async def _fed(self, watch: StreamWatch, chunk: bytes) -> bytes:
+        """What to give on of the stream; found in a thread where that takes long."""
+        return await asyncio.to_thread(watch.feed, chunk) if self._slow else watch.feed(chunk)
 
     def _mark(self, candidate: Candidate, error: EcotoneError) -> None:
         """Say whose error it is, and hold a failure of its own against the endpoint; what is wrong with the request
@@ -226,11 +269,6 @@ class Exchange:
     def answer_type(self) -> str:
         """The media type of `answer`."""
         return (self.answer.media_type if self.answer is not None else "") or self._media_type
-
-    @property
-    def losses(self) -> tuple[Loss, ...]:
-        """What the request could not say to the endpoint that answers."""
-        return self.job.losses if self.job is not None else ()
 
     @property
     def endpoint(self) -> str | None:
@@ -264,7 +302,7 @@ class Exchange:
                     watch.close()
                     self._stream_complete(watch)
                     return None
-                forward = watch.feed(chunk)
+                forward = await asyncio.to_thread(watch.feed, chunk) if self._slow else watch.feed(chunk)
             except EcotoneError as error:
                 self._finished = True
                 self._usage = watch.usage
@@ -322,6 +360,7 @@ class Exchange:
                 usage.reasoning_tokens,
                 self._first_byte_us,
                 self._elapsed_us(),
+                None if self._decision is None else self._decision.recorded(),
             )
         )
 
@@ -352,7 +391,7 @@ def _takes(job: Job, endpoint: Endpoint) -> bool:
         job.call(endpoint)
     except UnsupportedFeature:
         return False
-    return not any("as the owner allows" in loss.reason for loss in job.losses)
+    return not any(loss.allowed for loss in job.losses)
 
 
 def _all_failed(asked: str, failures: list[EcotoneError]) -> EcotoneError:

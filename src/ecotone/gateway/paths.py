@@ -34,6 +34,11 @@ class Home(msgspec.Struct, frozen=True):
         return self.folder / "ecotone.toml"
 
     @property
+    def pseudonym_key(self) -> Path:
+        """What pseudonyms are made with: random, made once."""
+        return self.folder / "pseudonyms.key"
+
+    @property
     def running(self) -> Path:
         """Written by a gateway that serves: its address and process number, as JSON."""
         return self.folder / "gateway.json"

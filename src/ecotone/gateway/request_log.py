@@ -36,6 +36,8 @@ MIGRATIONS = (
         create index requests_by_time on requests (started_at_us);
         """,
     ),
+    # JSON: labels, and what the rules said of each place; null: no rule was asked.
+    Migration("requests", 2, "alter table requests add column decision text"),
 )
 
 _QUEUE_MAX_ROWS = 200_000
@@ -63,6 +65,7 @@ class RequestRow(msgspec.Struct, frozen=True, array_like=True):
     reasoning_tokens: int | None
     first_byte_us: int | None
     duration_us: int
+    decision: str | None
 
 
 _INSERT = f"insert into requests values ({', '.join('?' * len(RequestRow.__struct_fields__))})"  # noqa: S608 - no input

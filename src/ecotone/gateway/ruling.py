@@ -1,12 +1,125 @@
 """The owner's rules, applied to a request and its candidates."""
 
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+
+import msgspec
+
+from ecotone.gateway.declared import Declared
+from ecotone.gateway.jobs import Job
+from ecotone.gateway.keys import Principal
+from ecotone.gateway.labelling import Labelled, Labelling
 from ecotone.gateway.models import Candidate
-from ecotone.policy.verdict import Verdict
+from ecotone.gateway.redaction import Redacted, Redaction
+from ecotone.gateway.reply_rules import ReplyGuard
+from ecotone.policy.places import Place
+from ecotone.policy.policy import Policy
+from ecotone.policy.reply_filter import ReplyRules
+from ecotone.policy.verdict import Spoken, Verdict
+from ecotone.values.errors import PolicyRefused
+
+_ALLOWED = Verdict(True)
+_REASONS_MAX = 5
+
+
+class Planned(msgspec.Struct, frozen=True, eq=False):
+    """A candidate that the rules allow, and what they ask for beside."""
+
+    candidate: Candidate
+    verdict: Verdict
+
+
+class Plan(msgspec.Struct, frozen=True, eq=False):
+    """What the rules say of a request: those who may have it, the preferred first, and what they said of each."""
+
+    allowed: tuple[Planned, ...]
+    verdicts: Mapping[str, Verdict]
+    """By the endpoint's id; empty where there are no rules."""
+
+    def refusal(self, asked: str) -> PolicyRefused:
+        """The error for a request that nobody may have."""
+        spoken = {one.rule: one for verdict in self.verdicts.values() for one in verdict.denials}
+        reasons = [_told(one) for one in spoken.values()]
+        more = len(reasons) - _REASONS_MAX
+        listed = "; ".join(reasons[:_REASONS_MAX]) + (f"; and {more} more" if more > 0 else "")
+        where = "the only place" if len(self.verdicts) == 1 else f"any of the {len(self.verdicts)} places"
+        return PolicyRefused(
+            f"The rules of this gateway do not allow this request to go to {where} behind {asked!r}: {listed}.",
+            rules=tuple(spoken),
+        )
 
 
 class Ruling:
-    """The rules of one config."""
+    """The rules of one config. Without any all is allowed, and nothing is looked into."""
 
-    def judge(self, candidate: Candidate) -> Verdict:
-        del candidate
-        return Verdict(True)
+    def __init__(
+        self,
+        policy: Policy,
+        labelling: Labelling,
+        redaction: Redaction,
+        reply_guard: ReplyGuard,
+        place_of: Callable[[Candidate, date], Place],
+    ) -> None:
+        """`place_of` says what is known of a candidate on a day."""
+        self.policy = policy
+        self._labelling = labelling
+        self._redaction = redaction
+        self._reply_guard = reply_guard
+        self._place_of = place_of
+        self._places: dict[tuple[str, date], Place] = {}
+        self._has_rules = any(rule.on == "request" for rule in policy.rules)
+
+    @property
+    def digest(self) -> str:
+        """Of the rules and of what they rest on: SHA-256, hexadecimal."""
+        return self.policy.digest
+
+    async def label(self, principal: Principal, job: Job, declared: Declared, size_bytes: int, now_us: int) -> Labelled:
+        """What is known of a request. Raises MalformedRequest and DatabaseError."""
+        return await self._labelling.label(principal, job, declared, size_bytes, now_us)
+
+    def plan(self, labelled: Labelled, candidates: Sequence[Candidate], now_us: int) -> Plan:
+        """Who of the candidates may have the request, in their order but for those that the rules prefer."""
+        if not self._has_rules:
+            return Plan(tuple(Planned(candidate, _ALLOWED) for candidate in candidates), {})
+        now = datetime.fromtimestamp(now_us / 1_000_000, UTC)
+        judged = [
+            Planned(candidate, self.policy.decide(labelled.labels, self._place(candidate, now.date()), now=now))
+            for candidate in candidates
+        ]
+        allowed = [one for one in judged if one.verdict.allowed]
+        allowed.sort(key=lambda one: -one.verdict.preferred)
+        return Plan(tuple(allowed), {one.candidate.endpoint.id: one.verdict for one in judged})
+
+    def redacted(self, job: Job, labelled: Labelled, verdict: Verdict, declared: Declared) -> Redacted:
+        """The job as the rules want it said, with what puts its reply right again. Raises Unredactable."""
+        return self._redaction.redacted(job, labelled, verdict.redact, declared)
+
+    def reply_rules(
+        self, labelled: Labelled, candidate: Candidate, redacted: Redacted, now_us: int
+    ) -> ReplyRules | None:
+        """What the rules on replies want a reply to go through; None where there are none."""
+        if not self.policy.has_reply_rules:
+            return None
+        now = datetime.fromtimestamp(now_us / 1_000_000, UTC)
+        return self._reply_guard.rules(
+            labelled.labels,
+            self._place(candidate, now.date()),
+            now,
+            pseudonyms=redacted.originals,
+            json_text=redacted.job.json_text,
+        )
+
+    def _place(self, candidate: Candidate, today: date) -> Place:
+        key = (candidate.endpoint.id, today)
+        place = self._places.get(key)
+        if place is None:
+            self._places = {known: kept for known, kept in self._places.items() if known[1] == today}
+            place = self._places[key] = self._place_of(candidate, today)
+        return place
+
+
+def _told(one: Spoken) -> str:
+    if one.fault is not None:
+        return f"{one.rule!r} could not be decided ({one.fault}), which counts as a denial"
+    return f"{one.because} ({one.rule})"

@@ -37,7 +37,10 @@ _JSON = (b"content-type", b"application/json")
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 _LOSSES_CHARS_MAX = 2000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_ALLOWED_HEADERS = b"authorization, content-type, x-api-key, x-goog-api-key, anthropic-version, anthropic-beta"
+_ALLOWED_HEADERS = (
+    b"authorization, content-type, x-api-key, x-goog-api-key, anthropic-version, anthropic-beta,"
+    b" x-ecotone-class, x-ecotone-conversation"
+)
 _STREAM: HeaderPairs = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
@@ -119,8 +122,8 @@ class App:
                 exchange.close(200)
                 return
             front = as_asked(front, scope["query_string"])
-            job = make_job(self._gateway, front, principal, body, dict(scope["headers"]), exchange, now_us // 1_000_000)
-            await exchange.open(principal, job)
+            job = make_job(self._gateway, front, principal, body, headers.sent, exchange, now_us // 1_000_000)
+            await exchange.open(principal, job, headers.declared, len(body))
             await self._reply(exchange, origin, send)
             exchange.close(200)
         except EcotoneError as error:

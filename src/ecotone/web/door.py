@@ -5,16 +5,19 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from ecotone.gateway.declared import Declared
 from ecotone.gateway.keys import KEY_PREFIX, LOCAL, Keyring, Principal
-from ecotone.values.errors import Forbidden, Unauthenticated, UnsupportedFeature, UnsupportedMediaType
+from ecotone.values.errors import Forbidden, MalformedRequest, Unauthenticated, UnsupportedMediaType
 
-_NOT_YET = (b"x-ecotone-class", b"x-ecotone-conversation")
+_CLASS, _CONVERSATION = b"x-ecotone-class", b"x-ecotone-conversation"
+_NOTHING_DECLARED = Declared()
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 class Headers(msgspec.Struct):
     """The headers that the gateway looks at, in lower case but for the key; empty, or None, where there is none.
-    `key_in_header`: the key was not in the URL."""
+    `key_in_header`: the key was not in the URL. `declared` is what the caller says of its data. `sent` are all of
+    them."""
 
     host: str
     origin: str
@@ -23,6 +26,8 @@ class Headers(msgspec.Struct):
     key: str | None
     key_in_header: bool
     fetch_site: str
+    declared: Declared
+    sent: dict[bytes, bytes]
 
 
 def read_headers(pairs: Iterable[tuple[bytes, bytes]], query: bytes = b"") -> Headers:
@@ -31,15 +36,14 @@ def read_headers(pairs: Iterable[tuple[bytes, bytes]], query: bytes = b"") -> He
     A key may stand where each vendor's clients put theirs: `authorization: Bearer` (OpenAI), `x-api-key` (Anthropic),
     `x-goog-api-key` or `?key=` (Google).
 
-    Raises UnsupportedFeature for a header that this version cannot honour: a data class that nobody enforces would be
-    worse than none.
+    Raises MalformedRequest where a header that decides about data is there more than once: which of them counts is
+    nothing to guess.
     """
+    pairs = list(pairs)
     sent = dict(pairs)
-    for name in _NOT_YET:
-        if name in sent:
-            raise UnsupportedFeature(
-                f"This version of Ecotone cannot honour the header {name.decode()!r}; leave it out."
-            )
+    declared = _NOTHING_DECLARED
+    if _CLASS in sent or _CONVERSATION in sent:
+        declared = _declared(pairs, sent)
     length = _text(sent, b"content-length")
     key = _key(sent)
     return Headers(
@@ -50,7 +54,18 @@ def read_headers(pairs: Iterable[tuple[bytes, bytes]], query: bytes = b"") -> He
         key=key if key is not None else _key_in_url(query),
         key_in_header=key is not None,
         fetch_site=_text(sent, b"sec-fetch-site"),
+        declared=declared,
+        sent=sent,
     )
+
+
+def _declared(pairs: Sequence[tuple[bytes, bytes]], sent: dict[bytes, bytes]) -> Declared:
+    said: list[str | None] = []
+    for name in (_CLASS, _CONVERSATION):
+        if sum(other == name for other, _ in pairs) > 1:
+            raise MalformedRequest(f"The header {name.decode()} is there more than once.")
+        said.append(_text(sent, name).strip() if name in sent else None)
+    return Declared(*said)
 
 
 def _key(headers: dict[bytes, bytes]) -> str | None:

@@ -152,8 +152,8 @@ def make_job(
     now_s: int,
 ) -> Job:
     """The job that a request of this caller's to this front wants done. Raises RequestError."""
-    if front.operation.startswith(("images.", "audio.")):
-        return MediaJob(front.operation, headers.get(b"content-type", b"").decode("latin-1"), body)
+    if front.operation == "chat":
+        return _chat_job(gateway, front, principal, body, headers, exchange, now_s)
     match front.operation:
         case "embeddings":
             return EmbeddingsJob(front.form, body, error_form(front.wire, gateway.wires), model=front.model)
@@ -169,6 +169,18 @@ def make_job(
             passed = (("anthropic-beta", beta.decode("latin-1")),) if beta is not None else ()
             form = error_form(front.wire, gateway.wires)
             return CountJob(front.form, body, form, model=front.model, headers=passed)
+    return MediaJob(front.operation, headers.get(b"content-type", b"").decode("latin-1"), body)
+
+
+def _chat_job(
+    gateway: Gateway,
+    front: Front,
+    principal: Principal,
+    body: bytes,
+    headers: Mapping[bytes, bytes],
+    exchange: Exchange,
+    now_s: int,
+) -> Job:
     wire = front.wire or "openai-chat"
     if wire == "openai-responses":
         return ResponsesJob(

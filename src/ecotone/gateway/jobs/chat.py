@@ -9,7 +9,7 @@ import msgspec
 from ecotone.gateway.jobs.job import JSON_TYPE, Answer, JobDefaults
 from ecotone.upstream.endpoints import Call, Endpoint, Headers
 from ecotone.upstream.operations import Operation
-from ecotone.values.chat import ChatRequest, Json
+from ecotone.values.chat import ChatRequest, Json, JsonObjectFormat, JsonSchemaFormat
 from ecotone.values.errors import EcotoneError, Unredactable, UnsupportedFeature
 from ecotone.values.filters import EventFilter, filtered_reply
 from ecotone.values.reply import Start
@@ -64,6 +64,10 @@ class ChatJob(JobDefaults):
             self._shared.check_request(self._request)
         else:
             self._values()
+
+    @property
+    def json_text(self) -> bool:
+        return isinstance(self._values().output, JsonObjectFormat | JsonSchemaFormat)
 
     @property
     def said(self) -> Json:

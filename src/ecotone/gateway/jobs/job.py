@@ -32,6 +32,10 @@ class Answer(msgspec.Struct, frozen=True):
 class JobDefaults:
     """What holds of most jobs."""
 
+    @property
+    def json_text(self) -> bool:
+        return False
+
     uninspected: frozenset[str] = frozenset()
     earlier_classes: frozenset[str] = frozenset()
     data_class: str | None = None
@@ -55,6 +59,10 @@ class Job(Protocol):
     uninspected: frozenset[str]
     earlier_classes: frozenset[str]
     data_class: str | None
+
+    @property
+    def json_text(self) -> bool:
+        """Whether the text of the reply is to be JSON."""
 
     @property
     def said(self) -> Json:

@@ -1,0 +1,60 @@
+"""Rules on replies, applied to one reply."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ecotone.policy.detectors import Detectors
+from ecotone.policy.guard.guard import Guard
+from ecotone.policy.labels import Labels
+from ecotone.policy.places import Place
+from ecotone.policy.policy import Policy
+from ecotone.policy.reply_filter import ReplyRules
+from ecotone.policy.verdict import Verdict
+
+
+class ReplyGuard:
+    """Looks after replies under one config."""
+
+    def __init__(self, policy: Policy, detectors: Detectors, guard: Guard | None) -> None:
+        """`guard` is None where no rule on replies wants them scored."""
+        self._policy = policy
+        self._detectors = detectors if policy.needs_reply_detectors else None
+        self._guard = guard
+
+    def rules(
+        self, request: Labels, place: Place, now: datetime, *, pseudonyms: Mapping[str, str], json_text: bool
+    ) -> ReplyRules:
+        """The filter for the reply to a request with these labels. `pseudonyms` are those of the request, and
+        `json_text` says that the reply is to be JSON."""
+        detectors, policy = self._detectors, self._policy
+
+        def decide(kinds: frozenset[str], scores: Mapping[str, float] | None) -> Verdict:
+            rank = 0 if detectors is None else max(map(detectors.rank, kinds), default=0)
+            reply = msgspec.structs.replace(
+                request, data_class=rank, kinds=kinds, uninspected=frozenset(filtered.skipped), scores=scores
+            )
+            return policy.decide_reply(reply, request, place, now=now)
+
+        filtered = ReplyRules(
+            decide,
+            find=None if detectors is None else detectors.find,
+            guard=None if self._guard is None else self._guard.scores,
+            pseudonyms=pseudonyms,
+            json_text=json_text,
+        )
+        return filtered
+
+
+def outcome(rules: ReplyRules) -> dict[str, Any]:
+    """What came of the rules on one reply, for the log. `complete` false: not all of it was looked at."""
+    return {
+        "kinds": sorted(rules.kinds),
+        "scored": rules.scores is not None,
+        "spoken": [{"rule": one.rule, "effect": one.effect} for one in rules.spoken.values()],
+        "redacted": dict(rules.redacted),
+        "uninspected": sorted(rules.skipped),
+        "complete": rules.complete,
+    }
