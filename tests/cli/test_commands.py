@@ -31,12 +31,16 @@ COMMANDS = (
     "config check",
     "config show",
     "doctor",
+    "rules list",
+    "rules test",
+    "rules prove",
+    "rules start",
     "keys create",
     "keys list",
     "keys revoke",
     "catalog refresh",
 )
-WITHOUT_CONFIG = ("models classify", "catalog refresh")
+WITHOUT_CONFIG = ("models classify", "rules start", "catalog refresh")
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

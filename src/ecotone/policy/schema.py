@@ -14,7 +14,7 @@ from ecotone.policy.guard.categories import CATEGORIES, MEANINGS
 Sort = Literal["bool", "int", "double", "string", "timestamp", "duration", "list", "rank"]
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-UNINSPECTED = ("image", "audio", "video", "document", "file", "encoded")
+UNINSPECTED = ("image", "audio", "video", "document", "file", "tokens")
 LICENCE_VERDICTS = ("allowed", "allowed with duties", "not allowed")
 OPERATIONS = (
     "chat",
