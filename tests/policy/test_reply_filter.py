@@ -240,6 +240,14 @@ def test_metadata_is_looked_at_but_not_what_nobody_can_read() -> None:
     ]
 
 
+def test_each_piece_says_in_which_form_it_came() -> None:
+    form = {"openai-chat.form": {"at": "reasoning"}}
+    rules = ReplyRules(redacting, find=find, tail_chars=5, window_chars=20)
+    events: list[Event] = [ReasoningDelta(0, 0, "some words ", vendor=form) for _ in range(4)]
+    told = filter_events([*events, Finish(0, "stop")], [rules])
+    assert [event.vendor for event in told if isinstance(event, ReasoningDelta)] == [form] * 3
+
+
 def test_what_is_not_looked_at_is_named() -> None:
     rules = ReplyRules(redacting, find=find)
     image = ImageDelta(0, 0, Url("https://x.example/a.png"))

@@ -234,6 +234,16 @@ def test_metadata_is_restored_and_keeps_its_place() -> None:
     ]
 
 
+def test_each_piece_says_in_which_form_it_came() -> None:
+    """Open servers tell reasoning in one of two fields, and a client reads one of them."""
+    form = {"openai-chat.form": {"at": "reasoning"}}
+    events = [ReasoningDelta(0, 0, "I see Prut", vendor=form), ReasoningDelta(0, 0, "ae.", vendor=form)]
+    assert restored(events) == [
+        ReasoningDelta(0, 0, "I see ", vendor=form),
+        ReasoningDelta(0, 0, "Mária.", vendor=form),
+    ]
+
+
 def test_log_probabilities_come_after_their_text() -> None:
     tokens = LogprobsDelta(0, (TokenLogprob("Prut", -0.1),))
     more = LogprobsDelta(0, (TokenLogprob("ae.", -0.2),))

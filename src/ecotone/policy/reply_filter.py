@@ -22,7 +22,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ecotone.policy.findings import Finding
-from ecotone.policy.restoring import Pseudonymous, unescaped
+from ecotone.policy.restoring import Pseudonymous, forms, unescaped
 from ecotone.policy.verdict import Spoken, Verdict
 from ecotone.values.chat import Vendor
 from ecotone.values.errors import PolicyRefused
@@ -52,7 +52,7 @@ _CONTEXT_CHARS = 96
 # How many windows are held back for a find that has no end.
 _WINDOWS_MAX = 40
 _SENTENCE_END = re.compile(r"[.!?][\"')\]]*\s|[。！？]|\n")
-_NOT_TEXT = re.compile(r"(?i)signature|encrypted|^id$|^type$|_id$")
+_NOT_TEXT = re.compile(r"(?i)signature|encrypted|^id$|^type$|_id$|\.form$")
 
 Find = Callable[[str], Sequence[Finding]]
 Guard = Callable[[str], Mapping[str, float]]
@@ -261,7 +261,7 @@ class ReplyRules:
         if part.as_json:
             part.quoted ^= _quotes(given) % 2 == 1
         part.before = (part.before + given)[-GUARD_CHARS:]
-        vendor: Vendor = {}
+        vendor = forms(part.vendor) if part.vendor and text else {}
         if last:
             vendor, part.vendor = part.vendor, {}
         return [_told(part.event, text, vendor)] if text or vendor else []

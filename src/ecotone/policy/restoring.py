@@ -70,13 +70,16 @@ class Pseudonymous:
         place, end = 0, len(text)
         while (begun := self._begins.search(text, place)) is not None:
             start = begun.start()
-            rest = text[start : start + self._longest]
-            if more and end - start < self._longest and self._goes_on(rest):
+            if more and end - start < self._longest and self._goes_on(text[start:]):
                 return found, start
-            length = self._length(rest)
-            if length:
-                found.append((start, start + length, self._originals[rest[:length]]))
-            place = start + (length or 1)
+            place = start + 1
+            for length in self._lengths[begun[0]]:
+                piece = text[start : start + length]
+                original = self._originals.get(piece)
+                if original is not None:
+                    place = start + len(piece)
+                    found.append((start, place, original))
+                    break
         if more and place < end and text[-1] in self._firsts:
             return found, end - 1
         return found, end
@@ -84,12 +87,6 @@ class Pseudonymous:
     def _goes_on(self, rest: str) -> bool:
         place = bisect_right(self._forms, rest)
         return place < len(self._forms) and self._forms[place].startswith(rest)
-
-    def _length(self, rest: str) -> int:
-        for length in self._lengths[rest[:2]]:
-            if length <= len(rest) and rest[:length] in self._originals:
-                return length
-        return 0
 
     def restored(self, text: str, *, as_json: bool = False, more: bool = False) -> tuple[str, int]:
         """The text with what its pseudonyms stand for, up to the place where one may have begun; and that place.
@@ -184,6 +181,15 @@ def unescaped(text: str, more: bool) -> tuple[str, list[int], int]:
     plain(whole)
     offsets.append(whole)
     return "".join(pieces), offsets, whole
+
+
+def forms(vendor: Vendor) -> Vendor:
+    """What says in which of a wire's forms a piece of text came, such as its field: it holds for each of its pieces."""
+    return {
+        key: {name: value for name, value in form.items() if not isinstance(value, list | dict)}
+        for key, form in vendor.items()
+        if key.endswith(".form")
+    }
 
 
 class _Tail:
@@ -320,7 +326,7 @@ class Restorer:
         kept: Vendor = {}
         if rest:
             if not isinstance(event, ToolCallDelta):
-                kept, vendor = vendor, {}
+                kept, vendor = vendor, forms(vendor) if text else {}
             self._tails[event.choice, event.part] = _Tail(event, rest, kept)
         match event:
             case ToolCallDelta():
