@@ -27,6 +27,7 @@ COMMANDS = (
     "models show",
     "models classify",
     "models rm",
+    "detect",
     "pull",
     "config check",
     "config show",

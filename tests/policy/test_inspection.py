@@ -95,6 +95,14 @@ def test_every_place_of_every_wire_is_read_and_can_be_redacted(place: str) -> No
     assert request == filled(PLACES[place], CARD), "the request given stays as it is"
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_a_request_may_be_wrapped_up_with_what_is_sent_along(place: str) -> None:
+    request = {"model": "m", "headers": [], "body": filled(PLACES[place], CARD)}
+    assert without(request) == {"model": "m", "headers": [], "body": filled(PLACES[place], "<credit card>")}
+    request["body"] = {"input": [{"type": "function_call_output", "call_id": CARD}], "messages": [{"id": CARD}]}
+    assert [one.place for one in inspect(request, DETECTORS).found] == ["fixed", "fixed"]
+
+
 def test_a_redacted_request_keeps_its_other_values_and_their_order() -> None:
     request = {"z": 1, "messages": [{"content": MAIL, "role": "user", "x": None}], "a": [True, 1.5]}
     assert json.dumps(without(request)) == json.dumps(filled(request, "").__class__(request)).replace(MAIL, "<email>")

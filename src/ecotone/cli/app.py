@@ -308,6 +308,29 @@ def models_classify(
 
 
 @app.command()
+def detect(
+    file: Annotated[
+        str | None, typer.Argument(help="A text in UTF-8; - reads standard input.", show_default=False)
+    ] = None,
+    kinds: Annotated[
+        bool, typer.Option("--kinds", help="List all that can be found, and the class that each raises a request to.")
+    ] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Find sensitive data in a text: what it is, where it stands, and which detector says so."""
+    from ecotone.cli.detect import kinds as list_kinds
+    from ecotone.cli.detect import run
+
+    if kinds is (file is not None):
+        raise typer.BadParameter("name a file (or - for standard input), or ask for --kinds")
+    if file is None:
+        list_kinds(config, json)
+    else:
+        run(file, config, json)
+
+
+@app.command()
 def pull(
     source: Annotated[
         str,

@@ -63,6 +63,8 @@ _PLAIN_KEYS = frozenset({"text", "content", "description", "title", "input", "ou
 # What a vendor has sealed for itself and wants back: no content of the caller's.
 _SEALED_KEYS = frozenset({"signature", "thoughtSignature", "thought_signature", "encrypted_content"})
 _SEALED = "sealed"
+_TOPS: tuple[Path, ...] = ((), ("body",))
+"""Where a request begins: it may be wrapped up with what else is sent along."""
 _TOKEN_KEYS = frozenset({"input", "prompt"})
 _COORDINATES = frozenset({"lat", "lon", "lng", "long", "latitude", "longitude"})
 _KEYED_MAX_CHARS = 300
@@ -203,7 +205,7 @@ class _Inspector:
         for key, value in members.items():
             path = (*stop.path, key)
             self._found += [Located(path, "key", reading) for reading in self._text(key).readings]
-            below_top = len(path) > 1
+            below_top = stop.path not in _TOPS
             yield _Stop(
                 value,
                 path,
