@@ -22,9 +22,10 @@ class OwnFields:
     def make(self, rest: Json, **form: Any) -> Vendor:
         """The metadata for fields left over, and for the forms that are not None."""
         vendor: Vendor = {self.name: rest} if rest else {}
-        for name, value in form.items():
-            if value is not None:
-                vendor.setdefault(self.form, {})[name] = value
+        if form:
+            for name, value in form.items():
+                if value is not None:
+                    vendor.setdefault(self.form, {})[name] = value
         return vendor
 
     def rest_of(self, vendor: Vendor) -> Json:

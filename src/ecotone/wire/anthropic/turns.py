@@ -30,8 +30,8 @@ OPENING = "(The conversation begins with the assistant.)"
 """What the user is made to say where the assistant speaks first, which the vendor does not take."""
 
 _TurnRole = Literal["user", "assistant", "system"]
-_NEVER_SAID = (ToolResultPart, ImagePart, DocumentPart)
-_ONLY_SAID = (ToolCallPart, ReasoningPart)
+_NEVER_SAID = frozenset({ToolResultPart, ImagePart, DocumentPart})
+_ONLY_SAID = frozenset({ToolCallPart, ReasoningPart})
 
 
 class _Turn:
@@ -129,13 +129,14 @@ def _check_parts(message: Message, role: _TurnRole, place: str) -> None:
     """Raise UnsupportedFeature for a part that a message of this role cannot hold."""
     said = role == "assistant"
     barred = _NEVER_SAID if said else _ONLY_SAID
-    for number, part in enumerate(message.parts):
-        if isinstance(part, barred):
-            text = "The assistant's words can hold no images, documents or results."
-            raise UnsupportedFeature(
-                text if said else f"A message with role {message.role} cannot hold this part.",
-                param=f"{place}.parts[{number}]",
-            )
+    if barred.isdisjoint(map(type, message.parts)):
+        return
+    number = next(number for number, part in enumerate(message.parts) if type(part) in barred)
+    text = "The assistant's words can hold no images, documents or results."
+    raise UnsupportedFeature(
+        text if said else f"A message with role {message.role} cannot hold this part.",
+        param=f"{place}.parts[{number}]",
+    )
 
 
 def _encode_parts(parts: tuple[Part, ...], losses: Losses, place: str, *, only_text: bool) -> list[Json]:

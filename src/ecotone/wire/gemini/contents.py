@@ -103,7 +103,7 @@ def decode_contents(body: Fields) -> tuple[Message, ...]:
 
 def _joined(pieces: list[Message]) -> Message:
     """One turn of the model. Another vendor's signature comes after all the words that it signs."""
-    if len(pieces) == 1 and not any(isinstance(part, ReasoningPart) for part in pieces[0].parts):
+    if len(pieces) == 1 and ReasoningPart not in map(type, pieces[0].parts):
         return pieces[0]
     parts = [part for piece in pieces for part in piece.parts]
     whole = _with_whole_thoughts(parts)
@@ -141,9 +141,10 @@ def _decode_content(fields: Fields, calls: _Calls) -> Message:
             parts.append(TextPart(text))
     usual = "model" if role == "assistant" else "user"
     if role != "assistant":
-        others = [part for part in parts if not isinstance(part, ToolResultPart)]
-        role = "tool" if parts and not others else "user"
-    return Message(role, tuple(parts), vendor=make_vendor(fields.rest(), role=None if said == usual else said or ""))
+        role = "tool" if set(map(type, parts)) == {ToolResultPart} else "user"
+    rest = fields.rest()
+    vendor = make_vendor(rest) if said == usual else make_vendor(rest, role=said or "")
+    return Message(role, tuple(parts), vendor=vendor)
 
 
 def _decode_part(fields: Fields, role: Role, before: list[Part], calls: _Calls) -> list[Part]:

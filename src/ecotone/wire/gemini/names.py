@@ -21,6 +21,7 @@ class _Message:
         self.lists = frozenset(lists.split())
         self.within: Mapping[str, _Message] = within
         self.opened = {name: (name in self.lists, within.get(name)) for name in (*self.lists, *within)}
+        self.of_note = frozenset((*self.renamed, *self.opened))
 
 
 def snake_case(name: str) -> str:
@@ -91,10 +92,12 @@ def usual_count_names(request: Json) -> None:
 
 def _rename(value: Any, message: _Message) -> None:
     if isinstance(value, dict):
+        if message.of_note.isdisjoint(value):
+            return
         if not message.renamed.keys().isdisjoint(value):
             _rename_here(value, message.renamed)
         opened = message.opened
-        for name, inner in value.items() if opened else ():
+        for name, inner in value.items():
             if name in opened:
                 is_list, within = opened[name]
                 if is_list and isinstance(inner, (dict, str)):

@@ -85,20 +85,20 @@ def decode_call(fields: Fields, identity: str, before: Sequence[Part]) -> ToolCa
     args = call.json("args")
     plain, attached = open_id(given) if given is not None else (identity, {})
     signature = fields.look(SIGNATURE)
-    form = None
+    form: Json = {}
     if isinstance(signature, str) and is_stand_in(signature):
         fields.take(SIGNATURE)
-        first = not any(isinstance(part, ToolCallPart) for part in before)
-        form = None if first and signature == STAND_IN else signature
+        first = ToolCallPart not in map(type, before)
+        if not (first and signature == STAND_IN):
+            form["signature"] = signature
     elif isinstance(signature, str) and unsealed(signature) is not None:
         fields.take(SIGNATURE)
     name = call.need_text("name")
-    vendor = make_vendor(
-        fields.rest(),
-        id=None if given is not None else "absent",
-        args="absent" if args is None else None,
-        signature=form,
-    )
+    if given is None:
+        form["id"] = "absent"
+    if args is None:
+        form["args"] = "absent"
+    vendor = make_vendor(fields.rest(), **form)
     if attached:
         vendor |= attached
     return ToolCallPart(plain, name, msgspec.json.encode(args or {}).decode(), vendor=vendor)
@@ -153,10 +153,12 @@ def decode_result(fields: Fields, identity: str, name: str | None) -> ToolResult
         parts.append(media)
     text, is_error = _read_response(response, alone=not parts)
     said = [] if text is None else [TextPart(text)]
-    vendor = make_vendor(
-        fields.rest(), name=called if called != name else None, id=None if given is not None else "absent"
-    )
-    return ToolResultPart(identity, (*said, *parts), is_error, vendor)
+    form: Json = {}
+    if called is not None and called != name:
+        form["name"] = called
+    if given is None:
+        form["id"] = "absent"
+    return ToolResultPart(identity, (*said, *parts), is_error, make_vendor(fields.rest(), **form))
 
 
 def _read_response(response: Fields, *, alone: bool) -> tuple[str | None, bool | None]:
