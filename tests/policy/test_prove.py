@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import bench.rules
 from ecotone.policy.labels import Labels
 from ecotone.policy.places import Place
 from ecotone.policy.policy import Policy
@@ -273,59 +274,9 @@ def test_proofs_agree_with_asking_the_rules_about_every_request(
         assert asked.decide(hole.labels, hole.place, now=now).allowed
 
 
-def large(hole: bool) -> tuple[Policy, dict[str, list[Place]]]:
-    """20 models at 30 places, 15 rules, 12 callers. The hole: one caller, on Sundays, in German, at one vendor."""
-    places: dict[str, list[Place]] = {}
-    for number in range(20):
-        facts = {"name": f"m{number}", "weights": "open" if number % 3 else "closed", "tools": number % 2 == 0}
-        vendor = Place(
-            facts, {"id": f"m{number}@v", "hosting": "vendor", "region": f"r{number % 5}", "retention_days": number}
-        )
-        own = Place(facts, {"id": f"m{number}@gpu", "hosting": "self-hosted"})
-        places[f"m{number}"] = [vendor, own] if number % 2 else [vendor]
-    places["assistant"] = [place for name in ("m1", "m2", "m3", "m4") for place in places[name]]
-    places["care"] = [place for name in ("m5", "m7") for place in places[name]]
-    gap = ' && !(principal.name == "p7" && time.weekday == "sunday" && endpoint.region == "r3")' if hole else ""
-    texts: tuple[Mapping[str, Any], ...] = (
-        {"deny": f"data.class >= restricted && {AT_VENDOR}{gap}"},
-        {"deny": f'{AT_VENDOR} && "us_ssn" in data.kinds && principal.name != "p7"'},
-        {"deny": f"{AT_VENDOR} && endpoint.retention_days > 30 && data.class >= confidential"},
-        {"require": 'model.weights == "open" || request.operation == "chat"'},
-        {"deny": "content.weapons > 0.7 || content.fraud > 0.8"},
-        {"deny": '"prompt_injection" in content.flagged && request.tools'},
-        {"deny": "content.hate > 0.9 && time.hour < 6"},
-        {"redact": f'{AT_VENDOR} && "email" in data.kinds'},
-        {"flag": "content.violence > 0.5 && request.stream"},
-        {"flag": "time.hour >= 20 && data.class >= internal"},
-        {"flag": "request.chars > 20000 || model.tools"},
-        {"prefer": 'model.weights == "open" && endpoint.hosting == "self-hosted"'},
-        {"deny": f'{AT_VENDOR} && "image" in data.uninspected && data.class >= confidential'},
-        {"deny": f'has(principal.purpose) && principal.purpose == "research" && {AT_VENDOR}'},
-        {"require": 'route.name != "care" || principal.name in ["p1", "p2", "p7"]'},
-    )
-    callers = {f"p{number}": PrincipalSettings(purpose="research" if number > 8 else None) for number in range(12)}
-    compiled = Policy.compile(
-        data=DataSettings(),
-        guard=GuardSettings(),
-        principals=callers,
-        routes={"assistant": None, "care": "confidential"},
-        rules=[RuleSettings(because="so it was decided", **text) for text in texts],
-        kinds=tuple(KINDS),
-    )
-    return compiled, places
-
-
 @pytest.mark.parametrize("hole", [True, False])
 def test_a_planted_hole_among_20_models_and_15_rules(hole: bool) -> None:
-    compiled, places = large(hole)
-    proof = prove(
-        compiled,
-        "data.class >= restricted",
-        AT_VENDOR,
-        candidates=places,
-        kinds=tuple(KINDS),
-        rank=KINDS.__getitem__,
-    )
+    proof = bench.rules.proved(*bench.rules.large(hole=hole))
     assert proof.holds is not hole
     assert proof.combinations > 1_000_000
     if proof.counterexample is not None:

@@ -183,29 +183,23 @@ class _Judge:
 
     def __init__(self, rules: Sequence[Rule], schema: Schema, threshold: float) -> None:
         self.rules = tuple(rules)
-        self._fresh = [rule for rule in rules if _is_fresh(rule.condition.reads)]
-        self._steady = [rule for rule in rules if rule not in self._fresh]
-        self._ranks = schema.classes
-        self._readers = readers(threshold)
-        self._of_place = [path for path in merged(rule.condition.reads for rule in rules) if _of_place(path)]
-        self._request_paths = {
-            path: self._reader(path) for path in merged(rule.condition.reads for rule in rules) if not _of_place(path)
-        }
-        self._key_parts = self._parts()
+        request_readers = readers(threshold)
+        fresh = [rule for rule in rules if _is_fresh(rule.condition.reads)]
+        self._fresh = _Group(fresh, schema, request_readers)
+        self._steady = _Group([rule for rule in rules if rule not in fresh], schema, request_readers)
+        # What a request's key is made of.
+        self._key_parts = [
+            _part(self._steady.readers[path], use)
+            for path, use in sorted(self._steady.uses.items())
+            if path in self._steady.readers
+        ]
         self._redacts = any(rule.effect == "redact" for rule in rules)
-        self.reads_data = self._redacts or any(path.startswith("data.") for path in self._request_paths)
-        self.reads_content = any(path.startswith("content.") for path in self._request_paths)
+        read = (*self._steady.uses, *self._fresh.uses)
+        self.reads_data = self._redacts or any(path.startswith("data.") for path in read)
+        self.reads_content = any(path.startswith("content.") for path in read)
         self._remembered: dict[Key, dict[Place, Verdict]] = {}
         self.remembered = 0
         self._last: tuple[Labels, datetime | None, dict[Place, Verdict]] | None = None
-
-    def _reader(self, path: str) -> Reader:
-        return self._readers.get(path) or score_reader(path.partition(".")[2])
-
-    def _parts(self) -> list[Callable[[Labels, datetime | None], Any]]:
-        """What a request's key is made of."""
-        uses = merged(rule.condition.reads for rule in self._steady)
-        return [_part(self._reader(path), use) for path, use in sorted(uses.items()) if not _of_place(path)]
 
     def verdict(self, labels: Labels, place: Place, now: datetime | None) -> Verdict:
         last = self._last
@@ -213,10 +207,9 @@ class _Judge:
             last = self._last = (labels, now, self._alike(labels, now))
         known = last[2].get(place)
         if known is None:
-            known = self._evaluate(self._steady, labels, place, now)
-            last[2][place] = known
+            known = last[2][place] = self._steady.verdict(labels, place, now)
             self.remembered += 1
-        return _joined(known, self._evaluate(self._fresh, labels, place, now)) if self._fresh else known
+        return _joined(known, self._fresh.verdict(labels, place, now)) if self._fresh.rules else known
 
     def _alike(self, labels: Labels, now: datetime | None) -> dict[Place, Verdict]:
         """The verdicts on all requests like this one."""
@@ -228,18 +221,32 @@ class _Judge:
             self.remembered = 0
         return self._remembered.setdefault(tuple(key), {})
 
-    def _evaluate(self, rules: Sequence[Rule], labels: Labels, place: Place, now: datetime | None) -> Verdict:
-        return verdict(rules, self._context(labels, place, now), labels.kinds)
 
-    def _context(self, labels: Labels, place: Place, now: datetime | None) -> Context:
-        values: dict[str, Any] = {**self._ranks, **{root: {} for root in ROOTS}}
+class _Group:
+    """Rules that are evaluated together, and all that they read: `readers` are those of the request's variables."""
+
+    def __init__(self, rules: Sequence[Rule], schema: Schema, request_readers: Mapping[str, Reader]) -> None:
+        self.rules = tuple(rules)
+        self.uses = merged(rule.condition.reads for rule in rules)
+        names = frozenset[str]().union(*(rule.condition.program.names for rule in rules))
+        self._ranks = {name: rank for name, rank in schema.classes.items() if name in names}
+        self._roots = [root for root in ROOTS if root in names]
+        self._of_place = [path for path in self.uses if _of_place(path)]
+        self.readers = {
+            path: request_readers.get(path) or score_reader(path.partition(".")[2])
+            for path in self.uses
+            if not _of_place(path)
+        }
+
+    def verdict(self, labels: Labels, place: Place, now: datetime | None) -> Verdict:
+        values: dict[str, Any] = {**self._ranks, **{root: {} for root in self._roots}}
         found = [(path, place.fact(path)) for path in self._of_place]
-        found += [(path, reader(labels, now)) for path, reader in self._request_paths.items()]
+        found += [(path, reader(labels, now)) for path, reader in self.readers.items()]
         for path, value in found:
             if value is not UNKNOWN:
                 root, _, name = path.partition(".")
                 values[root][name] = value
-        return Context(values)
+        return verdict(self.rules, Context(values), labels.kinds)
 
 
 def verdict(rules: Sequence[Rule], context: Context, kinds: frozenset[str]) -> Verdict:
