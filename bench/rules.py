@@ -165,7 +165,7 @@ def deciding(rules: tuple[Mapping[str, Any], ...], *, remembered: bool) -> list[
                 compiled.decide(labels, place, now=now)
 
     if remembered:
-        judge([request(random) for _ in range(2_000)])
+        judge([request(random) for _ in range(20_000)])
     rounds = []
     for _ in range(30):
         asked = [request(random) for _ in range(count)]
