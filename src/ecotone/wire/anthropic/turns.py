@@ -49,7 +49,8 @@ class _Turn:
     def encoded(self) -> Json:
         blocks = self.results + self.blocks if self.results else self.blocks
         encoded: Json = {"role": self.role, "content": content_of(blocks, self.form)}
-        add_rest(encoded, self.rest)
+        if self.rest:
+            add_rest(encoded, self.rest)
         return encoded
 
 
@@ -106,7 +107,8 @@ def _add_message(message: Message, turns: list[_Turn], losses: Losses, place: st
         if turn.blocks:
             losses.add(place, "the order of tool results and other parts; results go first")
         turn.results.append(block)
-    add_rest(turn.rest, rest)
+    if rest:
+        add_rest(turn.rest, rest)
 
 
 def _strip_end(turn: _Turn, losses: Losses) -> None:

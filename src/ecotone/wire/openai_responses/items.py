@@ -58,7 +58,11 @@ def decode_item(fields: Fields) -> list[Spoken]:
 def _decode_message(fields: Fields) -> list[Spoken]:
     fields.take("type")
     fields.take("role")
-    form: Json = {name: value for name in ("id", "status") if (value := fields.text(name)) is not None}
+    form: Json = {}
+    for name in ("id", "status"):
+        value = fields.text(name)
+        if value is not None:
+            form[name] = value
     content = fields.take("content")
     if isinstance(content, str):
         form["content"] = "string"

@@ -142,8 +142,8 @@ class _Conversation:
         self.close()
         self.messages.append(message)
 
-    def add_own(self, parts: list[Part]) -> None:
-        self._own += parts
+    def add_own(self, part: Part) -> None:
+        self._own.append(part)
 
     def close(self) -> None:
         if self._own:
@@ -176,10 +176,10 @@ def _decode_input_item(fields: Fields, conversation: _Conversation) -> None:
     elif kind in _OUTPUTS:
         conversation.add(_decode_result(fields, _OUTPUTS[kind]))
     else:
-        parts: list[Part] = [part for _, part, _ in decode_item(fields)]
-        if any(isinstance(part, OpaquePart) and part.data.get("type") == kind for part in parts):
-            conversation.needs.append(Need(NAME, kind))
-        conversation.add_own(parts)
+        for _, part, _ in decode_item(fields):
+            if isinstance(part, OpaquePart) and part.data.get("type") == kind:
+                conversation.needs.append(Need(NAME, kind))
+            conversation.add_own(part)
 
 
 def _decode_message(fields: Fields) -> Message:
