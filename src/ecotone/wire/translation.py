@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from ecotone.values.chat import ChatRequest
 from ecotone.values.errors import EcotoneError, PolicyRefused, RequestError, UpstreamError, UpstreamMalformed
 from ecotone.values.filters import EventFilter, close_filters, filter_events
-from ecotone.values.filters import filtered_reply as filtered_reply
 from ecotone.values.reply import Event, Finish, PartDelta, Start, TextDelta, Usage, UsageReport
 from ecotone.wire.sse import REPLY_BYTES_MAX
 from ecotone.wire.wire import ClientWire, EventDecoder, EventEncoder, Wire

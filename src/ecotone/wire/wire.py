@@ -7,7 +7,6 @@ import msgspec
 
 from ecotone.values.chat import ChatRequest, Json
 from ecotone.values.errors import EcotoneError, RequestError, UpstreamError
-from ecotone.values.filters import EventFilter as EventFilter
 from ecotone.values.reply import Event, Reply, Usage
 from ecotone.wire.losses import Encoded
 
