@@ -93,7 +93,7 @@ _MODEL: Mapping[str, Variable] = {
     "reasoning": Variable(BOOL, "whether it reasons before it answers", _NO_FACTS),
 }
 _ENDPOINT: Mapping[str, Variable] = {
-    "id": Variable(STRING, "the endpoint's name, as logs and `ecotone why` have it"),
+    "id": Variable(STRING, "the endpoint's name, as the log has it"),
     "provider": Variable(STRING, "the name from the provider table"),
     "hosting": Variable(_words(Hosting), "who runs it; `vendor` unless the owner declares otherwise"),
     "name": Variable(STRING, "what the provider calls the model", "the model runs in the embedded engine"),
