@@ -12,6 +12,7 @@ from stdnum import iban, luhn
 
 from ecotone.policy.invented import MAKERS
 from ecotone.policy.pseudonyms import ATTEMPTS_MAX, Pseudonyms, PseudonymTable
+from ecotone.policy.restoring import Pseudonymous
 from ecotone.policy.signed import signed_reasoning
 
 ONE = Pseudonyms(bytes(range(32)))
@@ -129,6 +130,8 @@ def test_no_two_values_share_a_pseudonym(values: list[tuple[str, str]]) -> None:
         if pseudonym != value:
             assert table.originals[pseudonym] == value
     assert all(table.replace(*asked) == pseudonym for asked, pseudonym in made.items())
+    said, _ = Pseudonymous(table.originals).restored(" | ".join(made.values()))
+    assert said == " | ".join(value for _, value in made)
 
 
 def test_many_of_a_kind_with_few_pseudonyms() -> None:

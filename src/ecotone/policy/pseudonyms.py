@@ -22,6 +22,8 @@ ATTEMPTS_MAX = 64
 _NUMBERS = frozenset({"credit_card", "iban", "us_ssn", "us_itin", "phone"})
 _NAMES = frozenset({"person", "place", "organisation"})
 _SEPARATOR = re.compile(r"[\W_]")
+# Anything shorter comes up by chance.
+_SHORTEST = 4
 _LONG = 8
 _RUN = re.compile(r"[0-9A-Za-z]+")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -88,13 +90,15 @@ class PseudonymTable:
         self._given[kind, value] = made
         self._originals[made] = value
         for form, original in _further_forms(kind, value, made):
-            if form != original and not self._said(form):
+            if len(form) >= _SHORTEST and form != original and not self._said(form):
                 self._originals.setdefault(form, original)
         return made
 
     def _fits(self, value: str, made: str) -> bool:
         """Whether it stands for nothing else, gives nothing away, and can be told from what is said already."""
-        if self._originals.get(made, value) != value or made in value or (len(value) >= 4 and value in made):
+        if len(made) < _SHORTEST or self._originals.get(made, value) != value:
+            return False
+        if made in value or (len(value) >= _SHORTEST and value in made):
             return False
         return not self._said(made)
 
@@ -136,9 +140,8 @@ def _further_forms(kind: str, value: str, made: str) -> Iterable[tuple[str, str]
     elif kind in _NAMES:
         words = list(zip(_WORD.findall(made), _WORD.findall(value), strict=False))
         for invented, word in ((made, value), *words):
-            if len(invented) >= 4:
-                yield invented, word
-                yield invented.upper(), word.upper()
+            yield invented, word
+            yield invented.upper(), word.upper()
     elif kind not in MAKERS:
         yield _SEPARATOR.sub("", made), _SEPARATOR.sub("", value)
         yield made.lower(), value.lower()
