@@ -13,6 +13,7 @@ from ecotone.policy.reply_filter import ReplyRules
 from ecotone.policy.restoring import Restorer
 from ecotone.policy.verdict import Spoken, Verdict
 from ecotone.values.errors import PolicyRefused, UpstreamCut, UpstreamError
+from ecotone.values.filters import EventFilter
 from ecotone.wire import WIRES
 from ecotone.wire.translation import StreamTranslation
 
@@ -167,6 +168,28 @@ def test_a_refused_reply_is_an_error_in_the_client_s_wire(upstream: str, client:
     assert b"cards stay here (no cards)" in told
     with pytest.raises(UpstreamError):
         read(WIRES[client], told)
+
+
+@pytest.mark.parametrize(("upstream", "client"), PAIRS)
+def test_rules_stand_before_what_restores(upstream: str, client: str) -> None:
+    """They see pseudonyms, which are no finds, and never what these stand for."""
+    seen: list[str] = []
+
+    def guard(text: str) -> Mapping[str, float]:
+        seen.append(text)
+        return {"privacy": 0.1}
+
+    rules = ReplyRules(deny, find=find, guard=guard, pseudonyms=ORIGINALS, tail_chars=20, window_chars=30)
+    filters: list[EventFilter] = [rules, Restorer(ORIGINALS)]
+    translation = StreamTranslation(WIRES[upstream], WIRES[client], REQUEST, start=START, filters=filters)
+    assert translation.slow
+    stream = STREAMS_BY_HAND[upstream]()
+    told = b"".join(translation.feed(stream[place : place + 50]) for place in range(0, len(stream), 50))
+    translation.close()
+    assert said(read(WIRES[client], told)) == Said(WHOLE_TEXT, "", [("send", WHOLE_ARGUMENTS)])
+    assert rules.complete and rules.kinds == frozenset() and rules.scores == {"privacy": 0.1}
+    assert "9999 4726 4051 4449" in "".join(seen)
+    assert "anna" not in "".join(seen)
 
 
 def test_no_token_has_come_before_the_rules_let_one_through() -> None:

@@ -9,9 +9,10 @@ from ecotone.values.reply import Event, Reply, fold, unfold
 class EventFilter(Protocol):
     """A reply's events in, those that the client is to have out; one filter serves one reply.
 
-    A filter may hold text back, bounded by its own settings, but changes no order within a part, and has nothing left
-    once the part has ended: before an event of the next part of its kind, Finish or End, it gives on what it holds.
-    Text may come in other pieces than it went in.
+    A filter may hold text back, bounded by its own settings, but changes no order within a part, and keeps nothing of
+    a part that is over: it gives on what it holds before the first event of a new part in that choice (arguments of
+    calls, which may come at the same time: once they are whole), before Finish and before End. Text may come in other
+    pieces than it went in.
 
     `feed` raises PolicyRefused where the reply may not go on; the filter is of no use after that. `slow`: it may take
     milliseconds, so that it is not to be called where others wait for it.
