@@ -157,6 +157,11 @@ def test_a_time_that_is_not_known_denies() -> None:
     assert judged("time.hour >= 22", now=None) == "time.hour is unknown"
 
 
+def test_what_cel_has_no_value_for_denies() -> None:
+    fault = judged('route.name == "assistant" || true', Labels(0, asked="half \ud800"))
+    assert fault.startswith("Failed to convert variable 'route'")
+
+
 def test_the_time_is_read_in_utc() -> None:
     berlin = datetime.fromisoformat("2026-11-25T00:30:00+01:00")
     assert judged('time.hour == 23 && time.date == "2026-11-24" && time.weekday == "tuesday"', now=berlin) is True

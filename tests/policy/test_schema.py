@@ -1,6 +1,8 @@
 """Conditions are read as CEL reads them, and checked against what there is to read."""
 
 import keyword
+import subprocess
+import sys
 from datetime import UTC, datetime
 from typing import get_args
 
@@ -239,6 +241,12 @@ def test_how_variables_are_read_is_known() -> None:
         ("content.hate > double(request.chars)", "content.hate"),
     ]:
         assert use(text, path) == Use(otherwise=True)
+
+
+def test_the_library_is_loaded_without_its_command_line() -> None:
+    code = "import sys, ecotone.policy.cel_library\nassert 'prompt_toolkit' not in sys.modules\nimport cel\n"
+    code += "assert cel.evaluate('1 + 1') == 2"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 # The same tree as the library's

@@ -49,8 +49,8 @@ def constant(text: str) -> Any:
     """The value of an expression without variables. Raises LibraryFault."""
     try:
         return _cel.evaluate(text)
-    except Exception as error:  # the library raises built-in exceptions of many kinds
-        raise LibraryFault(_first_line(error)) from None
+    except BaseException as error:
+        raise LibraryFault(_reason(error)) from None
 
 
 class Program:
@@ -59,8 +59,8 @@ class Program:
     def __init__(self, text: str) -> None:
         try:
             self._program = _cel.compile(text)
-        except Exception as error:  # the library raises built-in exceptions of many kinds
-            raise LibraryFault(_first_line(error)) from None
+        except BaseException as error:
+            raise LibraryFault(_reason(error)) from None
 
     @property
     def names(self) -> frozenset[str]:
@@ -73,8 +73,8 @@ class Program:
             return self._program.execute(context.inner)
         except KeyError as error:
             return Fault(f"{error.args[0]} is unknown", str(error.args[0]))
-        except Exception as error:  # the library raises built-in exceptions of many kinds
-            return Fault(_first_line(error))
+        except BaseException as error:
+            return Fault(_reason(error))
 
     def holds(self, context: "Context") -> bool | Fault:
         """Is it true? A Fault where that cannot be said."""
@@ -83,11 +83,19 @@ class Program:
 
 
 class Context:
-    """The values of variables, made ready once for many programs."""
+    """The values of variables, made ready once for many programs. Raises LibraryFault for what is no value of CEL, such
+    as a text with half a surrogate pair."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
-        self.inner = _cel.Context(dict(values))
+        try:
+            self.inner = _cel.Context(dict(values))
+        except BaseException as error:
+            raise LibraryFault(_reason(error)) from None
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
+    """What went wrong, of the many kinds of exceptions that the library raises; a panic in its Rust is one, too, and no
+    Exception. What is not the library's (an interrupt) is raised on."""
+    if not isinstance(error, Exception) and type(error).__module__ != "pyo3_runtime":
+        raise error
     return str(error).partition("\n")[0].partition(". Check ")[0].partition(". CEL does not ")[0]

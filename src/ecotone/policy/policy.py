@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ecotone.policy.cel_library import Context
+from ecotone.policy.cel_library import Context, LibraryFault
 from ecotone.policy.classes import DataClasses
 from ecotone.policy.conditions import Use, near
 from ecotone.policy.guard.categories import CATEGORIES
@@ -246,7 +246,12 @@ class _Group:
             if value is not UNKNOWN:
                 root, _, name = path.partition(".")
                 values[root][name] = value
-        return verdict(self.rules, Context(values), labels.kinds)
+        try:
+            context = Context(values)
+        except LibraryFault as error:
+            told = [Spoken(rule.name, rule.effect, rule.because, str(error)) for rule in self.rules]
+            return Verdict(not told, tuple(told))
+        return verdict(self.rules, context, labels.kinds)
 
 
 def verdict(rules: Sequence[Rule], context: Context, kinds: frozenset[str]) -> Verdict:
