@@ -8,3 +8,6 @@ class Declared(msgspec.Struct, frozen=True):
 
     data_class: str | None = None
     conversation: str | None = None
+
+
+NOTHING_DECLARED = Declared()

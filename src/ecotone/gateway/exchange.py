@@ -134,7 +134,7 @@ class Exchange:
         labelled = await ruling.label(principal, job, declared, size_bytes, self._started_at_us)
         ordered = self._gateway.health.order(candidates, time.monotonic())
         plan = ruling.plan(labelled, ordered, self._started_at_us)
-        self._decision = Decision(ruling.digest, labelled, plan.verdicts)
+        self._decision = Decision(ruling.policy.digest, labelled, plan.verdicts) if ruling.policy.rules else None
         if not plan.allowed:
             raise plan.refusal(job.asked)
         failures: list[EcotoneError] = []
@@ -143,13 +143,15 @@ class Exchange:
             self._attempts += 1
             self._candidate = candidate
             try:
-                redacted = ruling.redacted(job, labelled, planned.verdict, declared)
-                self._decision.redacted = redacted.counts
-                rules = ruling.reply_rules(labelled, candidate, redacted, self._started_at_us)
-                self._decision.reply = rules
-                # Rules see what the model said; what its pseudonyms stand for is put back after them.
-                filters = (*((rules,) if rules is not None else ()), *redacted.filters())
-                await self._attempt(snapshot, planned, redacted.job, filters)
+                if self._decision is None:
+                    await self._attempt(snapshot, planned, job, ())
+                else:
+                    redacted = ruling.redacted(job, labelled, planned.verdict, declared)
+                    rules = ruling.reply_rules(labelled, candidate, redacted, self._started_at_us)
+                    self._decision.redacted, self._decision.reply = redacted.counts, rules
+                    # Rules see what the model said; what its pseudonyms stand for is put back after them.
+                    filters = (*((rules,) if rules is not None else ()), *redacted.filters())
+                    await self._attempt(snapshot, planned, redacted.job, filters)
             except EcotoneError as error:
                 self._drop_response()
                 self._mark(candidate, error)

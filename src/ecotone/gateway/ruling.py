@@ -5,13 +5,14 @@ from datetime import UTC, date, datetime
 
 import msgspec
 
-from ecotone.gateway.declared import Declared
+from ecotone.gateway.declared import NOTHING_DECLARED, Declared
 from ecotone.gateway.jobs import Job
 from ecotone.gateway.keys import Principal
 from ecotone.gateway.labelling import Labelled, Labelling
 from ecotone.gateway.models import Candidate
 from ecotone.gateway.redaction import Redacted, Redaction
 from ecotone.gateway.reply_rules import ReplyGuard
+from ecotone.policy.labels import Labels
 from ecotone.policy.places import Place
 from ecotone.policy.policy import Policy
 from ecotone.policy.reply_filter import ReplyRules
@@ -19,6 +20,7 @@ from ecotone.policy.verdict import Spoken, Verdict
 from ecotone.values.errors import PolicyRefused
 
 _ALLOWED = Verdict(True)
+_UNLABELLED = Labelled(Labels(0))
 _REASONS_MAX = 5
 
 
@@ -69,13 +71,11 @@ class Ruling:
         self._places: dict[tuple[str, date], Place] = {}
         self._has_rules = any(rule.on == "request" for rule in policy.rules)
 
-    @property
-    def digest(self) -> str:
-        """Of the rules and of what they rest on: SHA-256, hexadecimal."""
-        return self.policy.digest
-
     async def label(self, principal: Principal, job: Job, declared: Declared, size_bytes: int, now_us: int) -> Labelled:
         """What is known of a request. Raises MalformedRequest and DatabaseError."""
+        if not self.policy.rules and declared is NOTHING_DECLARED:
+            # Nobody would ask.
+            return _UNLABELLED
         return await self._labelling.label(principal, job, declared, size_bytes, now_us)
 
     def plan(self, labelled: Labelled, candidates: Sequence[Candidate], now_us: int) -> Plan:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ecotone.catalog.clearance import Clearance, clearance_mac
+from ecotone.catalog.clearance import Clearance, ClearanceKey
 from ecotone.policy.verdict import Verdict
 
 
@@ -10,7 +10,7 @@ class ClearanceMinter:
     """Makes clearances under `key`, which the checker in `upstream` has too, and nobody else."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self._key = ClearanceKey(key)
 
     def clear(
         self, verdict: Verdict, endpoint: str, epoch: int, body: bytes, headers: Sequence[tuple[str, str]] = ()
@@ -18,4 +18,4 @@ class ClearanceMinter:
         """The clearance for these final bytes at this endpoint. Raises ValueError for what the rules do not allow."""
         if not verdict.allowed:
             raise ValueError("the rules do not allow this")
-        return Clearance(endpoint, epoch, clearance_mac(self._key, endpoint, epoch, body, headers))
+        return Clearance(endpoint, epoch, self._key.mac(endpoint, epoch, body, headers))

@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Sequence
 
-from ecotone.catalog.clearance import Clearance, clearance_mac
+from ecotone.catalog.clearance import Clearance, ClearanceKey
 from ecotone.values.errors import NotCleared, StaleClearance
 
 
@@ -11,7 +11,7 @@ class ClearanceChecker:
     """Checks clearances under `key`. `epoch` is that of the rules in force."""
 
     def __init__(self, key: bytes, epoch: int = 0) -> None:
-        self._key = key
+        self._key = ClearanceKey(key)
         self.epoch = epoch
 
     def check(
@@ -20,7 +20,7 @@ class ClearanceChecker:
         """Raises NotCleared, and StaleClearance for what earlier rules allowed."""
         if clearance is None or clearance.endpoint != endpoint:
             raise NotCleared(f"Nothing is sent to {endpoint} without a clearance for it.")
-        mac = clearance_mac(self._key, endpoint, clearance.epoch, body, headers)
+        mac = self._key.mac(endpoint, clearance.epoch, body, headers)
         if not hmac.compare_digest(mac, clearance.mac):
             raise NotCleared(f"What was to be sent to {endpoint} is not what was cleared.")
         if clearance.epoch != self.epoch:

@@ -5,12 +5,11 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from ecotone.gateway.declared import Declared
+from ecotone.gateway.declared import NOTHING_DECLARED, Declared
 from ecotone.gateway.keys import KEY_PREFIX, LOCAL, Keyring, Principal
 from ecotone.values.errors import Forbidden, MalformedRequest, Unauthenticated, UnsupportedMediaType
 
 _CLASS, _CONVERSATION = b"x-ecotone-class", b"x-ecotone-conversation"
-_NOTHING_DECLARED = Declared()
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -41,7 +40,7 @@ def read_headers(pairs: Iterable[tuple[bytes, bytes]], query: bytes = b"") -> He
     """
     pairs = list(pairs)
     sent = dict(pairs)
-    declared = _NOTHING_DECLARED
+    declared = NOTHING_DECLARED
     if _CLASS in sent or _CONVERSATION in sent:
         declared = _declared(pairs, sent)
     length = _text(sent, b"content-length")
