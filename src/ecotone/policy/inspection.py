@@ -67,6 +67,30 @@ _TOPS: tuple[Path, ...] = ((), ("body",))
 """Where a request begins: it may be wrapped up with what else is sent along."""
 _TOKEN_KEYS = frozenset({"input", "prompt"})
 _COORDINATES = frozenset({"lat", "lon", "lng", "long", "latitude", "longitude"})
+# The keys that requests and JSON Schemas are made of: there is nothing to find in them.
+_USUAL_KEYS = _FIXED_KEYS | _NO_TEXT_UNDER | _FREE_KEYS | _PLAIN_KEYS | _SEALED_KEYS
+_USUAL_KEYS |= {
+    "messages",
+    "contents",
+    "parts",
+    "system",
+    "instructions",
+    "stream",
+    "temperature",
+    "max_tokens",
+    "function",
+}
+_USUAL_KEYS |= {
+    "parameters",
+    "input_schema",
+    "properties",
+    "required",
+    "items",
+    "enum",
+    "anyOf",
+    "additionalProperties",
+}
+_USUAL_KEYS |= {"default", "minimum", "maximum", "source", "cache_control", "tool_calls", "strict", "body", "headers"}
 _KEYED_MAX_CHARS = 300
 _UNREAD_MAX_CHARS = 4096
 """Up to here bytes and references are read as a text, too."""
@@ -204,7 +228,8 @@ class _Inspector:
         self._pair_of_coordinates(members, stop.path)
         for key, value in members.items():
             path = (*stop.path, key)
-            self._found += [Located(path, "key", reading) for reading in self._text(key).readings]
+            if key not in _USUAL_KEYS:
+                self._found += [Located(path, "key", reading) for reading in self._text(key).readings]
             below_top = stop.path not in _TOPS
             yield _Stop(
                 value,
@@ -237,7 +262,7 @@ class _Inspector:
         if not unread and stop.media != _SEALED:
             self._uninspected |= read.uninspected
         fixed = not stop.free and (key in _FIXED_KEYS or unread)
-        readings = [*read.readings, *self._with_its_key(text, stop.name, read)]
+        readings = [*read.readings, *(() if fixed else self._with_its_key(text, stop.name, read))]
         if key == "$schema":
             readings = [one for one in readings if one.finding.kind != "url"]
         self._found += [Located(stop.path, "fixed" if fixed else "text", reading) for reading in readings]

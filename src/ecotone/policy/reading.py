@@ -17,6 +17,7 @@ from ecotone.policy.findings import Finding
 CODED_DEPTH_MAX = 3
 """How many codings around each other are undone."""
 _JSON_DEPTH_MAX = 4
+_RUN_MIN_CHARS = 15
 _BINARY_MIN_BYTES = 512
 
 _RUN = compiled(
@@ -80,7 +81,7 @@ def read_text(text: str, detectors: Detectors, *, depth: int = 0) -> TextRead:
     readings = _plain_readings(text, detectors)
     decoded: list[str] = []
     uninspected: set[str] = set()
-    if depth < CODED_DEPTH_MAX:
+    if depth < CODED_DEPTH_MAX and len(text) >= _RUN_MIN_CHARS:
         for run in _RUN.finditer(text):
             start, end = run.span()
             name, content = _decoded(run[0])

@@ -26,7 +26,7 @@ _ISSUERS: tuple[tuple[str, str, frozenset[int]], ...] = (
     ("3095", "3095", frozenset({14, 16, 17, 18, 19})),
     ("36", "36", frozenset({14, 15, 16, 17, 18, 19})),
     ("38", "39", frozenset({14, 16, 17, 18, 19})),
-    ("3528", "3589", frozenset({16, 17, 18, 19})),  # JCB
+    ("35", "35", frozenset({16, 17, 18, 19})),  # JCB has 3528 to 3589; generators of test numbers know no such bounds
     ("2131", "2131", frozenset({15})),  # JCB, issued until the eighties
     ("1800", "1800", frozenset({15})),
     ("62", "62", frozenset({16, 17, 18, 19})),  # UnionPay
@@ -63,6 +63,8 @@ _CONTEXT = Context(
 )  # fmt: skip
 _UNISSUED_SIZES = (15, 16)
 _CODE_CHARS = 40
+_FRACTION = re.compile(r"[0-9]+\.[0-9]+")
+_WHOLE_PART = re.compile(r"(?<![0-9.])[0-9]{1,15}\.\Z")
 _CODE_BEFORE = re.compile(r"[0-9][A-Za-z]+\Z")
 _CODE_AFTER = re.compile(r"[A-Za-z]{1,40}[0-9]")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
@@ -120,19 +122,25 @@ def _inside(text: str, start: int, end: int) -> Iterator[Finding]:
 def _is_one(text: str, start: int, end: int, digits: str) -> bool:
     """Whether digits with the check digit of a card are one.
 
-    A prefix that no issuer is known for needs a word that says so; a short number passes the check too often by chance,
-    so it may be neither written in groups nor called something else.
+    A prefix that no issuer is known for needs a word that says so, and so does a decimal fraction; a number of an
+    unusual length passes the check too often by chance, so it must be written as cards are, and not be called something
+    else.
     """
     if not _checked(digits):
         return False
     if not _issued(digits):
         return len(digits) in _UNISSUED_SIZES and _CONTEXT.near(text, start, end)
+    if _FRACTION.fullmatch(text, start, end) or _WHOLE_PART.search(text, max(0, start - _CODE_CHARS), start):
+        return _CONTEXT.near(text, start, end)
     size = len(digits)
-    if size >= 16:
+    if size in (16, 19):
         return True
     if size == 15 or (size == 14 and digits[0] == "3") or (size == 13 and digits[0] == "4"):
         return not _WEAK_CONTEXT.near(text, start, end) or _CONTEXT.near(text, start, end)
-    return end - start == size and not _WEAK_CONTEXT.near(text, start, end)
+    sizes = tuple(len(group) for group in _GROUP.findall(text, start, end))
+    if size > 16 and sizes == (size,):
+        return _CONTEXT.near(text, start, end)
+    return (sizes == (size,) or set(sizes[:3]) == {4}) and not _WEAK_CONTEXT.near(text, start, end)
 
 
 def _part_of_a_code(text: str, start: int, end: int) -> bool:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from ipaddress import AddressValueError, IPv6Address
 
 from ecotone.policy.detectors.detector import Context, Detector
 from ecotone.policy.findings import Finding
@@ -15,8 +15,8 @@ _V6 = re.compile(
     r"(?<![0-9A-Za-z_:.])(?=[0-9A-Fa-f:]{0,5}:)[0-9A-Fa-f:]{2,39}(?:(?<=:)[0-9]{1,3}(?:\.[0-9]{1,3}){3})?(?![0-9A-Za-z_:]|\.[0-9])"
 )
 _VERSION = Context(
-    "version", r"v\b", "ver\\b", "release", "section", r"§", "chapter", "build", "firmware", "driver", "clause",
-    "figure", "table", before_chars=14,
+    "version", r"v\b", r"rv\b", "ver\\b", "release", "section", r"§", "chapter", "build", "firmware", "driver",
+    "clause", "figure", "table", before_chars=14,
 )  # fmt: skip
 _ADDRESS = Context(r"ip\b", "ipv4", "host", "server", "address", "ping", "subnet", before_chars=24)
 _MAC = re.compile(
@@ -33,8 +33,12 @@ def _ips(text: str, begin: int, stop: int) -> Iterator[Finding]:
             yield Finding(*found.span(), IP, "ipv4")
     for found in _V6.finditer(text, begin, stop):
         written = found[0].rstrip(":") if not found[0].endswith("::") else found[0]
-        if _is_v6(written):
+        if _is_v6(written) and not _SUBSCRIPT.search(text, max(0, found.start() - 2), found.start()):
             yield Finding(found.start(), found.start() + len(written), IP, "ipv6")
+
+
+_SUBSCRIPT = re.compile(r"[\w)\]]\[\Z")  # of a list in a program, as in a[1::2]
+_PRODUCT = re.compile(r"[A-Za-z]/\Z")  # as in Chrome/120.0.0.0
 
 
 def _is_v4(written: str) -> bool:
@@ -45,7 +49,7 @@ def _is_v4(written: str) -> bool:
 def _no_version(text: str, start: int, end: int) -> bool:
     if _VERSION.near(text, start, end):
         return _ADDRESS.near(text, start, end)
-    return True
+    return _PRODUCT.search(text, max(0, start - 2), start) is None
 
 
 def _is_v6(written: str) -> bool:
@@ -55,16 +59,7 @@ def _is_v6(written: str) -> bool:
         IPv6Address(written)
     except AddressValueError:
         return False
-    return len(written) > 2
-
-
-def is_address(host: str) -> bool:
-    """Whether a URL's host is an address rather than a name."""
-    try:
-        IPv4Address(host)
-    except AddressValueError:
-        return host.startswith("[")
-    return True
+    return len(written) > 3 or written == "::1"
 
 
 def _macs(text: str, begin: int, stop: int) -> Iterator[Finding]:

@@ -48,6 +48,7 @@ _USUAL_ENDINGS = frozenset(
     | {"london", "berlin", "paris", "nyc", "tokyo", "hamburg", "wien", "moscow", "istanbul", "amsterdam", "eus", "gal"}
 )
 _CLASSIC_ENDINGS = frozenset({"com", "net", "org"})
+_SHORT_NAMES_UNDER = _CLASSIC_ENDINGS | {"co"}
 _NUMERIC_ENDINGS = _CLASSIC_ENDINGS | {"cn"}
 # What programs have before a dot.
 _CODE_OWNERS = frozenset(
@@ -115,6 +116,8 @@ def _around(text: str, at: int) -> tuple[int, int] | None:
         start -= 1
     while start < at and text[start] in ".'%-":
         start += 1
+    if text[start:at] == "git" and text[end : end + 1] == ":":
+        return None  # the place of a repository
     in_url = text[start - 1 : start] in ("/", ":") and "://" in text[max(0, start - 80) : start]
     return None if start == at or in_url else (start, end)
 
@@ -208,7 +211,7 @@ def _is_site(text: str, start: int, end: int, *, addressed: bool) -> bool:
     sentences = last[0].isupper() and not (last.isupper() and host.isupper()) and last != last.lower()
     if sentences and ending not in _CLASSIC_ENDINGS:
         return False
-    if len(labels) > 2 and all(len(label) == 1 for label in labels[:-1]):
+    if all(len(label) == 1 for label in labels[:-1]) and (len(labels) > 2 or ending not in _SHORT_NAMES_UNDER):
         return False
     if ending in _FILE_ENDINGS:
         return (len(labels) > 2 and len(labels[-2]) <= 3) or (addressed and _SITE.near(text, start, end))
