@@ -136,7 +136,7 @@ def _further_forms(kind: str, value: str, made: str) -> Iterable[tuple[str, str]
         yield made.lower(), value.lower()
         yield made.upper(), value.upper()
     elif kind == "url":
-        yield from _hosts(value, made)
+        yield from _shortened(value, made)
     elif kind in _NAMES:
         words = list(zip(_WORD.findall(made), _WORD.findall(value), strict=False))
         for invented, word in ((made, value), *words):
@@ -163,10 +163,16 @@ def _grouped(text: str, cuts: Iterable[int], between: str) -> str:
     return between.join([text[start:end] for start, end in pairwise(places)])
 
 
-_HOST = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://)?(?:[^/?#@\s]*@)?(?:www\.)?([^/?#:\s]+)", re.IGNORECASE)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_HOST = re.compile(r"(?:[^/?#@\s]*@)?(?:www\.)?([^/?#:\s]+)", re.IGNORECASE)
 
 
-def _hosts(value: str, made: str) -> Iterable[tuple[str, str]]:
+def _shortened(value: str, made: str) -> Iterable[tuple[str, str]]:
+    """An address without its scheme, then without `www.`, and its host alone."""
+    made, value = _SCHEME.sub("", made, count=1), _SCHEME.sub("", value, count=1)
+    yield made, value
+    if made.startswith("www.") and value[:4].lower() == "www.":
+        yield made[4:], value[4:]
     invented, real = _HOST.match(made), _HOST.match(value)
     if invented is not None and real is not None:
         yield invented[1], real[1]
