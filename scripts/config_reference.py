@@ -16,6 +16,7 @@ from ecotone.catalog.organisation import Organisation
 from ecotone.catalog.provider import api_root
 from ecotone.catalog.providers import PROVIDERS
 from ecotone.gateway import config
+from ecotone.policy import settings
 
 HEAD = """\
 # ecotone.toml
@@ -60,6 +61,13 @@ TABLES: dict[str, type[msgspec.Struct]] = {
     "[[models.NAME.endpoints]]": config.EndpointConfig,
     "[routes.NAME]": config.RouteConfig,
     "[organisation]": Organisation,
+    "[data]": settings.DataSettings,
+    "[data.patterns.KIND]": settings.PatternSettings,
+    "[principals.NAME]": settings.PrincipalSettings,
+    "[[rules]]": settings.RuleSettings,
+    "[[rule_tests]]": settings.RuleTestSettings,
+    "[guard]": settings.GuardSettings,
+    "[guard.models.NAME]": settings.GuardModelSettings,
 }
 NAMES = {str: "text", int: "number", float: "number", bool: "true or false"}
 
@@ -85,7 +93,7 @@ def rows(table: type[msgspec.Struct]) -> Iterator[str]:
     ours = [base for base in reversed(table.__mro__) if base.__module__.startswith("ecotone.")]
     words = {name: text for base in ours for name, text in meanings(base).items()}
     for field in msgspec.structs.fields(table):
-        yield f"| `{field.name}` | {kind(field.type)} | {default(field)} | {words[field.name]} |"
+        yield f"| `{field.encode_name}` | {kind(field.type)} | {default(field)} | {words[field.name]} |"
 
 
 def meanings(table: type) -> dict[str, str]:
@@ -105,6 +113,11 @@ def kind(annotation: Any) -> str:
         return " or ".join(kind(choice) for choice in get_args(annotation) if choice is not type(None))
     if get_origin(annotation) is Literal:
         return " or ".join(f'`"{choice}"`' for choice in get_args(annotation))
+    if get_origin(annotation) is dict:
+        inner = get_args(annotation)[1]
+        if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+            return "tables"
+        return f"table of {NAMES[inner]}" if inner in NAMES else "table"
     if get_origin(annotation) is tuple:
         inner = get_args(annotation)[0]
         return "tables" if issubclass(inner, msgspec.Struct) else f"list of {NAMES[inner]}"

@@ -32,6 +32,7 @@ class DataSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The class to which a find of each kind raises the request, over those that `ecotone detect --kinds` shows. A kind
     raised to the first class raises nothing."""
     patterns: dict[str, PatternSettings] = {}
+    """What is the owner's own, by the kind that a find of it is called: see `[data.patterns.KIND]`."""
     recogniser: Literal["none", "presidio", "gliner", "spacy"] = "none"
     """Who finds names of people, places and organisations: an optional recogniser, which needs its extra."""
     remember_h: int = 720
@@ -62,6 +63,7 @@ class GuardSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threshold: float = 0.5
     """The score from which a category counts as found in `content.flagged`."""
     models: dict[str, GuardModelSettings] = {}
+    """Guard models that the owner runs: see `[guard.models.NAME]`."""
     words: dict[str, tuple[str, ...]] = {}
     """Words and phrases by category: one of them in a text scores 1."""
 
@@ -105,6 +107,7 @@ class RuleTestSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     scores: dict[str, float] = {}
     """The content guard's scores, 0 for those left out."""
     principal: str = "local"
+    """Who asks."""
     route: str | None = None
     """The route or model that is asked for. Left out: `model`."""
     model: str | None = None
