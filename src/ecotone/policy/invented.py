@@ -177,16 +177,18 @@ def iban(value: str, draw: Draw) -> str:
 
 
 def us_ssn(value: str, draw: Draw) -> str:
-    """Areas 000 and 9xx are never assigned, and with these groups the latter are no taxpayers' numbers (ITIN) either:
-    https://www.ssa.gov/employer/randomization.html, https://www.irs.gov/irm/part3/irm_03-021-263r."""
-    if len(_digits_of(value)) != 9:
+    """Areas 000 and 9xx are never assigned (https://ssa.gov/employer/randomizationfaqs.html), and with groups 40 to 49
+    the latter are none of the tax authority's own numbers, ITIN among them, either
+    (https://support.taxslayerpro.com/hc/en-us/articles/8250466982554-Valid-Range-for-ITINs)."""
+    digits = _digits_of(value)
+    if len(digits) != 9:
         return in_shape(value, draw)
-    area = "000" if _digits_of(value)[0] == "0" else f"9{draw.digits(2)}"
-    return _digits_into(value, f"{area}{1 + draw.below(49):02d}{1 + draw.below(9999):04d}")
+    begins = f"000{1 + draw.below(99):02d}" if digits[0] == "0" else f"9{draw.digits(2)}4{draw.digits(1)}"
+    return _digits_into(value, f"{begins}{1 + draw.below(9999):04d}")
 
 
 # Beginnings that are kept free for films and books, by country code: as many digits as lack are drawn. Ofcom,
-# "Telephone numbers for drama purposes"; Arcep, decision 2018-0881, 2.5.12.
+# "Telephone numbers for drama purposes"; Arcep, decision 2018-0881.
 _STAGE_NUMBERS = {
     "44": (
         *("7700900", "1632960", "3069990", "2079460", "1134960", "1144960", "1154960", "1164960"),
