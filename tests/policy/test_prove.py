@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
 import pytest
@@ -118,6 +118,17 @@ def test_kinds_that_no_condition_names_are_counted() -> None:
     assert proved('size(data.kinds) > 2 && "email" in data.kinds && data.class == public', "true").idle
 
 
+def test_lists_may_be_gone_through() -> None:
+    rule = {"deny": f'data.kinds.exists(k, k in ["us_ssn", "iban"]) && {AT_VENDOR}'}
+    assert proved('"iban" in data.kinds', AT_VENDOR, rule).holds
+    assert proved('data.kinds.exists(k, k == "us_ssn")', AT_VENDOR, rule).holds
+    assert example('data.kinds.exists(k, k != "us_ssn")', AT_VENDOR, rule).labels.kinds == {"email"}
+    prefix = {"deny": f'data.kinds.exists(k, k.startsWith("us_")) && {AT_VENDOR}'}
+    assert example('"us_ssn" in data.kinds', AT_VENDOR, prefix).assumed == {
+        'data.kinds.exists(k, k.startsWith("us_"))': False
+    }
+
+
 def test_a_route_lifts_the_class_and_a_model_asked_by_its_own_name_does_not() -> None:
     assert proved("data.class == public", 'route.name == "records"').idle
     assert example("data.class == public", 'model.name == "llama"').asked == "assistant"
@@ -188,6 +199,9 @@ ATOMS = (
     'has(model.maker) && model.maker == "openai"',
     '"iban" in data.kinds',
     "data.kinds.size() > 1",
+    'data.kinds.exists(k, k in ["iban", "email"])',
+    'data.kinds.all(k, k != "email")',
+    'data.kinds.exists_one(k, k != "iban")',
     'principal.name == "ward"',
     'has(principal.purpose) && principal.purpose == "care"',
     'route.name == "assistant"',
@@ -223,7 +237,8 @@ def requests(read: str) -> Iterator[tuple[Labels, Place, datetime]]:
     def grid(word: str, values: Sequence[Any], otherwise: Any) -> Sequence[Any]:
         return values if word in read else [otherwise]
 
-    kinds = [frozenset(kinds) for kinds in ((), ("iban",), ("email",), ("email", "phone"), ("iban", "email"))]
+    every = [chosen for size in range(4) for chosen in combinations(KINDS, size)]
+    kinds = [frozenset(chosen) for chosen in (every if "data.kinds" in read else [()])]
     scores = [None, {"weapons": 0.2}, {"weapons": 0.5}, {"weapons": 0.7}, {"weapons": 0.8}]
     for found, scored, now, streams, chars, operation, unread in product(
         grid("data.kinds", kinds, frozenset()),

@@ -231,7 +231,13 @@ def test_how_variables_are_read_is_known() -> None:
     assert use('time.now > timestamp("2026-11-30T00:00:00Z")', "time.now") == Use(compared=frozenset({instant}))
     assert use('"email" in data.kinds', "data.kinds") == Use(sought=frozenset({"email"}))
     assert use("size(data.kinds) > 2 || data.kinds.size() == 0", "data.kinds") == Use(counted=frozenset({0, 2}))
+    exists = 'data.kinds.exists(k, k == "email" || k in ["iban"])'
+    assert use(exists, "data.kinds") == Use(sought=frozenset({"email", "iban"}), counted=frozenset({1}))
     for text, path in [
+        ('endpoint.residency.exists(r, r > "eu")', "endpoint.residency"),
+        ('data.kinds.exists(k, k.startsWith("us_"))', "data.kinds"),
+        ('data.kinds.exists(k, k == "email" && k == route.name)', "data.kinds"),
+        ('data.kinds.filter(k, k == "email").size() > 2', "data.kinds"),
         ("request.chars > model.context_tokens", "request.chars"),
         ("request.chars + 1 > 5", "request.chars"),
         ("[1, 2].exists(n, n == request.chars)", "request.chars"),

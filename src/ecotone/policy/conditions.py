@@ -133,6 +133,7 @@ class Checker:
         self._text = text
         self._schema = schema
         self._loops: dict[str, Kind] = {}
+        self._elements: dict[str, Use] = {}  # how each loop's variable is read
         self._classes = Context(schema.classes)
         self.reads: dict[str, Use] = {}
         self.names: set[str] = set()
@@ -167,7 +168,7 @@ class Checker:
     def _name(self, node: Name) -> Kind:
         self.names.add(node.name)
         if node.name in self._loops:
-            return self._loops[node.name]
+            return self._element(node.name, Use(otherwise=True))
         if node.name in self._schema.classes:
             return RANK
         record = self._schema.records.get(node.name)
@@ -176,6 +177,10 @@ class Checker:
             raise ConditionError(f"{node.name} has fields; name one: {fields}", node.start, node.end)
         known = (*self._schema.records, *self._schema.classes, *self._loops)
         raise ConditionError(f"nothing is called {node.name}{near(node.name, known)}", node.start, node.end)
+
+    def _element(self, name: str, use: Use) -> Kind:
+        self._elements[name] = self._elements[name] | use
+        return self._loops[name]
 
     def _path(self, node: Node) -> tuple[str, Variable] | None:
         """The variable that a node is; None if it is something else. Raises ConditionError for an unknown field."""
@@ -280,7 +285,8 @@ class Checker:
             raise ConditionError(f"not a pattern: {fault}", node.start, node.end) from None
 
     def _loop(self, node: Loop) -> Kind:
-        operand = self.kind(node.operand)
+        listed = self._path(node.operand)
+        operand = self.kind(node.operand) if listed is None else listed[1].kind
         if operand.sort != "list" or operand.element is None:
             raise ConditionError(
                 f"{node.macro}(...) goes over a list, and this is {operand}", node.operand.start, node.operand.end
@@ -291,9 +297,16 @@ class Checker:
                 f"{name} means something else; give the element another name", node.variable.start, node.variable.end
             )
         self.names.add(name)
-        self._loops[name] = operand.element
+        self._loops[name], self._elements[name] = operand.element, Use()
         body = self.kind(node.body)
         del self._loops[name]
+        element = self._elements.pop(name)
+        if listed is not None:
+            # Elements that are no constant of the body are all alike to it, so that it matters whether there is none,
+            # one or more of them.
+            by_name = node.macro in ("all", "exists", "exists_one") and not element.otherwise
+            use = Use(sought=element.compared, counted=frozenset({1})) if by_name else Use(otherwise=True)
+            self._read(*listed, use)
         if node.macro == "map":
             return Kind("list", body)
         if body.sort != "bool":
@@ -327,10 +340,11 @@ class Checker:
         return self._arithmetic(node)
 
     def _compared(self, node: Binary) -> Kind:
-        left, right = self._side(node.left, node.right), self._side(node.right, node.left)
+        ordered = node.operator in _ORDER
+        left, right = self._side(node.left, node.right, ordered), self._side(node.right, node.left, ordered)
         self._check_comparable(node, left, right)
         orders = ("int", "double", "rank", "string", "timestamp", "duration")
-        if node.operator in _ORDER and (left.sort not in orders or left.words is not None or right.words is not None):
+        if ordered and (left.sort not in orders or left.words is not None or right.words is not None):
             raise ConditionError(f"{left} has no order; compare with == or !=", node.at, node.at + 2)
         self._check_words(left, node.right)
         self._check_words(right, node.left)
@@ -338,8 +352,13 @@ class Checker:
         self._check_limits(node.right, node.left)
         return BOOL
 
-    def _side(self, node: Node, other: Node) -> Kind:
+    def _side(self, node: Node, other: Node, ordered: bool = False) -> Kind:
         """The kind of one side of a comparison; that it is compared with constants alone is remembered."""
+        if isinstance(node, Name) and node.name in self._loops and not ordered:
+            compared = self.constants(other)
+            return self._element(
+                node.name, Use(otherwise=True) if compared is None else Use(compared=frozenset(compared))
+            )
         found = self._path(node)
         if found is None:
             return self._counted(node, other) or self.kind(node)
