@@ -71,7 +71,19 @@ def parts_of(events: Sequence[Event]) -> tuple[Any, ...]:
     return fold(events).choices[0].parts
 
 
-FILLERS = ["word ", "One sentence. ", "\n", "a@", "4111", "😀", "x" * 50 + " ", "and so on, ", "4111111111111112 ", "\\", '"']
+FILLERS = [
+    "word ",
+    "One sentence. ",
+    "\n",
+    "a@",
+    "4111",
+    "😀",
+    "x" * 50 + " ",
+    "and so on, ",
+    "4111111111111112 ",
+    "\\",
+    '"',
+]
 TEXTS = st.lists(
     st.one_of(st.sampled_from(FILLERS), st.sampled_from(["anna@uni.org ", "4111111111111111 ", "-BEGIN-ab\ncd-END- "])),
     max_size=40,
@@ -173,6 +185,15 @@ def test_pseudonyms_are_no_finds() -> None:
     rules = ReplyRules(redacting, find=find, pseudonyms={"brobri@tolei.org": "real@uni.org"})
     (part,) = parts_of(filter_events([TextDelta(0, 0, "a@b.org, brobri@tolei.org"), Finish(0, "stop")], [rules]))
     assert part.text == "[email], brobri@tolei.org"
+
+
+def test_a_pseudonym_longer_than_what_is_seen_before_is_not_taken_apart() -> None:
+    """Its end alone would look like a find."""
+    key = "-BEGIN-" + "k " * 150 + "a@b.org-END-"
+    rules = ReplyRules(redacting, find=find, pseudonyms={key: "secret"}, tail_chars=30, window_chars=60)
+    pieces = cut(f"Take it: {key} and go.", range(0, 1000, 9))
+    told = filter_events([*(TextDelta(0, 0, piece) for piece in pieces), Finish(0, "stop")], [rules])
+    assert "".join(event.text for event in told if isinstance(event, TextDelta)) == f"Take it: {key} and go."
 
 
 def test_parts_end_before_the_next_begins() -> None:

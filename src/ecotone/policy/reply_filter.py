@@ -51,6 +51,7 @@ GUARD_CHARS = 2500
 _CONTEXT_CHARS = 96
 # How many windows are held back for a find that has no end.
 _WINDOWS_MAX = 40
+_NO_KIND = ""
 _SENTENCE_END = re.compile(r"[.!?][\"')\]]*\s|[。！？]|\n")
 _NOT_TEXT = re.compile(r"(?i)signature|encrypted|^id$|^type$|_id$|\.form$")
 
@@ -241,7 +242,7 @@ class ReplyRules:
         last = cut == len(part.held)
         if last and not part.held and not part.vendor:
             return []
-        found = self._found(part.held, part.before[-_CONTEXT_CHARS:], as_json=part.as_json)
+        found = self._found(part.held, part.before[-_CONTEXT_CHARS:], as_json=part.as_json, more=not last)
         if not last:
             cut = _before_finds(found, cut)
             if cut == 0:
@@ -266,17 +267,17 @@ class ReplyRules:
             vendor, part.vendor = part.vendor, {}
         return [_told(part.event, text, vendor)] if text or vendor else []
 
-    def _found(self, held: str, context: str = "", *, as_json: bool = False) -> list[Finding]:
-        """The finds in `held`, with their places in it; `context` comes before it."""
+    def _found(self, held: str, context: str = "", *, as_json: bool = False, more: bool = False) -> Sequence[Finding]:
+        """The finds in `held`, with their places in it; `context` comes before it. A pseudonym, or with `more` to come
+        the beginning of one, is a find of no kind."""
         if self._find is None or not held:
             return []
         text, offsets = context + held, None
         if as_json and "\\" in text:
             text, offsets, _ = unescaped(text, False)
         found = self._find(text)
-        if self._known is not None and found:
-            own, _ = self._known.find(text)
-            found = [one for one in found if not any(start < one.end and one.start < end for start, end, _ in own)]
+        if self._known is not None:
+            found = _beside(found, *self._known.find(text, more=more), len(text))
         if offsets is not None:
             found = [replace(one, start=offsets[one.start], end=offsets[one.end]) for one in found]
         shift = len(context)
@@ -290,7 +291,7 @@ class ReplyRules:
                 for category, score in self._guard(text[start : start + GUARD_CHARS]).items():
                     scores[category] = max(score, scores.get(category, 0.0))
             self.scores = scores
-        self.kinds |= {one.kind for one in found}
+        self.kinds |= {one.kind for one in found} - {_NO_KIND}
         verdict = self._decide(self.kinds, self.scores)
         self._asked = True
         self._redact_kinds = verdict.redact
@@ -337,6 +338,15 @@ class ReplyRules:
                 name: field if _NOT_TEXT.search(name) else self._redacted_json(field) for name, field in value.items()
             }
         return value
+
+
+def _beside(
+    found: Sequence[Finding], pseudonyms: list[tuple[int, int, str]], begun: int, end: int
+) -> Sequence[Finding]:
+    """Pseudonyms, one that has begun by the end, and the finds that are no part of a whole one."""
+    own = [Finding(start, over, _NO_KIND, "pseudonym") for start, over, _ in pseudonyms]
+    others = [one for one in found if not any(it.start < one.end and one.start < it.end for it in own)]
+    return [*own, *others, *([Finding(begun, end, _NO_KIND, "pseudonym")] if begun < end else [])]
 
 
 def _strings(value: Any) -> Iterator[str]:
