@@ -1,11 +1,14 @@
 """What detectors find, and what they leave: published example numbers, and texts written by hand."""
 
+import re
+
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecotone.policy.detectors import Detectors
+from ecotone.policy.detectors.secret_formats import FORMS
 from ecotone.policy.findings import Finding
 from ecotone.policy.problem import PolicyProblem
 from ecotone.policy.settings import DataSettings, PatternSettings
@@ -192,6 +195,17 @@ NOTHING = [
     "ISBN 978-3-16-148410-0",
     "He was born in a small town.",
     "0.12345678 0.23456789",
+    "[0.123456, -0.234567, 0.345678]",
+    "665.7469353509508 and 519.4482544211168",
+    "a[1::2], b[::2]",
+    "Mozilla/5.0 (X11) Chrome/120.0.0.0 Safari/537.36, rv:1.9.6.20",
+    "git@github.com:user/repo",
+    "from ecotone.values.chat import x; t.id, source.id",
+    "passing_labels: List[str], password=auth[2]",
+    "max_tokens = 512\\ntemperature = 0.5",
+    "--subject-token-type=urn:ietf:params:oauth:token-type:saml2",
+    "your account | 2026-08-08 | b. Customers 2026-09-26",
+    "a tweet 1734123740905073571, order 57173412374090",
 ]
 
 
@@ -267,6 +281,16 @@ def test_of_overlapping_readings_the_more_specific_stands() -> None:
     assert found("postgres://u:pw@192.0.2.1/x") == [("secret", "postgres://u:pw@192.0.2.1/x"), ("ip", "192.0.2.1")]
 
 
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form[0])
+@given(data=st.data())
+@settings(max_examples=3)
+def test_every_vendors_form_passes_the_first_look(form: tuple[str, str, str], data: st.DataObject) -> None:
+    key = data.draw(st.from_regex(re.compile(f"(?:{form[1]}{form[2]})", re.ASCII), fullmatch=True))
+    assert any(
+        one.kind == "secret" and one.end >= 4 + len(key.rstrip("=.")) for one in DETECTORS.find(f"use {key} now")
+    )
+
+
 TEXTS = st.text(alphabet="0123456789 .-/:@+()aAeEkX=\"'\n\u200b\u00a0é٤＠", max_size=60)
 
 
@@ -330,7 +354,7 @@ def test_the_owners_words_are_found_whole_and_in_any_case() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "path", "words"),
+    ("written", "path", "words"),
     [
         ({"pattern": "a(?=b)"}, ("data", "patterns", "project", "pattern"), "RE2"),
         ({"pattern": "["}, ("data", "patterns", "project", "pattern"), "RE2"),
@@ -342,30 +366,30 @@ def test_the_owners_words_are_found_whole_and_in_any_case() -> None:
     ],
 )
 def test_settings_that_cannot_be_honoured_are_refused(
-    settings: dict[str, object], path: tuple[str | int, ...], words: str
+    written: dict[str, object], path: tuple[str | int, ...], words: str
 ) -> None:
     with pytest.raises(PolicyProblem, match=words) as caught:
-        own(**settings)
+        own(**written)
     assert caught.value.path == path
 
 
 def test_unknown_countries_kinds_and_classes_are_refused() -> None:
-    for settings, path in (
+    for written, path in (
         (DataSettings(countries=("us", "xx")), ("data", "countries", 1)),
         (DataSettings(raises={"creditcard": "public"}), ("data", "raises", "creditcard")),
         (DataSettings(raises={"email": "hidden"}), ("data", "raises", "email")),
     ):
         with pytest.raises(PolicyProblem) as caught:
-            Detectors(settings)
+            Detectors(written)
         assert caught.value.path == path
 
 
 def test_kinds_raise_to_the_shipped_classes_unless_the_owner_says_otherwise() -> None:
     assert [DETECTORS.rank(kind) for kind in ("url", "ip", "email", "credit_card", "us_ssn")] == [0, 1, 2, 3, 3]
-    settings = DataSettings(
+    changed = DataSettings(
         raises={"email": "public"}, patterns={"x": PatternSettings(words=("x",), data_class="internal")}
     )
-    assert [Detectors(settings).rank(kind) for kind in ("email", "x")] == [0, 1]
+    assert [Detectors(changed).rank(kind) for kind in ("email", "x")] == [0, 1]
     two = Detectors(DataSettings(classes=("open", "closed")))
     assert [two.rank(kind) for kind in ("url", "ip", "email", "credit_card")] == [0, 1, 1, 1]
 

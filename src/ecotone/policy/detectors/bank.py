@@ -25,6 +25,7 @@ _ACCOUNT = Context(
     "계좌", before_chars=32,
 )  # fmt: skip
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_.+@/-])[0-9](?:[ -]?[0-9]){5,16}+(?![A-Za-z0-9_@]|[.,-][0-9])")
+_DATE = re.compile(r"(?:19|20)[0-9]{2}[- ][01][0-9][- ][0-3][0-9]|[0-3][0-9][- ][01][0-9][- ](?:19|20)[0-9]{2}")
 _SORT_CODE = re.compile(r"(?<![\w-])[0-9]{2}([- ])[0-9]{2}\1[0-9]{2}(?![\w-])")
 _SORT_CONTEXT = Context(r"sort[ -]?code", before_chars=32)
 _ROUTING_CONTEXT = Context("routing", r"aba\b", r"rtn\b", r"ach\b", before_chars=32)
@@ -79,7 +80,7 @@ def _accounts(text: str, begin: int, stop: int) -> Iterator[Finding]:
         digits = digits_of(found[0])
         if len(digits) == 9 and _ROUTING_CONTEXT.near(text, *found.span()) and rtn.is_valid(digits):
             yield Finding(*found.span(), ACCOUNT, "routing-number")
-        elif _ACCOUNT.near(text, *found.span()):
+        elif _ACCOUNT.near(text, *found.span()) and not _DATE.fullmatch(found[0]):
             before = text[max(0, found.start() - 48) : found.start()]
             if not _OTHER_ACCOUNT.search(before):
                 yield Finding(*found.span(), ACCOUNT, "account-number")

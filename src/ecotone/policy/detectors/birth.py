@@ -27,14 +27,14 @@ _DATE = (
     rf"|(?<![0-9])(?:19|20)[0-9]{{2}}[01][0-9][0-3][0-9](?![0-9]))"
 )
 _WORDS = (
-    r"(?<![^\W\d_])(?:d\.?o\.?b\b\.?|birth(?:[ _-]?date|[ _-]?day|s?\b)|(?:date|day|data)[ _-]?of[ _-]?birth|born|b\."
+    r"(?<![^\W\d_])(?:d\.?o\.?b\b\.?|birth(?:[ _-]?date|[ _-]?day|s?\b)|(?:date|day|data)[ _-]?of[ _-]?birth|born"
     r"|geb(?:oren|urtsdatum|urtstag|\.)"
     r"|né(?:e|\(e\))?\b|naissance|naci(?:ó|do|da|miento)|nasc(?:ido|ida|imento|eu)|nat[oa]\b|nascita|geboren|geboorte|född|født"
     r"|syntynyt|urodz|ur\.|narozen|született|doğum|родил|рожден)|生年月日|出生|生日|생년월일|תאריך לידה|ميلاد|जन्म"
 )
 _BETWEEN = 36
 _FIND = re.compile(
-    rf"(?:{_WORDS})(?P<between>(?:(?!\n\n)[\s\S]){{0,{_BETWEEN}}}?)(?<![0-9])(?P<date>{_DATE})", re.IGNORECASE
+    rf"(?:{_WORDS})(?P<between>(?:(?!\n\n)[\s\S]){{0,{_BETWEEN}}}?)(?<![A-Za-z0-9.])(?P<date>{_DATE})", re.IGNORECASE
 )
 
 
@@ -46,7 +46,7 @@ def _find(text: str, begin: int, stop: int) -> Iterator[Finding]:
 DETECTOR = Detector(
     (KIND,),
     (
-        r"(?i:\bd\.?o\.?b|birth|born|\bb\.|geb|\bnée?|naissance|naci|nasc|nat[oa]\b|född|født|syntynyt|urodz|\bur\.|narozen|született|doğum|родил|рожден"
+        r"(?i:\bd\.?o\.?b|birth|born|geb|\bnée?|naissance|naci|nasc|nat[oa]\b|född|født|syntynyt|urodz|\bur\.|narozen|született|doğum|родил|рожден"
         r"|生年月日|出生|生日|생년월일|תאריך לידה|ميلاد|जन्म)(?s:.){0,40}[0-9]",
     ),
     _find,

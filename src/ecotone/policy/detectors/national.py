@@ -111,7 +111,7 @@ NUMBERS: dict[str, tuple[NationalNumber, ...]] = {
     "ua": (_row("ua_rntrc", "ua.rntrc", None, r"\d{10}", "рнокпп", "ідентифікаційний", "іпн"),),
     "us": (
         _row("us_ssn", "", r"\d{3}-\d{2}-\d{4}|\d{3} \d{2} \d{4}|\d{3}\.\d{2}\.\d{4}",
-             r"\d{3}[- .]?\d{2}[- .]?\d{4}", "ssn", "ss#", "social", "soc\\b", "seguro social"),
+             r"\d{9}", "ssn", "ss#", "social", "soc\\b", "seguro social"),
         _row("us_itin", "us.itin", r"9\d{2}-\d{2}-\d{4}|9\d{2} \d{2} \d{4}", r"9\d{8}", "itin",
              "taxpayer"),
     ),

@@ -19,7 +19,7 @@ _EXTENSION = (
 # Each of these is a telephone number without a word that says so.
 _FORMS = (
     # +41 (0)71 526 99 04, +447700677662
-    re.compile(rf"(?<![A-Za-z0-9_+])\(?\+[ ]?\(?[1-9](?:{_GAP}[0-9]){{6,14}}{_END}{_EXTENSION}", re.IGNORECASE),
+    re.compile(rf"(?<![A-Za-z0-9_+])\(?\+\(?[1-9](?:{_GAP}[0-9]){{6,14}}{_END}{_EXTENSION}", re.IGNORECASE),
     # 001-518-640-0854, 0044 20 7946 0958, 011 44 20 7946 0958
     re.compile(
         rf"{_START}(?:00|011[ .-])[ ]?[1-9][0-9]{{0,2}}[ .)(/-]{{1,3}}[0-9](?:{_GAP}[0-9]){{5,11}}{_END}{_EXTENSION}",

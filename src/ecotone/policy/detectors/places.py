@@ -10,7 +10,7 @@ KIND = "coordinates"
 
 _PAIR = re.compile(
     r"(?<![\w.,])[(\[]?(?P<latitude>[-+\u2212]?[0-9]{1,2}\.[0-9]{3,15})°?[ ]?(?P<north>[NSns](?![A-Za-z]))?"
-    r"(?P<by>[,;/][ ]?|[ ]{1,3})"
+    r"(?P<by>[,;][ ]?|[ ]{1,3})"
     r"(?P<longitude>[-+\u2212]?[0-9]{1,3}\.[0-9]{3,15})°?(?:[ ]?(?P<east>[EWOewo](?![A-Za-z])))?(?![\w]|\.[0-9])"
 )
 _MORE_BEFORE = re.compile(r"[0-9][ ]{0,3}[,;]?\s{0,4}\Z")
@@ -55,6 +55,8 @@ def _two_alone(text: str, found: re.Match[str]) -> bool:
     marked = found["north"] is not None or found["east"] is not None or "°" in found[0]
     before = text[max(0, found.start() - 24) : found.start()]
     listed = _MORE_BEFORE.search(before) or _MORE_AFTER.match(text, found.end())
+    if abs(float(found["latitude"].replace("\u2212", "-"))) < 1 and "-" not in found[0] and not marked:
+        return False  # shares and probabilities come in pairs more often than places off the coast of Ghana
     return marked or not (listed or found["by"].isspace())
 
 

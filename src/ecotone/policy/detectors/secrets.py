@@ -52,17 +52,18 @@ _NAMES_OF_KEYS = (
     r"|license[ _-]?key|webhook[ _-]?secret"
     r"|session[ _-]?(?:id|key)|otp|seed"
 )
-_VALUE = r"(?P<quote>[\"'`]{0,2})(?P<value>[^\s\"'`<>]{4,300})"
+_MORE_OF_NAME = r"s?[0-9]{0,3}(?:[_-][A-Za-z0-9_-]{0,24}+)?"
+_VALUE = r"(?P<quote>[\"'`]{0,2})(?P<value>[^\s\"'`<>\\]{4,300})"
 _JOINT = r"[\"'`\])]{0,2}(?:\s{0,4}(?::=|=>|=|:|->)\s{0,4}|\s{1,2}(?:is|was|ist|est|es|é|jest|on)\s{0,2}:?\s{1,2})"
 _PASSWORD = re.compile(
-    rf"(?<![^\W\d_])(?:{_NAMES_OF_PASSWORDS})[A-Za-z0-9_-]{{0,24}}+{_JOINT}{_VALUE}",
+    rf"(?<![^\W\d_])(?:{_NAMES_OF_PASSWORDS}){_MORE_OF_NAME}{_JOINT}{_VALUE}",
     re.IGNORECASE,
 )
 _PASSWORD_SCRIPTLESS = re.compile(
     rf"(?:密码|密碼|口令|パスワード|비밀번호|รหัสผ่าน|كلمة المرور|סיסמה)\s{{0,2}}(?:[:=：是は은는]|הוא)?\s{{0,2}}{_VALUE}"
 )
 _NAMED_KEY = re.compile(
-    rf"(?<![A-Za-z])(?:{_NAMES_OF_KEYS})[A-Za-z0-9_-]{{0,24}}+{_JOINT}{_VALUE}",
+    rf"(?<![A-Za-z])(?:{_NAMES_OF_KEYS}){_MORE_OF_NAME}{_JOINT}{_VALUE}",
     re.IGNORECASE,
 )
 _CAMEL_KEY = re.compile(
@@ -72,10 +73,13 @@ _CAMEL_KEY = re.compile(
 _KEY_CHARS_MIN = 16
 _KEY_ENTROPY_MIN_BITS = 3.0
 _NO_VALUE = re.compile(
-    r"(?:\$[{(]?|%[{(]|\{\{|<|\[|\(|os\.|process\.|env\b|getenv|config|settings|self\.|this\.|request|input\(|none\b|null\b|true\b|false\b|undefined"
+    r"(?:\$[{(]?|%[{(]|\{|<|\[|\(|os\.|process\.|env\b|getenv|config|settings|self\.|this\.|request|input\(|none\b|null\b|true\b|false\b|undefined"
     r"|string\b|str\b|your|my[-_]|example|placeholder|changeme\b|redacted|\*{3}|x{4}|\.{3}|required|optional|secret\b|password\b|token\b)",
     re.IGNORECASE,
 )
+_CODE = re.compile(r"[A-Za-z_][\w.]*\[|\*\*")
+_BETWEEN_WORDS = re.compile(r"[/:._-]")
+_WITH_DIGITS = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z]).{6,}")
 _TRAILING = ".,;:!?)]}*_"
 
 
@@ -153,7 +157,13 @@ def _value(found: re.Match[str]) -> str:
 
 
 def _like_a_password(value: str, *, quoted: bool) -> bool:
-    if len(value) < 4 or _NO_VALUE.match(value) or "(" in value or value.startswith(("http://", "https://", "/")):
+    if (
+        len(value) < 4
+        or _NO_VALUE.match(value)
+        or _CODE.match(value)
+        or "(" in value
+        or value.startswith(("http://", "https://", "/"))
+    ):
         return False
     return quoted or any(not character.isalpha() and character not in "'-.,/" for character in value)
 
@@ -161,7 +171,7 @@ def _like_a_password(value: str, *, quoted: bool) -> bool:
 def _like_a_key(value: str) -> bool:
     if len(value) < _KEY_CHARS_MIN or _NO_VALUE.match(value) or "(" in value or value.startswith(("http", "/")):
         return False
-    mixed = any(map(str.isdigit, value)) and any(map(str.isalpha, value))
+    mixed = any(_WITH_DIGITS.fullmatch(part) for part in _BETWEEN_WORDS.split(value))
     return mixed and entropy_bits(value) >= _KEY_ENTROPY_MIN_BITS
 
 

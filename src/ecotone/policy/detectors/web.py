@@ -218,9 +218,16 @@ def _is_site(text: str, start: int, end: int, *, addressed: bool) -> bool:
     addressed = addressed or _SITE.near(text, start, end)
     if labels[0] in _CODE_OWNERS and ending not in _CLASSIC_ENDINGS:
         return addressed
-    if len(ending) == 2 or not ending.isascii() or ending.startswith("xn--") or ending in _USUAL_ENDINGS:
+    if "_" in host:
+        return False
+    if (
+        (len(ending) == 2 and ending != "id")
+        or not ending.isascii()
+        or ending.startswith("xn--")
+        or ending in _USUAL_ENDINGS
+    ):
         return True
-    return len(labels) > 2 or "-" in host or addressed
+    return "-" in host or addressed or (ending == "id" and len(labels) > 2)
 
 
 def _kept(url: str) -> int:
