@@ -74,7 +74,7 @@ _PRINCIPLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 """ShieldGemma's four kinds of harm, in our words, and the categories that a Yes raises."""
 
-_YES_NO = re.compile(r"(yes|no)(?![\w'])", re.IGNORECASE)
+_YES_NO = re.compile(r"(yes|no)(?=[ \t]*(?:[.,:;!*<\n]|$))", re.IGNORECASE)
 _SCORE_TAG = re.compile(r"<score>\s*(yes|no)\s*</score>", re.IGNORECASE)
 _THOUGHT = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _CONFIDENCE = re.compile(r"<confidence>\s*(high|low)\s*</confidence>", re.IGNORECASE)
