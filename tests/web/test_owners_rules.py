@@ -255,3 +255,75 @@ async def test_anthropics_clients_are_refused_in_their_own_words(house: House) -
         )
     assert "restricted data stays on our own machines" in str(raised.value)
     assert not house.sent
+
+
+GUARDED = """
+[models.away]
+provider = "openai-compatible"
+base_url = "{away}"
+name = "gpt-4o"
+key_env = "VENDOR_KEY"
+
+[models.watch]
+provider = "openai-compatible"
+base_url = "{watch}"
+name = "gpt-4o-mini"
+key_env = "VENDOR_KEY"
+hosting = "self-hosted"
+
+[guard.models.llama]
+model = "watch"
+form = "llama-guard"
+
+[[rules]]
+name = "no weapons"
+deny = 'content.weapons >= 0.5'
+because = "nobody builds weapons here"
+
+[[rules]]
+name = "nothing hateful comes back"
+on = "reply"
+deny = 'content.hate >= 0.5'
+because = "answers are kind"
+
+[[rules]]
+name = "stays home"
+deny = 'data.class >= restricted && endpoint.hosting == "vendor"'
+because = "restricted data stays on our own machines"
+"""
+
+
+async def test_a_guard_model_is_asked_and_what_it_cannot_judge_does_not_pass(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    async with FakeOpenAI(KEY) as away, FakeOpenAI(KEY) as watch:
+        config = GUARDED.format(away=away.base_url, watch=watch.base_url)
+        folder = tmp_path_factory.mktemp("guarded")
+        async with gateway(folder, config, environment={"VENDOR_KEY": KEY}) as gate, gate.client() as client:
+
+            async def ask(text: str = "What is the weather?") -> str | None:
+                messages: Any = [{"role": "user", "content": text}]
+                reply = await client.chat.completions.create(model="away", messages=messages)
+                return reply.choices[0].message.content
+
+            watch.script(Reply(text="safe"), Reply(text="safe"))
+            away.script(Reply(text="Sunny."))
+            assert await ask() == "Sunny."
+            assert json.loads(watch.requests[0].body)["messages"] == [
+                {"role": "user", "content": "What is the weather?"}
+            ]
+
+            watch.script(Reply(text="unsafe\nS9"))
+            with pytest.raises(openai.PermissionDeniedError, match="nobody builds weapons here"):
+                await ask()
+
+            watch.script(Reply(text="safe"), Reply(text="unsafe\nS10"))
+            away.script(Reply(text="You people."))
+            with pytest.raises(openai.PermissionDeniedError, match="answers are kind"):
+                await ask()
+
+            before = len(away.requests)
+            watch.script(Reply(text="I would rather not say."))
+            with pytest.raises(openai.InternalServerError, match="could not score this"):
+                await ask()
+            assert len(away.requests) == before

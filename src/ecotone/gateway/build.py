@@ -21,6 +21,7 @@ from ecotone.gateway.config import Config, EndpointConfig, ModelConfig, RouteCon
 from ecotone.gateway.conversations import Conversations
 from ecotone.gateway.discovery import FoundServer
 from ecotone.gateway.exchange import Gateway
+from ecotone.gateway.guard_models import GuardModels
 from ecotone.gateway.keys import Keyring
 from ecotone.gateway.labelling import Labelling
 from ecotone.gateway.model_files import ModelFiles, no_file
@@ -333,7 +334,9 @@ class Runtime:
             return known[name, today][candidate.endpoint.id]
 
         reply_guard = ReplyGuard(policy, detectors, guard if policy.needs_reply_guard else None)
-        return Ruling(policy, labelling, self._redaction, reply_guard, place_of)
+        return Ruling(
+            policy, detectors, labelling, self._redaction, reply_guard, GuardModels(config.guard.models), place_of
+        )
 
     def _engine_spec(self, name: str, model: ModelConfig) -> EngineSpec | None:
         """How to run an embedded model; None as long as its file is not here."""

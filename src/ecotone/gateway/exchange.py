@@ -5,6 +5,9 @@ import random
 import re
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
+
+import msgspec
 
 from ecotone.gateway.decision import Decision
 from ecotone.gateway.declared import Declared
@@ -18,9 +21,11 @@ from ecotone.gateway.responses import StoredResponses
 from ecotone.gateway.ruling import Planned
 from ecotone.gateway.snapshot import Snapshot
 from ecotone.policy.clearance import ClearanceMinter
+from ecotone.policy.guard.categories import CATEGORIES
 from ecotone.upstream.endpoints import Call, Endpoint
 from ecotone.upstream.http import Response
 from ecotone.upstream.operations import Operation
+from ecotone.values.chat import ChatRequest, Message, Sampling, TextPart
 from ecotone.values.errors import (
     EcotoneError,
     RequestError,
@@ -44,6 +49,8 @@ CLIENT_LEFT = 499
 """Recorded as the status of an exchange whose client left before it was answered (nginx's number for it)."""
 
 _NAMED_MAX = 5
+_GUARD_SAMPLING = Sampling(temperature=0.0, max_tokens=64)
+_GUARD_REPLY_BYTES_MAX = 1024 * 1024
 _PLANS_MAX = 3
 _ERROR_MAX_BYTES = 64 * 1024
 _HELD_MAX_BYTES = 32 * 1024 * 1024
@@ -132,6 +139,8 @@ class Exchange:
         """As `open`, under one config. Raises StaleClearance where that is in force no more."""
         ruling, candidates = snapshot.ruling, snapshot.directory.candidates(job.asked)
         labelled = await ruling.label(principal, job, declared, size_bytes, self._started_at_us)
+        ask = partial(self._ask_guard, snapshot, labelled)
+        labelled = await ruling.guarded(labelled, ask)
         ordered = self._gateway.health.order(candidates, time.monotonic())
         plan = ruling.plan(labelled, ordered, self._started_at_us)
         self._decision = Decision(ruling.policy.digest, labelled, plan.verdicts) if ruling.policy.rules else None
@@ -147,7 +156,7 @@ class Exchange:
                     await self._attempt(snapshot, planned, job, ())
                 else:
                     redacted = ruling.redacted(job, labelled, planned.verdict, declared)
-                    rules = ruling.reply_rules(labelled, candidate, redacted, self._started_at_us)
+                    rules = ruling.reply_rules(labelled, candidate, redacted, self._started_at_us, ask)
                     self._decision.redacted, self._decision.reply = redacted.counts, rules
                     # Rules see what the model said; what its pseudonyms stand for is put back after them.
                     filters = (*((rules,) if rules is not None else ()), *redacted.filters())
@@ -165,6 +174,48 @@ class Exchange:
         if isinstance(failure, UnsupportedFeature) and not any(_takes(job, one.endpoint) for one in candidates):
             failure.message += f" {self._who_could(snapshot, job, labelled)}"
         raise failure
+
+    async def _ask_guard(self, snapshot: Snapshot, labelled: Labelled, model: str, messages: Sequence[Message]) -> str:
+        """What a guard model says, at the first of its places that may have the content and answers. Rules on content
+        cannot speak yet; all others do. Raises EcotoneError."""
+        told = "\n".join(part.text for message in messages for part in message.parts if isinstance(part, TextPart))
+        labels = snapshot.ruling.raised(labelled.labels, told)
+        unscored = msgspec.structs.replace(labels, scores=dict.fromkeys(CATEGORIES, 0.0))
+        candidates = snapshot.directory.candidates(model)
+        plan = snapshot.ruling.plan(Labelled(unscored), candidates, self._started_at_us)
+        failure: EcotoneError = plan.refusal(model)
+        for planned in plan.allowed:
+            if planned.verdict.redact:
+                # What a guard is to judge must be what there is.
+                continue
+            endpoint = planned.candidate.endpoint
+            wire = self._gateway.wires[endpoint.wires[0]]
+            request = ChatRequest(endpoint.name, tuple(messages), sampling=_GUARD_SAMPLING)
+            try:
+                call = Call("chat", wire.name, wire.encode_request(request).body)
+                reply = wire.decode_reply(await self._sent_whole(snapshot, planned, call))
+                return "".join(part.text for part in reply.choices[0].parts if isinstance(part, TextPart))
+            except EcotoneError as error:
+                failure = error
+        raise failure
+
+    async def _sent_whole(self, snapshot: Snapshot, planned: Planned, call: Call) -> bytes:
+        response = await self._sent(snapshot, planned, call)
+        try:
+            if response.status != 200:
+                raise await self._refusal(response, call)
+            return await _read_all(response, _GUARD_REPLY_BYTES_MAX)
+        finally:
+            response.close()
+
+    async def _sent(self, snapshot: Snapshot, planned: Planned, call: Call) -> Response:
+        """The one way out: what the rules allow is cleared, and sent."""
+        endpoint = planned.candidate.endpoint
+        prepared = endpoint.prepare(call)
+        clearance = self._gateway.minter.clear(
+            planned.verdict, endpoint.id, snapshot.epoch, prepared.body, prepared.headers
+        )
+        return await endpoint.send(prepared, clearance)
 
     def _who_could(self, snapshot: Snapshot, job: Job, labelled: Labelled) -> str:
         """Which models here could be asked this instead, in words: the rules allow it, and their wires can say it. What
@@ -189,12 +240,7 @@ class Exchange:
         endpoint = planned.candidate.endpoint
         call = job.call(endpoint)
         self.losses = job.losses
-        prepared = endpoint.prepare(call)
-        clearance = self._gateway.minter.clear(
-            planned.verdict, endpoint.id, snapshot.epoch, prepared.body, prepared.headers
-        )
-        response = await endpoint.send(prepared, clearance)
-        self._response = response
+        response = self._response = await self._sent(snapshot, planned, call)
         if response.status != 200:
             raise await self._refusal(response, call)
         self._slow = any(one.slow for one in filters)

@@ -45,8 +45,11 @@ class Labelling:
         self._conversations = conversations
 
     async def label(self, principal: Principal, job: Job, declared: Declared, size_bytes: int, now_us: int) -> Labelled:
-        """Label one request, and remember its class for its conversation. Raises MalformedRequest for a class that
-        there is not; DatabaseError where what it has come to cannot be remembered."""
+        """Label one request, and remember its class for its conversation. Guard models are not asked here.
+
+        Raises MalformedRequest for a class that there is not; DatabaseError where what it has come to cannot be
+        remembered.
+        """
         settings = self._policy.principals.get(principal.name)
         rank = max(
             self._policy.floor(principal.name, job.asked),
@@ -113,7 +116,7 @@ class Labelling:
         )
 
     async def _inspected(self, job: Job, detectors: Detectors, size_bytes: int) -> Inspection:
-        if size_bytes <= _AT_ONCE_BYTES_MAX:
+        if size_bytes <= _AT_ONCE_BYTES_MAX and not detectors.slow:
             return inspect(job.said, detectors)
         return await asyncio.to_thread(inspect, job.said, detectors)
 

@@ -13,6 +13,7 @@ from ecotone.gateway.labelling import Labelled
 from ecotone.policy.inspection import CannotRedact, replaced
 from ecotone.policy.pseudonyms import Pseudonyms, PseudonymTable
 from ecotone.policy.restoring import Restorer
+from ecotone.policy.signed import signed_reasoning
 from ecotone.values.errors import EcotoneError, Unredactable
 from ecotone.values.filters import EventFilter
 
@@ -27,7 +28,7 @@ class Redacted(msgspec.Struct, frozen=True, eq=False):
 
     def filters(self) -> tuple[EventFilter, ...]:
         """What puts a reply right again; for one reply."""
-        return (Restorer(self.originals),) if self.originals else ()
+        return (Restorer(self.originals, json_text=self.job.json_text),) if self.originals else ()
 
 
 class Redaction:
@@ -45,7 +46,8 @@ class Redaction:
             raise EcotoneError("Something is to be replaced in a request that nobody has looked into.")
         said_by = repr((labelled.labels.principal, declared.conversation)).encode()
         pseudonyms = Pseudonyms(hmac.digest(self._key, said_by, hashlib.sha256))
-        table = PseudonymTable(pseudonyms, (text.text for text in inspection.texts if text.role != "assistant"))
+        said = (passage.text for passage in inspection.texts if passage.role != "assistant")
+        table = PseudonymTable(pseudonyms, said, signed=signed_reasoning(job.said))
         counts: Counter[str] = Counter()
 
         def replace(kind: str, value: str) -> str:
@@ -53,10 +55,10 @@ class Redaction:
             return table.replace(kind, value)
 
         try:
-            said = replaced(job.said, inspection, kinds, replace)
+            told = replaced(job.said, inspection, kinds, replace)
         except CannotRedact as fault:
             raise Unredactable(
                 f"The rules want something replaced that cannot be: {fault}. Take it out of the request, or ask for a"
                 " model that may have it."
             ) from None
-        return Redacted(job.saying(said), dict(counts), table.originals)
+        return Redacted(job.saying(told), dict(counts), table.originals)

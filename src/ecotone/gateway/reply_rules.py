@@ -1,11 +1,13 @@
 """Rules on replies, applied to one reply."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from ecotone.gateway.guard_models import Ask, GuardModels, highest
 from ecotone.policy.detectors import Detectors
 from ecotone.policy.guard.guard import Guard
 from ecotone.policy.labels import Labels
@@ -25,11 +27,28 @@ class ReplyGuard:
         self._guard = guard
 
     def rules(
-        self, request: Labels, place: Place, now: datetime, *, pseudonyms: Mapping[str, str], json_text: bool
+        self,
+        request: Labels,
+        place: Place,
+        now: datetime,
+        *,
+        pseudonyms: Mapping[str, str],
+        json_text: bool,
+        models: GuardModels,
+        ask: Ask,
     ) -> ReplyRules:
         """The filter for the reply to a request with these labels. `pseudonyms` are those of the request, and
-        `json_text` says that the reply is to be JSON."""
-        detectors, policy = self._detectors, self._policy
+        `json_text` says that the reply is to be JSON. `models` are asked by `ask`, on the loop that runs now."""
+        detectors, policy, guard = self._detectors, self._policy, self._guard
+        loop = asyncio.get_running_loop()
+
+        def scores(text: str) -> Mapping[str, float]:
+            # In a thread: a filter with a guard is slow.
+            found = [guard.scores(text)] if guard is not None else []
+            if not models:
+                return highest(found)
+            asked = asyncio.run_coroutine_threadsafe(models.scores([text], ask), loop)
+            return highest((*found, *asked.result()))
 
         def decide(kinds: frozenset[str], scores: Mapping[str, float] | None) -> Verdict:
             rank = 0 if detectors is None else max(map(detectors.rank, kinds), default=0)
@@ -41,7 +60,7 @@ class ReplyGuard:
         filtered = ReplyRules(
             decide,
             find=None if detectors is None else detectors.find,
-            guard=None if self._guard is None else self._guard.scores,
+            guard=None if guard is None else scores,
             pseudonyms=pseudonyms,
             json_text=json_text,
         )

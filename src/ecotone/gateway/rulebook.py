@@ -9,7 +9,7 @@ from ecotone.catalog.provider import Provider
 from ecotone.gateway.config import Config, EndpointConfig, ModelConfig, parse_config
 from ecotone.gateway.places import place_settings
 from ecotone.gateway.plugins import installed
-from ecotone.gateway.toml_file import TomlFile, read_text
+from ecotone.gateway.toml_file import TomlFile, read_text, suggestion
 from ecotone.policy.detectors.detectors import Detectors
 from ecotone.policy.places import Place, place_facts
 from ecotone.policy.policy import Policy
@@ -34,6 +34,10 @@ def check_rules(config: Config, today: date) -> None:
     """Raises PolicyProblem for rules that make no sense, and for the first of their tests that fails."""
     detectors = Detectors(config.data)
     policy = compile_policy(config, detectors)
+    for name, guard in config.guard.models.items():
+        if guard.model not in config.models:
+            hint = suggestion(guard.model, sorted(config.models))
+            raise PolicyProblem(("guard", "models", name, "model"), f"there is no model {guard.model!r}{hint}")
     if config.rule_tests:
         check_rule_tests(config.rule_tests, policy, all_places(config, today), detectors)
 

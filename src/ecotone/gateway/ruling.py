@@ -6,12 +6,14 @@ from datetime import UTC, date, datetime
 import msgspec
 
 from ecotone.gateway.declared import NOTHING_DECLARED, Declared
+from ecotone.gateway.guard_models import Ask, GuardModels, highest
 from ecotone.gateway.jobs import Job
 from ecotone.gateway.keys import Principal
 from ecotone.gateway.labelling import Labelled, Labelling
 from ecotone.gateway.models import Candidate
 from ecotone.gateway.redaction import Redacted, Redaction
 from ecotone.gateway.reply_rules import ReplyGuard
+from ecotone.policy.detectors import Detectors
 from ecotone.policy.labels import Labels
 from ecotone.policy.places import Place
 from ecotone.policy.policy import Policy
@@ -57,16 +59,21 @@ class Ruling:
     def __init__(
         self,
         policy: Policy,
+        detectors: Detectors,
         labelling: Labelling,
         redaction: Redaction,
         reply_guard: ReplyGuard,
+        guard_models: GuardModels,
         place_of: Callable[[Candidate, date], Place],
     ) -> None:
         """`place_of` says what is known of a candidate on a day."""
         self.policy = policy
+        self._detectors = detectors
         self._labelling = labelling
         self._redaction = redaction
         self._reply_guard = reply_guard
+        self._guard_models = guard_models
+        self._asks_guards = bool(guard_models) and policy.needs_guard
         self._place_of = place_of
         self._places: dict[tuple[str, date], Place] = {}
         self._has_rules = any(rule.on == "request" for rule in policy.rules)
@@ -77,6 +84,21 @@ class Ruling:
             # Nobody would ask.
             return _UNLABELLED
         return await self._labelling.label(principal, job, declared, size_bytes, now_us)
+
+    async def guarded(self, labelled: Labelled, ask: Ask) -> Labelled:
+        """The labels with what guard models say. Raises Unavailable where one of them says nothing."""
+        labels, inspection = labelled.labels, labelled.inspection
+        if not self._asks_guards or inspection is None:
+            return labelled
+        found = await self._guard_models.scores([passage.text for passage in inspection.texts], ask)
+        scores = highest((labels.scores or {}, *found))
+        return msgspec.structs.replace(labelled, labels=msgspec.structs.replace(labels, scores=scores))
+
+    def raised(self, labels: Labels, text: str) -> Labels:
+        """The labels of something that has this text, too."""
+        kinds = labels.kinds | {one.kind for one in self._detectors.find(text)}
+        rank = max(labels.data_class, *map(self._detectors.rank, kinds), 0)
+        return msgspec.structs.replace(labels, kinds=kinds, data_class=rank)
 
     def plan(self, labelled: Labelled, candidates: Sequence[Candidate], now_us: int) -> Plan:
         """Who of the candidates may have the request, in their order but for those that the rules prefer."""
@@ -96,7 +118,7 @@ class Ruling:
         return self._redaction.redacted(job, labelled, verdict.redact, declared)
 
     def reply_rules(
-        self, labelled: Labelled, candidate: Candidate, redacted: Redacted, now_us: int
+        self, labelled: Labelled, candidate: Candidate, redacted: Redacted, now_us: int, ask: Ask
     ) -> ReplyRules | None:
         """What the rules on replies want a reply to go through; None where there are none."""
         if not self.policy.has_reply_rules:
@@ -108,6 +130,8 @@ class Ruling:
             now,
             pseudonyms=redacted.originals,
             json_text=redacted.job.json_text,
+            models=self._guard_models,
+            ask=ask,
         )
 
     def _place(self, candidate: Candidate, today: date) -> Place:
