@@ -346,8 +346,8 @@ class Checker:
         orders = ("int", "double", "rank", "string", "timestamp", "duration")
         if ordered and (left.sort not in orders or left.words is not None or right.words is not None):
             raise ConditionError(f"{left} has no order; compare with == or !=", node.at, node.at + 2)
-        self._check_words(left, node.right)
-        self._check_words(right, node.left)
+        self._check_words(node.left, left, node.right)
+        self._check_words(node.right, right, node.left)
         self._check_limits(node.left, node.right)
         self._check_limits(node.right, node.left)
         return BOOL
@@ -397,9 +397,9 @@ class Checker:
         left = self._side(node.left, node.right)
         if right.element is not None:
             self._check_comparable(node, left, right.element)
-            self._check_words(right.element, node.left)
+            self._check_words(node.right, right.element, node.left)
         for item in node.right.items if isinstance(node.right, ListOf) else ():
-            self._check_words(left, item)
+            self._check_words(node.left, left, item)
             self._check_limits(node.left, item)
         return BOOL
 
@@ -413,12 +413,12 @@ class Checker:
         if left.sort != right.sort and not (left.number and right.number):
             raise ConditionError(f"{left} is never {right}", node.start, node.end)
 
-    def _check_words(self, kind: Kind, other: Node) -> None:
-        """Is what stands in a comparison with something of few words one of them?"""
+    def _check_words(self, node: Node, kind: Kind, other: Node) -> None:
+        """Is what `node`, or an element of it, is compared with one of the few words that it can be?"""
         if kind.words is None or not isinstance(other, Value) or other.value in kind.words:
             return
-        hint = near(str(other.value), kind.words)
-        raise ConditionError(f"it is never {str(other.value)!r}{hint}", other.start, other.end)
+        what, hint = self._text[node.start : node.end], near(str(other.value), kind.words)
+        raise ConditionError(f"{what} never says {str(other.value)!r}{hint}", other.start, other.end)
 
     def _check_limits(self, node: Node, other: Node) -> None:
         found = self._path(node)
