@@ -131,6 +131,7 @@ FOUND = {
         "at «48.85837, 2.29448» in Paris",
         "«-33.8568,151.2153»",
         "«48°51'29.9\"N 2°17'40.2\"E»",
+        "https://maps.example/@«48.8583701,2.2944813»,17z",
         "«geo:37.786971,-122.399677»",
         "«8FVC9G8F+6X»",  # the Open Location Code of its documentation
     ],
@@ -158,6 +159,8 @@ FOUND = {
         "password: «hunter2»",
         "my password is «correct7horse»",
         'DB_PASSWORD="«letmein»"',
+        'the Wi-Fi password: "«correct horse battery»"',
+        "pwd=«Sup3rS3cret!»",
         "Passwort: «geheim!1»",
         "aws_secret_access_key = «wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY»",
         "Authorization: Bearer «mF_9.B5f-4.1JqM0q8»",

@@ -57,6 +57,8 @@ def _two_alone(text: str, found: re.Match[str]) -> bool:
     listed = _MORE_BEFORE.search(before) or _MORE_AFTER.match(text, found.end())
     if abs(float(found["latitude"].replace("\u2212", "-"))) < 1 and "-" not in found[0] and not marked:
         return False  # shares and probabilities come in pairs more often than places off the coast of Ghana
+    if text[found.start() - 1 : found.start()] in ("@", "="):
+        return True  # in the address of a map
     return marked or not (listed or found["by"].isspace())
 
 

@@ -53,7 +53,7 @@ _NAMES_OF_KEYS = (
     r"|session[ _-]?(?:id|key)|otp|seed"
 )
 _MORE_OF_NAME = r"s?[0-9]{0,3}(?:[_-][A-Za-z0-9_-]{0,24}+)?"
-_VALUE = r"(?P<quote>[\"'`]{0,2})(?P<value>[^\s\"'`<>\\]{4,300})"
+_VALUE = r"(?:(?P<quote>[\"'`])(?P<quoted>[^\"'`\n\\]{4,100})(?P=quote)|[\"'`]{0,2}(?P<value>[^\s\"'`<>\\]{4,300}))"
 _JOINT = r"[\"'`\])]{0,2}(?:\s{0,4}(?::=|=>|=|:|->)\s{0,4}|\s{1,2}(?:is|was|ist|est|es|é|jest|on)\s{0,2}:?\s{1,2})"
 _PASSWORD = re.compile(
     rf"(?<![^\W\d_])(?:{_NAMES_OF_PASSWORDS}){_MORE_OF_NAME}{_JOINT}{_VALUE}",
@@ -80,6 +80,7 @@ _NO_VALUE = re.compile(
 _CODE = re.compile(r"[A-Za-z_][\w.]*\[|\*\*")
 _BETWEEN_WORDS = re.compile(r"[/:._-]")
 _WITH_DIGITS = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z]).{6,}")
+_SENTENCE = ".,:;)]}"
 _TRAILING = ".,;:!?)]}*_"
 
 
@@ -141,19 +142,21 @@ def _headers(text: str, begin: int, stop: int) -> Iterator[Finding]:
 def _named(text: str, begin: int, stop: int) -> Iterator[Finding]:
     for shape in (_PASSWORD, _PASSWORD_SCRIPTLESS):
         for found in shape.finditer(text, begin, stop):
-            value = _value(found)
-            if _like_a_password(value, quoted=bool(found["quote"])):
-                yield Finding(found.start("value"), found.start("value") + len(value), KIND, "password")
+            start, value = _value(found)
+            if _like_a_password(value, quoted=found["quote"] is not None):
+                yield Finding(start, start + len(value), KIND, "password")
     for shape in (_NAMED_KEY, _CAMEL_KEY):
         for found in shape.finditer(text, begin, stop):
-            value = _value(found)
-            if _like_a_key(value) or (found[0].lower().startswith("pass") and _like_a_password(value, quoted=True)):
-                yield Finding(found.start("value"), found.start("value") + len(value), KIND, "high-entropy")
+            start, value = _value(found)
+            if _like_a_key(value) or (found[0].startswith("Pass") and _like_a_password(value, quoted=True)):
+                yield Finding(start, start + len(value), KIND, "high-entropy")
 
 
-def _value(found: re.Match[str]) -> str:
-    value = found["value"]
-    return value.rstrip(",;)]}") if found["quote"] else value.rstrip(_TRAILING)
+def _value(found: re.Match[str]) -> tuple[int, str]:
+    """Where the value begins, and the value without the punctuation of the sentence."""
+    if found["quoted"] is not None:
+        return found.start("quoted"), found["quoted"]
+    return found.start("value"), found["value"].rstrip(_SENTENCE)
 
 
 def _like_a_password(value: str, *, quoted: bool) -> bool:
