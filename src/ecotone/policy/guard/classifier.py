@@ -5,14 +5,13 @@ then reads the most suspicious ones, up to a fixed number of tokens. So the time
 counts wherever it stands. What it was trained on, how good it is and where it fails: docs/reference/guard.md.
 """
 
-import ctypes
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from importlib.resources import files
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -178,19 +177,9 @@ def _floats(weights: Mapping[str, NDArray[Any]], name: str) -> Floats:
 
 @cache
 def _shipped() -> Classifier:
-    _keep_to_one_thread()
+    # Threads of the BLAS library wait for each other by spinning: on busy cores a text then takes 100 times as long.
+    # Loaded by name since the package has no types.
+    import_module("threadpoolctl").threadpool_limits(1, "blas")
     raw = files("ecotone.policy.guard").joinpath(FILE).read_bytes()
     with np.load(io.BytesIO(raw)) as weights:
         return Classifier(dict(weights), hashlib.sha256(raw).hexdigest())
-
-
-def _keep_to_one_thread() -> None:
-    """Tell OpenBLAS, as NumPy's wheels bring it, to multiply on the caller's thread alone.
-
-    Its own threads wait for each other by spinning: on cores that are busy with other work, a text took 100 times as
-    long. A NumPy on another BLAS library is left as it is.
-    """
-    for library in Path(np.__file__).parent.parent.glob("numpy.libs/*openblas*"):
-        limit = getattr(ctypes.CDLL(str(library)), "scipy_openblas_set_num_threads64_", None)
-        if limit is not None:
-            limit(1)
