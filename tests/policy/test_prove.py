@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bench.rules
+from ecotone.policy.guard.categories import CATEGORIES
 from ecotone.policy.labels import Labels
 from ecotone.policy.places import Place
 from ecotone.policy.policy import Policy
@@ -101,6 +102,18 @@ def test_what_is_flagged_follows_from_the_score() -> None:
     flagged = {"deny": '"hate" in content.flagged'}
     assert proved("content.hate >= 0.5", "true", flagged).holds
     assert example("content.hate >= 0.4", "true", flagged).labels.scores is not None
+
+
+def test_what_is_flagged_can_be_counted() -> None:
+    anything = {"deny": "size(content.flagged) > 0"}
+    assert proved("content.weapons >= 0.5", "true", anything).holds
+    hole = example("content.weapons < 0.5 && content.weapons > 0.4", "true", anything)
+    assert hole.labels.scores is not None
+    assert max(hole.labels.scores.values()) < 0.5
+    assert proved('content.flagged.exists(c, c != "hate")', "true", anything).holds
+    assert example("size(content.flagged) == 2", "true", {"deny": "size(content.flagged) > 2"}).assumed == {}
+    every = " || ".join(f"content.{category} > 0.9" for category in CATEGORIES[:7])
+    assert example(every, "true", anything).assumed == {"size(content.flagged) > 0": False}
 
 
 def test_a_find_raises_the_class() -> None:
@@ -208,6 +221,8 @@ ATOMS = (
     "content.weapons > 0.7",
     "content.inspected",
     '"weapons" in content.flagged',
+    "size(content.flagged) > 1",
+    'content.flagged.exists(c, c != "weapons")',
     "time.hour >= 22 || time.hour < 6",
     'time.weekday == "sunday"',
     "request.stream",
@@ -239,7 +254,8 @@ def requests(read: str) -> Iterator[tuple[Labels, Place, datetime]]:
 
     every = [chosen for size in range(4) for chosen in combinations(KINDS, size)]
     kinds = [frozenset(chosen) for chosen in (every if "data.kinds" in read else [()])]
-    scores = [None, {"weapons": 0.2}, {"weapons": 0.5}, {"weapons": 0.7}, {"weapons": 0.8}]
+    others: list[dict[str, float]] = [{}, {"hate": 1.0}, {"hate": 1.0, "fraud": 1.0}]
+    scores = [None, *({"weapons": score, **other} for score in (0.2, 0.5, 0.7, 0.8) for other in others)]
     for found, scored, now, streams, chars, operation, unread in product(
         grid("data.kinds", kinds, frozenset()),
         grid("content.", scores, None),

@@ -199,6 +199,7 @@ _TRIED = {
     "class": "classes",
     "other kinds": "numbers of other kinds found",
     "inspected": "guard: it answered, and it did not",
+    "other flagged": "numbers of other categories flagged",
     "operation": "operations",
     "stream": "as a stream, and whole",
     "tools": "with tools, and without",

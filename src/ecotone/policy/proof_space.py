@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from ecotone.policy.conditions import Use
+from ecotone.policy.conditions import Constant, Use
 from ecotone.policy.labels import Labels
 from ecotone.policy.places import Place
 from ecotone.policy.policy import Policy
@@ -27,6 +27,8 @@ ANY_OTHER = "(any other caller)"
 _DAY = timedelta(days=1)
 _FIRST_DAY = date(2026, 1, 1)
 _LARGEST = 2**53
+# With more scores than this a condition that counts what is flagged is tried both ways.
+_SCORES_COUNTED_MAX = 6
 
 
 class Asked(msgspec.Struct, frozen=True, eq=False):
@@ -73,6 +75,7 @@ class Space:
         self._kinds = tuple(kinds)
         self._rank = rank
         self._readers = readers(policy.threshold)
+        self._counts_flagged = False
         self.ties: list[Tie] = []
         self.all_asked = [
             Asked(name, place, policy.route_floor(name)) for name, places in candidates.items() for place in places
@@ -153,8 +156,7 @@ class Space:
             self._tie("class", f"kind {kind}", partial(_raised, [rank]))
         if use.counted:
             floors = sorted(self._rank(kind) for kind in self._kinds if kind not in use.sought)
-            most = min(len(floors), max(0, *(int(float(str(constant))) for constant in use.counted)) + 1)
-            self.dimensions["other kinds"] = tuple(range(most + 1))
+            self.dimensions["other kinds"] = tuple(range(min(len(floors), _largest(use.counted) + 1) + 1))
             # So many kinds that no condition names: those that raise the class least.
             self._tie("class", "other kinds", partial(_raised, floors))
         for kind in self._uninspected():
@@ -169,16 +171,24 @@ class Space:
         if not any(path.startswith("content.") for path in self._uses):
             return
         self.dimensions["inspected"] = (True, False)
-        flagged = self._use("content.flagged").sought
-        for category in self._policy.schema.categories:
-            path = f"content.{category}"
-            constants = set(self._use(path).compared)
-            if category in flagged:
+        flagged = self._use("content.flagged")
+        read = [
+            category
+            for category in self._policy.schema.categories
+            if f"content.{category}" in self._uses or category in flagged.sought
+        ]
+        self._counts_flagged = bool(flagged.counted) and len(read) <= _SCORES_COUNTED_MAX
+        for category in read:
+            constants = set(self._use(f"content.{category}").compared)
+            if category in flagged.sought or self._counts_flagged:
                 constants.add(self._policy.threshold)
-            if path in self._uses or category in flagged:
-                name = f"score {category}"
-                self.dimensions[name] = (*_numbers(constants, 0.0, 1.0), None)
-                self._tie("inspected", name, lambda inspected, score: inspected == (score is not None))
+            name = f"score {category}"
+            self.dimensions[name] = (*_numbers(constants, 0.0, 1.0), None)
+            self._tie("inspected", name, lambda inspected, score: inspected == (score is not None))
+        if self._counts_flagged:
+            others = len(self._policy.schema.categories) - len(read)
+            self.dimensions["other flagged"] = tuple(range(min(others, _largest(flagged.counted) + 1) + 1))
+            self._tie("inspected", "other flagged", lambda inspected, count: inspected or count == 0)
 
     def _add_request(self) -> None:
         if "request.operation" in self._uses:
@@ -238,8 +248,10 @@ class Space:
 
     def open_ended(self, path: str, use: Use) -> bool:
         """Can a condition that reads a variable so not be decided by the dimensions?"""
+        if path == "content.flagged":
+            return use.otherwise or (bool(use.counted) and not self._counts_flagged)
         if path.startswith("content.") and path != "content.inspected":
-            return use.otherwise or bool(use.counted)
+            return use.otherwise
         return use.otherwise and path in ("request.chars", "time.now", "time.date", "data.kinds")
 
     def needed(self, path: str, use: Use) -> tuple[str, ...]:
@@ -264,6 +276,9 @@ class Space:
                 return tuple(dim for dim in self.dimensions if dim.startswith(first) or dim == f"other {name}")
             case "content.inspected":
                 return ("inspected",)
+            case "content.flagged" if use.counted:
+                of_guard = [dim for dim in self.dimensions if dim.startswith("score ")]
+                return ("inspected", "other flagged", *of_guard)
             case "content.flagged":
                 return ("inspected", *(f"score {category}" for category in sorted(map(str, use.sought))))
         return ("inspected", f"score {name}")
@@ -303,6 +318,8 @@ class Space:
         if assignment.get("inspected") is False:
             return None
         scores = dict.fromkeys(self._policy.schema.categories, 0.0)
+        unread = [category for category in scores if f"score {category}" not in self.dimensions]
+        scores.update(dict.fromkeys(unread[: assignment.get("other flagged", 0)], 1.0))
         for category in scores:
             score = assignment.get(f"score {category}")
             if score is not None:
@@ -314,7 +331,7 @@ class Space:
     @property
     def combinations(self) -> int:
         """How many combinations there are, callers and places that nothing tells apart counted one by one."""
-        of_class = ("asked", "caller", "class", "other kinds")
+        of_class = ("asked", "caller", "class", "other kinds", "other flagged")
         rest = 1
         for name, values in self.dimensions.items():
             if name not in of_class and not name.startswith(("kind ", "score ", "inspected")):
@@ -322,7 +339,8 @@ class Space:
         if "inspected" in self.dimensions:
             scored = 1
             for name, values in self.dimensions.items():
-                scored *= len(values) - 1 if name.startswith("score ") else 1
+                if name == "other flagged" or name.startswith("score "):
+                    scored *= len([value for value in values if value is not None])
             rest *= scored + 1
         at_class = [self._finds_up_to(rank) for rank in self.dimensions["class"]]
         return rest * sum(
@@ -345,6 +363,11 @@ def _turned(fits: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
 def _raised(ranks: Sequence[int], data_class: int, count: int) -> bool:
     """Is a request with the first `count` of some kinds in it, each of which raises it to its rank, of this class?"""
     return count == 0 or data_class >= ranks[count - 1]
+
+
+def _largest(constants: frozenset[Constant]) -> int:
+    """The largest of numbers, 0 if none is larger."""
+    return max(0, *(int(float(str(constant))) for constant in constants))
 
 
 def _numbers(constants: Any, least: float, most: float, *, whole: bool = False) -> list[float]:
