@@ -252,3 +252,14 @@ def test_errors_are_written_as_the_official_body(error: EcotoneError, expected: 
 def test_a_long_message_is_cut() -> None:
     body = json.dumps({"error": {"message": "x" * 100_000}}).encode()
     assert decode_error(400, body).message == "x" * 2000
+
+
+def test_a_refusal_by_another_gateways_rules_keeps_its_reason() -> None:
+    body = b'{"error":{"message":"stays home","type":"permission_error","param":null,"code":"policy_refused"}}'
+    error = decode_error(403, body, endpoint="e")
+    assert (type(error).__name__, error.status, error.code, error.message) == (
+        "UpstreamRejected",
+        403,
+        "policy_refused",
+        "stays home",
+    )

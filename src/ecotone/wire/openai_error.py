@@ -23,7 +23,9 @@ from ecotone.values.errors import (
     ContextExceeded,
     EcotoneError,
     MalformedRequest,
+    PolicyRefused,
     RequestError,
+    Unredactable,
     UnsupportedFeature,
     UpstreamCredentials,
     UpstreamError,
@@ -63,6 +65,7 @@ _TYPE_STATUSES = {
     "rate_limit_exceeded": 429,
     "insufficient_quota": 429,
 }
+_OWNERS_RULES = (PolicyRefused.code, Unredactable.code)
 _decoder = msgspec.json.Decoder()
 
 
@@ -107,6 +110,16 @@ def decode_error(
         return decode_error_object(decoded, endpoint=endpoint, raw=body)
     where = _where(endpoint)
     said = read_error(body)
+    if status == 403 and said.code in _OWNERS_RULES:
+        # Another gateway like this one: it is not about a key, and its owner's reasons are for the client.
+        return UpstreamRejected(
+            said.message or f"{where} refuses this by its owner's rules.",
+            upstream_status=status,
+            endpoint=endpoint,
+            raw=body,
+            error_type=said.type,
+            error_code=said.code,
+        )
     if status in (401, 403) or (status == 400 and _KEY_TEXT.match(said.message or "")):
         return key_refused(status, endpoint)
     if status in (402, 429) or said.code == "rate_limit_exceeded":
