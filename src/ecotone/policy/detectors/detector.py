@@ -64,7 +64,10 @@ class Context:
         """Whether one of the words stands before text[start:end] or, where asked for, after it."""
         if self._words.search(text, max(0, start - self._before_chars), start):
             return True
-        return bool(self._after_chars) and self._words.search(text, end, end + self._after_chars) is not None
+        after = text[end : end + self._after_chars].partition("\n")[
+            0
+        ]  # what is on the next line says what stands there
+        return self._words.search(after) is not None
 
 
 def digits_of(text: str) -> str:

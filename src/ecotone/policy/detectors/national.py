@@ -23,8 +23,10 @@ class NationalNumber:
 
 
 _ID_WORDS = (
-    "id\\b", "identity", "identification", "national", "social", "personal", "tax", "citizen", "identit", "ausweis",
-    "steuer", "identifi", "personnummer", "insurance",
+    "(?:national|personal|social|citizen|tax|identity|government)[ -]",
+    "(?:id|identity|identification|insurance|security|number|code)", r"id (?:number|no|nr|card)", r"id ?[:#]",
+    "identity card", "passport", "identifikation", "personalausweis", "steuernummer", "steuer-id", "identité",
+    "identidad", "identidade", "identità", "identificación", "identificação", "personnummer",
 )  # fmt: skip
 
 

@@ -49,15 +49,16 @@ _ANY = re.compile(
 )
 
 _CONTEXT = Context(
-    "phone", "tel", "cell", "mobile", "mobil", "móvil", "movil", "celular", "handy", "fax", "call(?:s|ed|ing)?\\b",
-    "ring\\b", "text (?:me|us|him|her|them)", "sms", "whatsapp", "signal\\b", "viber", "dial", "reach(?:ed)?\\b",
-    "hotline", "landline", "contact", "answering at", "message[sd]? (?:to|on|at)", "on my registered",
-    "registered (?:number|mobile)", "pager", "gsm", "(?:desk|office|work|home) ?:", "voicemail", "téléphone", "tél",
-    "appel", "joindre", "portable", "numéro", "teléfono", "llam", "número", "numero", "telefon", "anruf",
-    "rufnummer", "ruf mich", "telefone", "ligue", "ligar", "chiam", "cellulare", "bel\\b", "bellen",
-    "ring(?:a|e)\\b", "puh", "puhelin", "soita", "тел", "позвон", "звон", "номер", "電話", "电话", "手机", "携帯",
-    "전화", "휴대폰", "连絡", "联系", "هاتف", "رقم", "جوال", "טלפון", "फ़ोन", "फोन", "मोबाइल", "โทร", "điện thoại",
-    "ph\\b", "mob\\b", "t:", "m:", "f:", "p:", before_chars=44,
+    "phone", "tel\\b", "tele(?:ph|f)", "cell\\b", "cellular", "cellphone", "mobil(?:e|ni|nummer)?\\b", "móvil",
+    "movil", "celular", "handy", "fax", "call(?:s|ed|ing)?\\b", "ring\\b", "text (?:me|us|him|her|them)", "sms",
+    "whatsapp", "signal\\b", "viber", "dial", "reach(?:ed)?\\b", "hotline", "landline", "contact", "answering at",
+    "message[sd]? (?:to|on|at)", "on my registered", "registered (?:number|mobile)", "pager", "gsm",
+    "(?:desk|office|work|home) ?:", "voicemail", "téléphone", "tél", "appel", "joindre", "portable", "numéro",
+    "teléfono", "llam", "número", "numero", "telefon", "anruf", "rufnummer", "ruf mich", "telefone", "ligue",
+    "ligar", "chiam", "cellulare", "bel\\b", "bellen", "ring(?:a|e)\\b", "puh", "puhelin", "soita", "тел", "позвон",
+    "звон", "номер", "電話", "电话", "手机", "携帯", "전화", "휴대폰", "连絡", "联系", "هاتف", "رقم", "جوال",
+    "טלפון", "फ़ोन", "फोन", "मोबाइल", "โทร", "điện thoại", "ph\\b", "mob\\b", "t:", "m:", "f:", "p:",
+    before_chars=44,
 )  # fmt: skip
 _NUMBER = Context("number (?:is|was)", "number ?:", "no\\. ?:", before_chars=16)
 _AFTER = Context(

@@ -209,7 +209,7 @@ def _is_site(text: str, start: int, end: int, *, addressed: bool) -> bool:
     if not any(character.isalpha() for label in labels[:-1] for character in label):
         return ending in _NUMERIC_ENDINGS
     sentences = last[0].isupper() and not (last.isupper() and host.isupper()) and last != last.lower()
-    if sentences and ending not in _CLASSIC_ENDINGS:
+    if sentences and (ending not in _CLASSIC_ENDINGS or len(labels[-2]) == 1):
         return False
     if all(len(label) == 1 for label in labels[:-1]) and (len(labels) > 2 or ending not in _SHORT_NAMES_UNDER):
         return False
