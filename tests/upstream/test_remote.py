@@ -10,9 +10,9 @@ from ecotone.catalog.provider import Provider, Speaks
 from ecotone.catalog.providers import PROVIDERS
 from ecotone.gateway.config import EndpointConfig
 from ecotone.gateway.places import place_key, place_settings
-from ecotone.upstream.credentials import Headers, Key
+from ecotone.upstream.credentials import Key
 from ecotone.upstream.endpoints import Call
-from ecotone.upstream.http import HttpClient, Response, Target
+from ecotone.upstream.http import Headers, HttpClient, Response, Target
 from ecotone.upstream.remote import RemoteEndpoint
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import MalformedRequest, UnsupportedFeature, UpstreamCredentials

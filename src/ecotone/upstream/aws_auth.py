@@ -5,7 +5,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from ecotone.upstream.credentials import Headers
+from ecotone.upstream.http import Headers
 from ecotone.values.errors import UpstreamCredentials
 
 MISSING = "pip install 'ecotone[aws]', which brings the library that signs requests for AWS"

@@ -1,13 +1,11 @@
 """How an endpoint proves that it may ask: a key that is shown as it is, or headers made anew for each request."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
 from ecotone.catalog.provider import Auth
-
-Headers = Sequence[tuple[str, str]]
+from ecotone.upstream.http import Headers
 
 
 class Key(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """Endpoints: places where a model runs, each ready to take a request in its own wire."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote, urljoin
 
@@ -11,7 +11,7 @@ from ecotone.catalog.provider import Hosting, Weights, joined
 from ecotone.upstream.clearance import ClearanceChecker
 from ecotone.upstream.engine import Task
 from ecotone.upstream.engines import EnginePool, Lease
-from ecotone.upstream.http import HttpClient, Response, Target
+from ecotone.upstream.http import Headers, HttpClient, Response, Target
 from ecotone.upstream.operations import EMBEDDED, Operation, Service, Services
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import EngineError, UpstreamMalformed, UpstreamUnreachable
@@ -20,7 +20,6 @@ from ecotone.wire.json_body import encode_json_object
 from ecotone.wire.quirks import max_tokens
 
 Request = dict[str, Any]
-Headers = Sequence[tuple[str, str]]
 
 PATHS: dict[Operation, str] = {"chat": "/chat/completions", "completions": "/completions", "embeddings": "/embeddings"}
 _TASKS: dict[Operation, Task] = {"embeddings": "embedding"}

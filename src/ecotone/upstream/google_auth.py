@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ecotone.upstream.credentials import Headers
-from ecotone.upstream.http import HttpClient
+from ecotone.upstream.http import Headers, HttpClient
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import UpstreamCredentials, UpstreamError
 

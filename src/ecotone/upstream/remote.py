@@ -9,10 +9,10 @@ import msgspec
 from ecotone.catalog.clearance import Clearance
 from ecotone.catalog.provider import Auth, Hosting, Provider, Speaks, api_root, filled_in, joined
 from ecotone.upstream.clearance import ClearanceChecker
-from ecotone.upstream.credentials import Headers, Key, Signer, key_headers
+from ecotone.upstream.credentials import Key, Signer, key_headers
 from ecotone.upstream.endpoints import PATHS, Call, EndpointFacts, Prepared, Request, post_target
 from ecotone.upstream.event_stream import EventStreamResponse
-from ecotone.upstream.http import HttpClient, Response, Target
+from ecotone.upstream.http import Headers, HttpClient, Response, Target
 from ecotone.upstream.operations import Operation, services_of
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import UnsupportedFeature, UpstreamCredentials
@@ -138,9 +138,10 @@ class RemoteEndpoint:
         catalog: str | None = None,
         leave_out: tuple[str, ...] = (),
     ) -> None:
-        """`identity` is the endpoint's id, which no other has. `wires` are all that Ecotone speaks, `wire` the one that the owner wants used, None for those of the
-        provider. `settings` are the values that its addresses need. `key` is None if there is none; `signers` prove
-        requests where no key does. `problem` says why nothing can be sent, None if it can; then no address is made.
+        """`identity` is the endpoint's id, which no other has. `wires` are all that Ecotone speaks, `wire` the one that
+        the owner wants used, None for those of the provider. `settings` are the values that its addresses need. `key`
+        is None if there is none; `signers` prove requests where no key does. `problem` says why nothing can be sent,
+        None if it can; then no address is made.
 
         Raises ConfigError for an unusable address."""
         self.id = identity

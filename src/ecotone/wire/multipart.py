@@ -17,7 +17,8 @@ _TEXT_BYTES_MAX = 4096
 
 
 class Upload(msgspec.Struct, frozen=True):
-    """A form. `fields` are its short texts by name, `texts` all there is beside the files; `before` and `after` are its bytes around the model's name."""
+    """A form. `fields` are its short texts by name, `texts` all there is beside the files; `before` and `after` are its
+    bytes around the model's name."""
 
     fields: dict[str, str]
     texts: tuple[str, ...]

@@ -7,7 +7,8 @@ from typing import Any, Self
 import msgspec
 
 from ecotone.gateway.jobs.job import JSON_TYPE, Answer, JobDefaults
-from ecotone.upstream.endpoints import Call, Endpoint, Headers
+from ecotone.upstream.endpoints import Call, Endpoint
+from ecotone.upstream.http import Headers
 from ecotone.upstream.operations import Operation
 from ecotone.values.chat import ChatRequest, Json, JsonObjectFormat, JsonSchemaFormat
 from ecotone.values.errors import EcotoneError, Unredactable, UnsupportedFeature

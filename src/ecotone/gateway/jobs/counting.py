@@ -8,7 +8,8 @@ import msgspec
 
 from ecotone.gateway.jobs.job import Answer, JobDefaults
 from ecotone.gateway.jobs.services import no_stream, service_in
-from ecotone.upstream.endpoints import Call, Endpoint, Headers, Post
+from ecotone.upstream.endpoints import Call, Endpoint, Post
+from ecotone.upstream.http import Headers
 from ecotone.upstream.operations import Operation
 from ecotone.values.chat import ChatRequest, Json
 from ecotone.values.errors import EcotoneError, Unredactable
