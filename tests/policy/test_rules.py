@@ -1,6 +1,7 @@
 """What the rules of a config say of requests and replies."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -321,6 +322,17 @@ def test_a_remembered_verdict_is_the_one_that_would_be_found_anew(
         assert verdict.preferred == sum(one.preferred for one in alone)
         told = sorted((one.effect, one.fault or "") for single in alone for one in single.spoken)
         assert sorted((one.effect, one.fault or "") for one in verdict.spoken) == told
+
+
+def test_places_do_not_mix_where_several_threads_ask() -> None:
+    # The length is computed with, so that each question is put to the rule anew.
+    sent = policy(rule(deny='data.class >= restricted && endpoint.hosting == "vendor" && request.chars + 1 > 0'))
+
+    def asked(place: Place) -> set[bool]:
+        return {sent.decide(Labels(RESTRICTED), place, now=NOON).allowed for _ in range(2_000)}
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(asked, [HOME, VENDOR] * 2)) == [{True}, {False}] * 2
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,6 +92,13 @@ class Context:
         except BaseException as error:
             raise LibraryFault(_reason(error)) from None
 
+    def put(self, name: str, value: Any) -> None:
+        """Give a variable another value. Raises LibraryFault."""
+        try:
+            self.inner.add_variable(name, value)
+        except BaseException as error:
+            raise LibraryFault(_reason(error)) from None
+
 
 def _reason(error: BaseException) -> str:
     """What went wrong, of the many kinds of exceptions that the library raises; a panic in its Rust is one, too, and no

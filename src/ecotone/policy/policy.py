@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -231,27 +232,46 @@ class _Group:
         names = frozenset[str]().union(*(rule.condition.program.names for rule in rules))
         self._ranks = {name: rank for name, rank in schema.classes.items() if name in names}
         self._roots = [root for root in ROOTS if root in names]
-        self._of_place = [path for path in self.uses if _of_place(path)]
+        self._of_place = {
+            root: [path for path in self.uses if path.startswith(f"{root}.")]
+            for root in ("model", "endpoint")
+            if root in names
+        }
         self.readers = {
             path: request_readers.get(path) or score_reader(path.partition(".")[2])
             for path in self.uses
             if not _of_place(path)
         }
+        self._last: tuple[Labels, datetime | None, Context] | None = None
+        # The values of one place follow those of another in the same context: one thread at a time.
+        self._alone = Lock()
 
     def verdict(self, labels: Labels, place: Place, now: datetime | None) -> Verdict:
+        with self._alone:
+            try:
+                context = self._context(labels, now)
+                for root, paths in self._of_place.items():
+                    facts = ((path.partition(".")[2], place.fact(path)) for path in paths)
+                    context.put(root, {name: value for name, value in facts if value is not UNKNOWN})
+            except LibraryFault as error:
+                told = [Spoken(rule.name, rule.effect, rule.because, str(error)) for rule in self.rules]
+                return Verdict(not told, tuple(told))
+            return verdict(self.rules, context, labels.kinds)
+
+    def _context(self, labels: Labels, now: datetime | None) -> Context:
+        """The request's values, made ready once for all places."""
+        last = self._last
+        if last is not None and last[0] is labels and last[1] is now:
+            return last[2]
         values: dict[str, Any] = {**self._ranks, **{root: {} for root in self._roots}}
-        found = [(path, place.fact(path)) for path in self._of_place]
-        found += [(path, reader(labels, now)) for path, reader in self.readers.items()]
-        for path, value in found:
+        for path, reader in self.readers.items():
+            value = reader(labels, now)
             if value is not UNKNOWN:
                 root, _, name = path.partition(".")
                 values[root][name] = value
-        try:
-            context = Context(values)
-        except LibraryFault as error:
-            told = [Spoken(rule.name, rule.effect, rule.because, str(error)) for rule in self.rules]
-            return Verdict(not told, tuple(told))
-        return verdict(self.rules, context, labels.kinds)
+        context = Context(values)
+        self._last = (labels, now, context)
+        return context
 
 
 def verdict(rules: Sequence[Rule], context: Context, kinds: frozenset[str]) -> Verdict:
