@@ -327,9 +327,10 @@ def test_a_remembered_verdict_is_the_one_that_would_be_found_anew(
 def test_places_do_not_mix_where_several_threads_ask() -> None:
     # The length is computed with, so that each question is put to the rule anew.
     sent = policy(rule(deny='data.class >= restricted && endpoint.hosting == "vendor" && request.chars + 1 > 0'))
+    labels = Labels(RESTRICTED)
 
     def asked(place: Place) -> set[bool]:
-        return {sent.decide(Labels(RESTRICTED), place, now=NOON).allowed for _ in range(2_000)}
+        return {sent.decide(labels, place, now=NOON).allowed for _ in range(2_000)}
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(asked, [HOME, VENDOR] * 2)) == [{True}, {False}] * 2
