@@ -356,6 +356,15 @@ def test_the_owners_words_are_found_whole_and_in_any_case() -> None:
     assert [one[1] for one in found(text, detectors)] == ["BLUE  heron", "Straße", "鷺"]
 
 
+def test_what_the_owner_names_stands_beside_what_else_it_is() -> None:
+    text = "number 536-90-4399, jane@example.com"
+    ssn, mail = ("us_ssn", "536-90-4399"), ("email", "jane@example.com")
+    assert found(text, own(pattern="[0-9]{3}-[0-9]{2}-[0-9]{4}")) == [("project", "536-90-4399"), ssn, mail]
+    assert found(text, own(words=("example",))) == [ssn, mail, ("project", "example")]
+    same = Detectors(DataSettings(patterns={"email": PatternSettings(pattern="[a-z]+@[a-z]+")}))
+    assert found(text, same) == [ssn, ("email", "jane@example")]
+
+
 @pytest.mark.parametrize(
     ("written", "path", "words"),
     [

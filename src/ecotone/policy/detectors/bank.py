@@ -13,7 +13,6 @@ from ecotone.policy.findings import Finding
 IBAN = "iban"
 ACCOUNT = "bank_account"
 
-_IBAN_MIN, _IBAN_MAX = 15, 34
 _IBAN_START = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}|(?<=IBAN)[A-Z]{2}[0-9]{2}")
 _BBAN_PART = re.compile(r"([0-9]+)!?[nace]")
 _GAP = re.compile(r"[ \t.\-/]{0,2}(?:\r?\n[ \t]?)?")

@@ -7,19 +7,23 @@ from ecotone.policy.findings import Finding
 # The more specific first. Kinds that are not named here are national numbers, which come after IBANs and cards.
 _ORDER = (
     *("crypto_address", "iban", "credit_card", "", "email", "url", "mac", "ip", "coordinates", "birth_date"),
-    *("guessed secret", "phone", "bank_account"),
+    *("guessed secret", "phone", "bank_account", "person", "organisation", "place"),
 )
 _RANKS = {kind: rank for rank, kind in enumerate(_ORDER)}
 _HOLDS = {
     "url": frozenset({"phone", "url", "bank_account"}),
     "secret": frozenset({"url", "phone", "bank_account", "email"}),
 }
+OWN = frozenset({"pattern", "words"})
+"""The detectors of what the owner has named: that always stands, and takes no other kind's place."""
 GUESSES = frozenset({"password", "high-entropy"})
 """Detectors of secrets that go by the words near them: a finding with a form of its own comes before theirs."""
 
 
 def specificity(finding: Finding) -> int:
     """How specific a finding's form is: the lower, the more it takes to be one."""
+    if finding.detector in OWN:
+        return -2
     if finding.kind == "secret":
         return _RANKS["guessed secret"] if finding.detector in GUESSES else -1
     return _RANKS.get(finding.kind, _RANKS[""])
@@ -29,8 +33,8 @@ def resolved(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings that stand, in order.
 
     Of two that overlap the more specific stands, then the longer, then the earlier. Both stand where one is a part of
-    a URL or of a secret and is something else besides (an address of a machine, a card), and so no two of one kind
-    overlap.
+    a URL or of a secret and is something else besides (an address of a machine, a card), and where one is of a kind of
+    the owner's own. No two of one kind overlap.
     """
     ordered = sorted(set(findings), key=lambda one: (specificity(one), one.start - one.end, one.start, one.detector))
     if len(ordered) < 2:
@@ -62,6 +66,10 @@ _PLACE_BITS = 6
 
 
 def _both_stand(one: Finding, other: Finding) -> bool:
+    if one.kind == other.kind:
+        return False
+    if one.detector in OWN or other.detector in OWN:
+        return True
     return _part_of(one, other) or _part_of(other, one)
 
 
