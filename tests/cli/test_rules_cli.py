@@ -155,6 +155,16 @@ def test_what_cannot_be_told_exits_with_2(here: Here, arguments: tuple[str, ...]
     assert told in done.err
 
 
+def test_a_crash_is_no_counterexample(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*_: object, **__: object) -> None:
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr("ecotone.cli.rules.prove", crash)
+    done = here.run("prove", "true", "--never", "true")
+    assert done.code == 2
+    assert "out of luck" in done.err
+
+
 def test_a_key_for_a_vendor_opens_its_models_where_there_is_no_config(
     here: Here, monkeypatch: pytest.MonkeyPatch
 ) -> None:

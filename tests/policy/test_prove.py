@@ -15,7 +15,7 @@ from ecotone.policy.labels import Labels
 from ecotone.policy.places import Place
 from ecotone.policy.policy import Policy
 from ecotone.policy.problem import PolicyProblem
-from ecotone.policy.prove import Counterexample, Proof, ProofTooLarge, prove
+from ecotone.policy.prove import Counterexample, NoProof, Proof, prove
 from ecotone.policy.settings import DataSettings, GuardSettings, PrincipalSettings, RuleSettings
 
 KINDS = {"email": 0, "phone": 0, "iban": 2, "us_ssn": 3}
@@ -199,7 +199,7 @@ def test_a_promise_that_cannot_be_read(condition: str, never: str, path: str) ->
 
 def test_a_proof_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ecotone.policy.prove._STEPS_MAX", 3)
-    with pytest.raises(ProofTooLarge):
+    with pytest.raises(NoProof):
         proved("data.class >= restricted", AT_VENDOR, HOME_RULE)
 
 

@@ -1,6 +1,7 @@
 """`ecotone rules`: what may go where, whether the owner's cases come out as written, and whether a promise holds."""
 
 import os
+import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from ecotone.policy.detectors import Detectors
 from ecotone.policy.places import Place
 from ecotone.policy.policy import Policy
 from ecotone.policy.problem import PolicyProblem
-from ecotone.policy.prove import Counterexample, Proof, ProofTooLarge, prove
+from ecotone.policy.prove import Counterexample, NoProof, Proof, prove
 from ecotone.policy.rule_tests import run_rule_tests
 from ecotone.policy.rules import Rule
 from ecotone.policy.starters import starters, summary
@@ -148,8 +149,11 @@ def prove_promise(condition: str, never: str, config_file: Path | None, as_json:
         proof = _proof(book, condition, never)
     except EcotoneError as error:
         _give_up(error.message)
-    except ProofTooLarge as error:
+    except NoProof as error:
         _give_up(str(error))
+    except Exception:  # whatever went wrong, it is no counterexample, which is what 1 would say
+        traceback.print_exc()
+        raise typer.Exit(2) from None
     if as_json:
         print_json(_as_json(proof, condition, never, book.policy))
     else:

@@ -55,8 +55,8 @@ class Proof(msgspec.Struct, frozen=True):
     idle: bool = False
 
 
-class ProofTooLarge(Exception):
-    """The space cannot be gone through in the steps that a proof may take."""
+class NoProof(Exception):
+    """It cannot be told: the space cannot be gone through in the steps that a proof may take."""
 
 
 def prove(
@@ -74,7 +74,7 @@ def prove(
     can find (`Detectors.kinds`), `rank` is the class that a find raises to (`Detectors.rank`).
 
     Raises PolicyProblem for a condition that is not right (its path is `("condition",)` or `("never",)`), and
-    ProofTooLarge.
+    NoProof.
     """
     promise = (_promised("condition", condition, policy), _promised("never", never, policy))
     rules = [rule for rule in policy.rules if rule.on == "request"]
@@ -119,7 +119,7 @@ def _shown(
     verdict = None if assumed else policy.decide(labels, asked.place, now=moment)
     if verdict is not None and not verdict.allowed:
         denials = ", ".join(one.rule for one in verdict.denials)
-        raise AssertionError(f"the search and the rules disagree about {labels}: {denials}")
+        raise NoProof(f"the search and the rules disagree about {labels}, a fault in Ecotone: {denials}")
     return Counterexample(
         labels=labels,
         asked=asked.name,
@@ -175,7 +175,7 @@ class _Search:
         self._steps = 0
 
     def solution(self, wishes: Sequence[_Wish]) -> dict[str, Any] | None:
-        """Such values, None if there are none. Raises ProofTooLarge."""
+        """Such values, None if there are none. Raises NoProof."""
         return self._solve(set(self._space.dimensions), wishes, {})
 
     def _solve(self, names: set[str], wishes: Sequence[_Wish], assignment: dict[str, Any]) -> dict[str, Any] | None:
@@ -202,7 +202,7 @@ class _Search:
         for value in self._space.values(name, assignment):
             self._steps += 1
             if self._steps > _STEPS_MAX:
-                raise ProofTooLarge(f"not settled after {_STEPS_MAX:,} steps; ask about fewer things at once")
+                raise NoProof(f"not settled after {_STEPS_MAX:,} steps; ask about fewer things at once")
             found = self._solve(names - {name}, wishes, {**assignment, name: value})
             if found is not None:
                 return {name: value, **found}
