@@ -149,11 +149,12 @@ def _screen(vocabulary: Sequence[str], texts: Sequence[tuple[str, str | None]]) 
 
 
 def _threshold(classifier: Classifier, items: Sequence[Item]) -> float:
-    """The logit over which the allowed share of safe prompts of XSTest's validation part lies."""
+    """The logit over which the allowed share of safe prompts of XSTest's validation part lies; never below even odds,
+    since the part is small."""
     scores = [
         max(classifier.scores(item.text).values())
         for item in items
         if item.dataset == "xstest" and item.part == "validation" and not item.unsafe
     ]
     score = float(np.clip(np.quantile(scores, 1 - OVER_REFUSAL), 1e-4, 1 - 1e-4))
-    return float(np.log(score / (1 - score)))
+    return max(0.0, float(np.log(score / (1 - score))))

@@ -7,11 +7,14 @@ objects before `::` and harmful ones after it. The texts are under CC0.
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 CORPUS = Path(__file__).parent / "corpus"
+FILES = ("lists.txt", "everyday.txt", "ordinary.txt", "contrasts.txt", "injection.txt", "pairs.txt")
+SETTLING_FILES = ("settling.txt",)
+"""Sentences as they come out of longer texts, and plain requests to write something."""
 _CHOICE = re.compile(r"\{([^{}]*)\}")
 _DEPTH_MAX = 6
 _FRAME = "{how} "
@@ -36,11 +39,11 @@ class Template(NamedTuple):
 class Grammar:
     """All templates of the corpus and the lists that they draw from."""
 
-    def __init__(self, folder: Path = CORPUS) -> None:
+    def __init__(self, files: Sequence[str] = FILES) -> None:
         self.lists: dict[str, list[str]] = {}
         self.templates: list[Template] = []
-        for file in ("lists.txt", "everyday.txt", "ordinary.txt", "contrasts.txt", "injection.txt", "pairs.txt"):
-            self._read((folder / file).read_text().splitlines())
+        for file in files:
+            self._read((CORPUS / file).read_text().splitlines())
 
     def _read(self, lines: list[str]) -> None:
         category: str | None = None
@@ -93,7 +96,7 @@ class Grammar:
         shares = [_SHARES.get(category, 1) for category in unsafe]
         texts: dict[str, Text] = {}
         for _ in range(count * 4):
-            category = rng.choices(unsafe, shares)[0] if rng.random() < unsafe_share else None
+            category = rng.choices(unsafe, shares)[0] if unsafe and rng.random() < unsafe_share else None
             pool = by_category[category]
             text = self.draw(rng.choices(pool, [one.weight for one in pool])[0], rng)
             texts.setdefault(text.text.lower(), text)

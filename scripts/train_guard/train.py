@@ -26,7 +26,7 @@ from ecotone.policy.guard.categories import CATEGORIES
 from scripts.train_guard.code import pieces
 from scripts.train_guard.encoder import Encoder, padded, pruned, teacher
 from scripts.train_guard.export import BertTokens, export
-from scripts.train_guard.grammar import Grammar
+from scripts.train_guard.grammar import SETTLING_FILES, Grammar, Text
 from scripts.train_guard.splits import Item, read_items, words
 
 TEXTS, TEXTS_PER_EPOCH, EPOCHS, BATCH = 48_000, 18_000, 3, 48
@@ -36,6 +36,8 @@ TOKENS_MAX = 48
 LEARNING_RATE, WEIGHT_DECAY, GRADIENT_MAX = 8e-4, 0.01, 1.0
 SMOOTHING, CATEGORY_SHARE = 0.02, 0.3
 LEARNT_FROM = ("xstest", "advbench", "harmbench")
+SETTLING_RATE, SETTLING_SEED = 2e-4, 21
+SETTLING_TEXTS, SETTLING_LINES, SETTLING_SENTENCES = 4_500, 3_000, 2_500
 _GREETINGS = (
     *("Hi, ", "Hello! ", "Hey, ", "Please answer: ", "Question: ", "Quick question: "),
     *("For my homework: ", "I was wondering: "),
@@ -51,13 +53,18 @@ class Example(NamedTuple):
 
 def authored(items: Sequence[Item]) -> list[tuple[str, str | None]]:
     """The project's own texts and ordinary code; none that nearly is a text of a part that is not learnt from."""
+    drawn = _unheld(Grammar().texts(TEXTS, random.Random(TEXT_SEED)), items)
+    texts = [(one.text, one.category) for one in drawn]
+    return texts + [(piece, None) for piece in pieces(TEXTS // 7, random.Random(TEXT_SEED))]
+
+
+def _unheld(texts: Sequence[Text], items: Sequence[Item]) -> list[Text]:
+    """Those of the texts that are not nearly one of a part that is not learnt from."""
     held: set[frozenset[str]] = set()
     for item in items:
         if item.part != "train":
             held |= _nearly(words(item.text))
-    drawn = Grammar().texts(TEXTS, random.Random(TEXT_SEED))
-    texts = [(one.text, one.category) for one in drawn if not _nearly(words(one.text)) & held]
-    return texts + [(piece, None) for piece in pieces(TEXTS // 7, random.Random(TEXT_SEED))]
+    return [one for one in texts if not _nearly(words(one.text)) & held]
 
 
 def _nearly(text: frozenset[str]) -> set[frozenset[str]]:
@@ -128,6 +135,28 @@ def trained(
     return model.eval()
 
 
+def settled(model: Encoder, tokens: BertTokens, items: Sequence[Item]) -> Encoder:
+    """Teach single lines and sentences as they come out of longer texts, at a slower pace, beside what was learnt."""
+    rng = random.Random(SETTLING_SEED)
+    texts = [(one.text, one.category) for one in _unheld(Grammar().texts(SETTLING_TEXTS, rng), items)]
+    texts += [(line, None) for line in pieces(SETTLING_LINES, rng, lines_max=1, chars_min=3)]
+    texts += [(one.text, None) for one in Grammar(SETTLING_FILES).texts(SETTLING_SENTENCES, rng, unsafe_share=0)]
+    learnt = [weight for weight in model.parameters() if weight.requires_grad]
+    optimiser = torch.optim.AdamW(learnt, lr=SETTLING_RATE, weight_decay=WEIGHT_DECAY)
+    parts = list(batches(examples(tokens, texts, items, rng), rng))
+    pace = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.05, total_iters=len(parts))
+    model.train()
+    for together in parts:
+        loss = _loss(model, together)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(learnt, GRADIENT_MAX)
+        optimiser.step()
+        pace.step()
+    print(f"settled in {len(parts)} steps", flush=True)
+    return model.eval()
+
+
 def _loss(model: Encoder, rows: Sequence[Example]) -> torch.Tensor:
     logits = model(padded([row.ids for row in rows]))
     harmful = torch.tensor([row.harmful for row in rows]) * (1 - 2 * SMOOTHING) + SMOOTHING
@@ -145,7 +174,9 @@ def main() -> None:
     parser.add_argument("--onnx", type=Path, required=True, help="paraphrase-MiniLM-L3-v2.onnx")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.json with BERT's uncased vocabulary")
     parser.add_argument("--out", type=Path, default=Path("src/ecotone/policy/guard/classifier.npz"))
-    parser.add_argument("--checkpoint", type=Path, help="where the weights are kept, and taken from if they are there")
+    parser.add_argument(
+        "--checkpoint", type=Path, help="where the weights are kept before settling, and taken from if they are there"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
@@ -161,6 +192,7 @@ def main() -> None:
         small = trained(small, tokens, texts, items)
         if options.checkpoint:
             torch.save(small.state_dict(), options.checkpoint)
+    small = settled(small, tokens, items)
     print(json.dumps(export(small, tokens, texts, items, options.out), indent=2))
 
 

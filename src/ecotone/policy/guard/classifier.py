@@ -28,8 +28,9 @@ TEXT_MAX_CHARS = 200_000
 WHOLE_MAX_TOKENS = 48
 """A text of at most this many tokens is read in one go, its sentences in the light of each other."""
 READ_MAX_TOKENS = 24
-"""How many tokens the encoder reads of a longer one."""
-STRETCH_MAX_TOKENS, STRETCH_OVERLAP = 24, 6
+"""How many tokens the encoder reads of a longer one, the marks for the start and the end of each stretch included."""
+MARKS = 2
+STRETCH_MAX_TOKENS, STRETCH_OVERLAP = READ_MAX_TOKENS - MARKS, 6
 _EPSILON = np.float32(1e-12)
 
 
@@ -79,10 +80,10 @@ class Classifier:
         chosen: list[Sequence[int]] = []
         room = READ_MAX_TOKENS
         for index in np.argsort(-suspicion, kind="stable").tolist():
-            if len(parts[index]) <= room:
+            if len(parts[index]) + MARKS <= room:
                 chosen.append(parts[index])
-                room -= len(parts[index])
-            elif not chosen or room < STRETCH_OVERLAP:
+                room -= len(parts[index]) + MARKS
+            elif room < STRETCH_OVERLAP:
                 break
         return chosen
 
@@ -170,7 +171,7 @@ def _normed(hidden: Floats, gain_and_bias: tuple[Floats, Floats]) -> Floats:
 
 def _floats(weights: Mapping[str, NDArray[Any]], name: str) -> Floats:
     """A table of numbers; one kept in bytes is multiplied by its columns' scales."""
-    table = weights[name].astype(np.float32)
+    table = np.ascontiguousarray(weights[name], dtype=np.float32)
     scale = weights.get(name + ".scale")
     return table if scale is None else table * scale.astype(np.float32)
 

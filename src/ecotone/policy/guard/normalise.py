@@ -1,5 +1,6 @@
 """Text as the guard reads it: one form for what people see as the same."""
 
+import re
 import unicodedata
 
 _HIDDEN = dict.fromkeys(
@@ -14,10 +15,12 @@ _HIDDEN = dict.fromkeys(
 )
 """Characters without width: they part words for a program and not for a reader."""
 
+_MARKS_ON_LETTERS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+")
+
 
 def plain(text: str) -> str:
     """`text` in lower case, without invisible characters and accents; full-width and styled letters as plain ones."""
     if text.isascii():
         return text.lower()
     text = unicodedata.normalize("NFKD", text.translate(_HIDDEN))
-    return "".join(char for char in text if not unicodedata.combining(char)).lower()
+    return _MARKS_ON_LETTERS.sub("", text).lower()

@@ -56,6 +56,8 @@ class Tokens:
 
     def _put_together(self, found: re.Match[str]) -> str:
         word = _NOT_LETTERS.sub("", found[0])
+        if word not in self._ids and word[1:] in self._ids:
+            return f"{word[0]} {word[1:]}"  # as in "I k i l l"
         return word if word in self._ids else found[0]
 
     def _undisguised(self, found: re.Match[str]) -> str:
