@@ -17,18 +17,17 @@ from ecotone.policy.findings import Finding
 from ecotone.policy.problem import PolicyProblem
 from ecotone.policy.settings import DataSettings
 
-_EVERYWHERE = (
+# Three looks rather than one: the states of an automaton are combinations of those of its patterns, and a text made to
+# that end brings up new ones with every character.
+_NUMBERS = (
     cards.DETECTOR,
-    *bank.DETECTORS,
     phone.DETECTOR,
     *network.DETECTORS,
-    *web.DETECTORS,
     crypto.DETECTOR,
     places.DETECTOR,
-    birth.DETECTOR,
-    *secrets.DETECTORS,
 )
-_FIRST_PASS_MEMORY_MAX_BYTES = 64 << 20
+_WORDS = (*bank.DETECTORS, *web.DETECTORS, birth.DETECTOR)
+_FIRST_LOOK_MEMORY_MAX_BYTES = 16 << 20
 
 
 class Detectors:
@@ -36,7 +35,8 @@ class Detectors:
 
     def __init__(self, settings: DataSettings | None = None) -> None:
         settings = settings or DataSettings()
-        shipped = [*_EVERYWHERE, *_national(settings.countries)]
+        numbers = (*_NUMBERS, *_national(settings.countries))
+        shipped = (*numbers, *_WORDS, *secrets.DETECTORS)
         self._recognise = recogniser(settings.recogniser)
         found = {kind for detector in shipped for kind in detector.kinds}
         if self._recognise is not None:
@@ -47,66 +47,68 @@ class Detectors:
         self.slow = self._recognise is not None
         """Whether `find` takes milliseconds, and so belongs in a thread."""
         self._ranks = _ranks(self.kinds, found, settings)
-        self._first_pass = _FirstPass([*shipped, *own])
+        self._odd = _first_look(ODD_TRIGGERS)
+        self._looks = [_Look(group) for group in (numbers, _WORDS, secrets.DETECTORS, own) if group]
 
     def find(self, text: str) -> tuple[Finding, ...]:
         """What is in the text, in order. No two findings of one kind overlap; where kinds overlap, see `resolved`.
 
         Takes time in proportion to the length of the text.
         """
-        findings = self._first_pass.find(text)
+        findings = self._found(text)
         if self._recognise is not None:
             findings = [*findings, *self._recognise(text)]
         return resolved(findings) if findings else ()
+
+    def _found(self, text: str) -> list[Finding]:
+        data = text.encode(errors="replace")
+        if len(data) > len(text):
+            text = data.decode()  # half a surrogate pair, which no JSON may have, reads as a question mark
+        findings = [one for look in self._looks for one in look.find(text, data)]
+        unfolded = unfold(text) if self._odd.Match(data) is not None else None
+        if unfolded is not None:
+            data = unfolded.text.encode()
+            for look in self._looks:
+                for one in look.find(unfolded.text, data):
+                    place = unfolded.original(one.start, one.end)
+                    findings.append(Finding(*place, one.kind, one.detector))
+        return findings
 
     def rank(self, kind: str) -> int:
         """The rank of the class to which a find of this kind raises. Raises KeyError for a kind that is not found."""
         return self._ranks[kind]
 
 
-class _FirstPass:
-    """Tries the triggers of all detectors in one pass over the text; those that hit then read it themselves."""
+def _first_look(triggers: Iterable[str]) -> "re2.Set":
+    options = re2.Options()
+    options.max_mem = _FIRST_LOOK_MEMORY_MAX_BYTES
+    options.log_errors = False
+    options.never_capture = True
+    look = re2.Set.SearchSet(options)
+    for trigger in triggers:
+        look.Add(trigger)
+    look.Compile()
+    return look
+
+
+class _Look:
+    """Tries the triggers of some detectors in one pass over the text; those that hit then read it themselves."""
 
     def __init__(self, detectors: Iterable[Detector]) -> None:
-        options = re2.Options()
-        options.max_mem = _FIRST_PASS_MEMORY_MAX_BYTES
-        options.log_errors = False
-        options.never_capture = True
-        self._set = re2.Set.SearchSet(options)
-        self._readers: list[_Reader | None] = []
-        for trigger in ODD_TRIGGERS:
-            self._add(trigger, None)
-        for detector in detectors:
-            reader = _Reader(detector)
-            for trigger in detector.triggers:
-                self._add(trigger, reader)
-        self._set.Compile()
+        readers = [
+            (trigger, reader)
+            for detector, reader in ((detector, _Reader(detector)) for detector in detectors)
+            for trigger in detector.triggers
+        ]
+        self._triggers = _first_look(trigger for trigger, _ in readers)
+        self._readers = [reader for _, reader in readers]
 
-    def _add(self, trigger: str, reader: "_Reader | None") -> None:
-        self._set.Add(trigger)
-        self._readers.append(reader)
-
-    def find(self, text: str) -> list[Finding]:
-        """What each detector finds: overlaps are not resolved."""
-        data = text.encode(errors="replace")
-        hits = self._set.Match(data)
-        if hits is None:
-            return []
-        if len(data) > len(text):
-            text = data.decode()  # half a surrogate pair, which no JSON may have, reads as a question mark
-        findings = self._read(text, hits)
-        unfolded = unfold(text) if min(hits) < len(ODD_TRIGGERS) else None
-        if unfolded is not None:
-            hits = self._set.Match(unfolded.text.encode())
-            findings += [
-                Finding(*unfolded.original(one.start, one.end), one.kind, one.detector)
-                for one in self._read(unfolded.text, hits or ())
-            ]
-        return findings
-
-    def _read(self, text: str, hits: Iterable[int]) -> list[Finding]:
-        readers = dict.fromkeys(reader for reader in map(self._readers.__getitem__, hits) if reader is not None)
-        return [finding for reader in readers for finding in reader.read(text)]
+    def find(self, text: str, data: bytes) -> Iterator[Finding]:
+        """What each detector finds in `text`, whose UTF-8 is `data`: overlaps are not resolved."""
+        hits = self._triggers.Match(data)
+        if hits is not None:
+            for reader in dict.fromkeys(map(self._readers.__getitem__, hits)):
+                yield from reader.read(text)
 
 
 class _Reader:

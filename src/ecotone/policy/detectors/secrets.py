@@ -189,7 +189,7 @@ DETECTORS = (
     Detector((KIND,), ("PRIVATE KEY", "PuTTY-User-Key-File"), _private_keys),
     Detector(
         (KIND,),
-        (r"://[^\s/:@]{0,100}:[^\s/@]{1,200}@", r"(?i)(?:password|pwd|accountkey|accesskey)\s{0,2}=[^=]"),
+        (r"://[^\s/:@]*:[^\s/@]+@", r"(?i)(?:password|pwd|accountkey|accesskey)\s{0,2}=[^=]"),
         _connections,
         520,
     ),
