@@ -46,7 +46,7 @@ TWENTY: tuple[Mapping[str, Any], ...] = (
     {"flag": "content.self_harm >= 0.5"},
     {"flag": "time.hour >= 22 || time.hour < 6"},
     {"deny": f'time.weekday in ["saturday", "sunday"] && principal.name == "desk" && {AT_VENDOR}'},
-    {"deny": "request.chars > 200000"},
+    {"deny": "request.bytes > 200000"},
     {"flag": "request.stream && data.class >= confidential"},
     {"redact": AT_VENDOR, "kinds": ("email", "phone")},
     {"prefer": 'model.weights == "open"'},
@@ -54,7 +54,7 @@ TWENTY: tuple[Mapping[str, Any], ...] = (
     {"require": 'route.name != "care" || principal.name in ["ward", "lab"]'},
     {"flag": 'has(model.licence_verdict) && model.licence_verdict == "allowed with duties"'},
 )
-ARITHMETIC: Mapping[str, Any] = {"flag": "request.chars / 4 > 30000"}
+ARITHMETIC: Mapping[str, Any] = {"flag": "request.bytes / 4 > 30000"}
 
 _AIMS = {"20 rules, 8 candidates, remembered (µs)": 60.0, "prove 20 models, 15 rules (ms)": 5000.0}
 
@@ -94,7 +94,7 @@ def request(random: Random) -> tuple[Labels, datetime]:
         principal=random.choice(["ward", "desk", "lab", "local"]),
         asked="assistant",
         streams=random.random() < 0.5,
-        input_chars=random.randrange(20_000),
+        input_bytes=random.randrange(20_000),
     )
     return labels, datetime(2026, 11, 25, tzinfo=UTC) + timedelta(seconds=random.randrange(86_400))
 
@@ -123,7 +123,7 @@ def large(*, hole: bool) -> tuple[Policy, dict[str, list[Place]]]:
         {"redact": f'{AT_VENDOR} && "email" in data.kinds'},
         {"flag": "content.violence > 0.5 && request.stream"},
         {"flag": "time.hour >= 20 && data.class >= internal"},
-        {"flag": "request.chars > 20000 || model.tools"},
+        {"flag": "request.bytes > 20000 || model.tools"},
         {"prefer": 'model.weights == "open" && endpoint.hosting == "self-hosted"'},
         {"deny": f'{AT_VENDOR} && "image" in data.uninspected && data.class >= confidential'},
         {"deny": f'has(principal.purpose) && principal.purpose == "research" && {AT_VENDOR}'},

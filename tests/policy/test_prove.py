@@ -176,11 +176,11 @@ def test_a_rule_that_cannot_be_evaluated_denies() -> None:
 
 
 def test_what_has_no_end_of_values_is_tried_both_ways() -> None:
-    long = {"deny": f"data.class >= restricted && {AT_VENDOR} && request.chars / 2 > 500"}
+    long = {"deny": f"data.class >= restricted && {AT_VENDOR} && request.bytes / 2 > 500"}
     hole = example("data.class >= restricted", AT_VENDOR, long)
-    assert hole.assumed == {"request.chars / 2 > 500": False}
+    assert hole.assumed == {"request.bytes / 2 > 500": False}
     assert hole.verdict is None
-    assert proved("data.class >= restricted && request.chars / 2 > 500", AT_VENDOR, long).holds
+    assert proved("data.class >= restricted && request.bytes / 2 > 500", AT_VENDOR, long).holds
     name = {"deny": f'principal.name.startsWith("ext-") && {AT_VENDOR}'}
     assert proved('principal.name.startsWith("ext-")', AT_VENDOR, name).holds
     assert example('!principal.name.startsWith("d")', AT_VENDOR, name).labels.principal in ("local", "ward")
@@ -226,7 +226,7 @@ ATOMS = (
     "time.hour >= 22 || time.hour < 6",
     'time.weekday == "sunday"',
     "request.stream",
-    "request.chars > 1000",
+    "request.bytes > 1000",
     'request.operation == "embeddings"',
     '"image" in data.uninspected',
 )
@@ -261,7 +261,7 @@ def requests(read: str) -> Iterator[tuple[Labels, Place, datetime]]:
         grid("content.", scores, None),
         grid("time.", MOMENTS, MOMENTS[0]),
         grid("request.stream", (False, True), False),
-        grid("request.chars", (1000, 1001), 0),
+        grid("request.bytes", (1000, 1001), 0),
         grid("request.operation", ("chat", "embeddings"), "chat"),
         grid("data.uninspected", (frozenset(), frozenset({"image"})), frozenset()),
     ):

@@ -120,7 +120,7 @@ def test_preferences_are_counted() -> None:
         ('route.name == "assistant"', True),
         ('request.operation == "embeddings"', True),
         ("request.stream && request.tools", True),
-        ("request.chars == 1200", True),
+        ("request.bytes == 1200", True),
         ("time.hour == 12", True),
         ('time.weekday == "wednesday"', True),
         ('time.date == "2026-11-25"', True),
@@ -140,7 +140,7 @@ def test_every_variable_of_a_request(condition: str, answer: object) -> None:
         operation="embeddings",
         streams=True,
         tools=True,
-        input_chars=1200,
+        input_bytes=1200,
     )
     assert judged(condition, labels) == answer
 
@@ -278,8 +278,8 @@ CONDITIONS = (
     "content.violence + content.fraud > 1.0",
     "time.hour >= 22 || time.hour < 6",
     'time.weekday in ["saturday", "sunday"]',
-    "request.chars > 1000",
-    "request.chars / 10 > 90",
+    "request.bytes > 1000",
+    "request.bytes / 10 > 90",
     'principal.name.startsWith("w")',
     'principal.name in ["ward", "desk"]',
     'size(data.kinds) > 1 && !("email" in data.kinds)',
@@ -296,7 +296,7 @@ LABELS = st.builds(
     principal=st.sampled_from(["ward", "desk", "wolf", "x"]),
     purpose=st.sampled_from([None, "research", "mail"]),
     streams=st.booleans(),
-    input_chars=st.sampled_from([0, 900, 901, 910, 1000, 1001]),
+    input_bytes=st.sampled_from([0, 900, 901, 910, 1000, 1001]),
 )
 
 
@@ -326,7 +326,7 @@ def test_a_remembered_verdict_is_the_one_that_would_be_found_anew(
 
 def test_places_do_not_mix_where_several_threads_ask() -> None:
     # The length is computed with, so that each question is put to the rule anew.
-    sent = policy(rule(deny='data.class >= restricted && endpoint.hosting == "vendor" && request.chars + 1 > 0'))
+    sent = policy(rule(deny='data.class >= restricted && endpoint.hosting == "vendor" && request.bytes + 1 > 0'))
     labels = Labels(RESTRICTED)
 
     def asked(place: Place) -> set[bool]:

@@ -60,14 +60,14 @@ RIGHT = [
     'time.now > timestamp("2026-11-30T12:00:00Z") && time.date != "2026-12-24"',
     'time.now - timestamp("2026-11-30T12:00:00Z") > duration("36h")',
     "time.now.getMinutes() < 30",
-    "request.chars / 4 > 1000 && request.chars % 2 == 0",
+    "request.bytes / 4 > 1000 && request.bytes % 2 == 0",
     'principal.name.startsWith("svc-") || principal.name == "local"',
     'route.name == r"a\\b" || route.name == \'x\' || route.name == """y"""',
     "true // for now",
     "request.stream == request.tools",
     'request.operation != "chat"',
-    "double(request.chars) * 1.5 > 100.0",
-    'string(request.chars) + "x" == "3x"',
+    "double(request.bytes) * 1.5 > 100.0",
+    'string(request.bytes) + "x" == "3x"',
 ]
 
 
@@ -133,13 +133,13 @@ WRONG = [
     ('endpoint.hosting < "vendor"', 17, 19, "a string has no order"),
     ("request.stream > request.tools", 15, 17, "a bool has no order"),
     ("request.stream == 1", 0, 19, "a bool is never an int"),
-    ("request.stream && request.chars", 18, 31, "a bool is wanted here, and this is an int"),
-    ("!request.chars", 0, 14, "turns true and false around"),
+    ("request.stream && request.bytes", 18, 31, "a bool is wanted here, and this is an int"),
+    ("!request.bytes", 0, 14, "turns true and false around"),
     ("-request.stream", 0, 15, "- is for numbers"),
-    ('request.chars + "x" == "1x"', 14, 15, "does not go between an int and a string"),
+    ('request.bytes + "x" == "1x"', 14, 15, "does not go between an int and a string"),
     ("content.hate * 2 > 1.0", 13, 14, "write whole numbers with .0"),
     ('request.stream ? 1 : "x"', 17, 24, "both outcomes are of one kind"),
-    ("request.chars ? true : false", 0, 13, "a bool is wanted here"),
+    ("request.bytes ? true : false", 0, 13, "a bool is wanted here"),
     ('["a", 1] == ["a"]', 6, 7, "all elements are of one kind"),
     ('model.name.startswith("x")', 11, 21, "did you mean startsWith?"),
     ("model.name.startsWith(1)", 11, 21, "takes one string"),
@@ -226,7 +226,7 @@ def test_how_variables_are_read_is_known() -> None:
 
     assert use("time.hour < 6 || 22 <= time.hour", "time.hour") == Use(compared=frozenset({6, 22}))
     assert use("data.class in [internal, restricted]", "data.class") == Use(compared=frozenset({1, 3}))
-    assert use("request.chars > 10 * 1000", "request.chars") == Use(compared=frozenset({10_000}))
+    assert use("request.bytes > 10 * 1000", "request.bytes") == Use(compared=frozenset({10_000}))
     instant = datetime(2026, 11, 30, tzinfo=UTC)
     assert use('time.now > timestamp("2026-11-30T00:00:00Z")', "time.now") == Use(compared=frozenset({instant}))
     assert use('"email" in data.kinds', "data.kinds") == Use(sought=frozenset({"email"}))
@@ -238,13 +238,13 @@ def test_how_variables_are_read_is_known() -> None:
         ('data.kinds.exists(k, k.startsWith("us_"))', "data.kinds"),
         ('data.kinds.exists(k, k == "email" && k == route.name)', "data.kinds"),
         ('data.kinds.filter(k, k == "email").size() > 2', "data.kinds"),
-        ("request.chars > model.context_tokens", "request.chars"),
-        ("request.chars + 1 > 5", "request.chars"),
-        ("[1, 2].exists(n, n == request.chars)", "request.chars"),
+        ("request.bytes > model.context_tokens", "request.bytes"),
+        ("request.bytes + 1 > 5", "request.bytes"),
+        ("[1, 2].exists(n, n == request.bytes)", "request.bytes"),
         ('data.kinds == ["email"]', "data.kinds"),
         ("route.name in data.kinds", "data.kinds"),
         ("has(time.hour)", "time.hour"),
-        ("content.hate > double(request.chars)", "content.hate"),
+        ("content.hate > double(request.bytes)", "content.hate"),
     ]:
         assert use(text, path) == Use(otherwise=True)
 

@@ -207,7 +207,7 @@ _TRIED = {
     "operation": "operations",
     "stream": "as a stream, and whole",
     "tools": "with tools, and without",
-    "chars": "lengths",
+    "bytes": "lengths",
     "time": "moments",
 }
 _TRIED_BY_PREFIX = {
@@ -245,7 +245,7 @@ def _facts(hole: Counterexample, policy: Policy) -> dict[str, Any]:
         "request.operation": ("operation", labels.operation),
         "request.stream": ("stream", labels.streams),
         "request.tools": ("tools", labels.tools),
-        "request.chars": ("chars", labels.input_chars),
+        "request.bytes": ("bytes", labels.input_bytes),
     }
     facts |= {name: value for path, (name, value) in read.items() if path in hole.read}
     if any(path.startswith("content.") for path in hole.read):

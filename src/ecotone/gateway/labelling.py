@@ -74,7 +74,7 @@ class Labelling:
             operation=job.operation,
             streams=job.streams,
             tools=_has_tools(job),
-            input_chars=size_bytes,
+            input_bytes=size_bytes,
         )
         job.data_class = self._policy.classes.name(rank)
         await self._remember(principal, declared, rank, now_us)

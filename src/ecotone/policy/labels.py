@@ -23,4 +23,4 @@ class Labels(msgspec.Struct, frozen=True):
     operation: str = "chat"
     streams: bool = False
     tools: bool = False
-    input_chars: int = 0
+    input_bytes: int = 0

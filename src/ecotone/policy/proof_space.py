@@ -199,9 +199,9 @@ class Space:
         for name in ("stream", "tools"):
             if f"request.{name}" in self._uses:
                 self.dimensions[name] = (False, True)
-        constants = self._use("request.chars").compared
+        constants = self._use("request.bytes").compared
         if constants:
-            self.dimensions["chars"] = tuple(
+            self.dimensions["bytes"] = tuple(
                 dict.fromkeys(round(value) for value in _numbers(constants, 0, _LARGEST, whole=True))
             )
 
@@ -252,7 +252,7 @@ class Space:
             return use.otherwise or (bool(use.counted) and not self._counts_flagged)
         if path.startswith("content.") and path != "content.inspected":
             return use.otherwise
-        return use.otherwise and path in ("request.chars", "time.now", "time.date", "data.kinds")
+        return use.otherwise and path in ("request.bytes", "time.now", "time.date", "data.kinds")
 
     def needed(self, path: str, use: Use) -> tuple[str, ...]:
         """The dimensions that a variable, read so, depends on."""
@@ -311,7 +311,7 @@ class Space:
             operation=assignment.get("operation", "chat"),
             streams=assignment.get("stream", False),
             tools=assignment.get("tools", False),
-            input_chars=assignment.get("chars", 0),
+            input_bytes=assignment.get("bytes", 0),
         )
 
     def _scores(self, assignment: Assignment) -> dict[str, float] | None:

@@ -55,7 +55,7 @@ _READERS: Mapping[str, Reader] = {
     "request.operation": lambda labels, _: labels.operation,
     "request.stream": lambda labels, _: labels.streams,
     "request.tools": lambda labels, _: labels.tools,
-    "request.chars": lambda labels, _: labels.input_chars,
+    "request.bytes": lambda labels, _: labels.input_bytes,
     "time.now": _of_time(lambda now: now),
     "time.hour": _of_time(lambda now: now.hour),
     "time.weekday": _of_time(lambda now: WEEKDAYS[now.weekday()]),
@@ -66,7 +66,7 @@ _READERS: Mapping[str, Reader] = {
 def ever_new(path: str) -> bool:
     """Does this variable have a new value in nearly every request?"""
     score = path.startswith("content.") and path not in ("content.inspected", "content.flagged")
-    return score or path in ("time.now", "request.chars")
+    return score or path in ("time.now", "request.bytes")
 
 
 def region(value: Any, constants: tuple[Any, ...]) -> int:

@@ -131,7 +131,7 @@ class _Case:
             data_class=max(labels.data_class, raised),
             kinds=kinds,
             scores=content.scores,
-            input_chars=len(test.text),
+            input_bytes=len(test.text.encode()),
         )
         return [policy.decide(request, place, now=now) for place in self._places()]
 

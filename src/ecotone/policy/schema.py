@@ -126,7 +126,7 @@ _REQUEST: Mapping[str, Variable] = {
     "operation": Variable(Kind("string", words=OPERATIONS), "what is wanted"),
     "stream": Variable(BOOL, "whether the reply is wanted as a stream"),
     "tools": Variable(BOOL, "whether it offers tools to the model"),
-    "chars": Variable(INT, "how many characters of text it has"),
+    "bytes": Variable(INT, "how long it is, in bytes"),
 }
 _TIME: Mapping[str, Variable] = {
     "now": Variable(TIMESTAMP, "the moment"),
