@@ -47,10 +47,11 @@ class Conversations:
         on. Durable when it returns. Raises DatabaseError."""
         with self._lock:
             found = self._found(principal, identity)
-            if found is not None and rank(found[0]) >= rank(data_class):
-                data_class, seen_at_us = found
-                if now_us - seen_at_us < _SEEN_NOTED_US:
-                    return
+            # Of two that rank the same, one is a class that there is no more, and the other what took its place.
+            if found is not None and rank(found[0]) > rank(data_class):
+                data_class = found[0]
+            if found is not None and found[0] == data_class and now_us - found[1] < _SEEN_NOTED_US:
+                return
             self._database.execute(
                 "insert into conversations values (?, ?, ?, ?)"
                 " on conflict do update set class = excluded.class, seen_at_us = excluded.seen_at_us",

@@ -80,8 +80,9 @@ class Ruling:
 
     async def label(self, principal: Principal, job: Job, declared: Declared, size_bytes: int, now_us: int) -> Labelled:
         """What is known of a request. Raises MalformedRequest and DatabaseError."""
-        if not self.policy.rules and declared is NOTHING_DECLARED:
-            # Nobody would ask.
+        nothing_said = declared is NOTHING_DECLARED and not job.earlier_classes
+        if not self.policy.rules and nothing_said and not self.policy.floor(principal.name, job.asked):
+            # Nobody would ask, and nothing is known that what is kept of it would have to remember.
             return _UNLABELLED
         return await self._labelling.label(principal, job, declared, size_bytes, now_us)
 
