@@ -102,7 +102,7 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
     share, z2 = hits / count, _Z95**2
     middle = (share + z2 / (2 * count)) / (1 + z2 / count)
     reach = _Z95 * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2)) / (1 + z2 / count)
-    return middle - reach, middle + reach
+    return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def share_text(scores: Sequence[float], threshold: float) -> str:

@@ -21,8 +21,9 @@ from scripts.train_guard.splits import Item
 PAIR_TABLE = 1 << 15
 SCREEN_TEXTS, SCREEN_EPOCHS, SCREEN_BATCH, SCREEN_RATE, SCREEN_TOKENS = 40_000, 2, 128, 0.02, 40
 SCREEN_SEED = 3
-OVER_REFUSAL = 0.05
-"""The share of safe prompts of the validation part that the threshold may flag."""
+THRESHOLD, CHOSEN_PENALTY = -0.95, 2.5
+"""The logit that becomes a score of 0.5, and by how much it is higher for the worst sentences of a longer text. Chosen
+by hand, see docs/reference/guard.md; when the training changes, they are to be looked at again."""
 _MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 Tables = dict[str, NDArray[Any]]
@@ -54,9 +55,8 @@ def export(
     vocabulary = [tokens.vocabulary[index] for index in kept]
     tables = _encoder_tables(model, kept) | _screen(vocabulary, texts[:SCREEN_TEXTS])
     tables["vocabulary"] = np.frombuffer("\n".join(vocabulary).encode(), np.uint8)
-    tables["calibration"] = np.array([1.0, 0.0])
-    threshold = _threshold(Classifier(tables), items)
-    tables["calibration"] = np.array([1.0, -threshold])
+    tables["calibration"] = np.array([-THRESHOLD, -THRESHOLD - CHOSEN_PENALTY])
+    over_refusal = _over_refusal(Classifier(tables), items)
     with out.open("wb") as stream:
         np.savez_compressed(stream, **tables)
     raw = out.read_bytes()
@@ -65,7 +65,7 @@ def export(
         "sha256": hashlib.sha256(raw).hexdigest(),
         "words": len(vocabulary),
         "weights": sum(weight.numel() for layer in model.layers for weight in layer.parameters()),
-        "threshold_logit": threshold,
+        "over_refusal": over_refusal,
     }
 
 
@@ -148,13 +148,8 @@ def _screen(vocabulary: Sequence[str], texts: Sequence[tuple[str, str | None]]) 
     return {"word_weights": learnt[: len(vocabulary)], "pair_weights": learnt[len(vocabulary) :]}
 
 
-def _threshold(classifier: Classifier, items: Sequence[Item]) -> float:
-    """The logit over which the allowed share of safe prompts of XSTest's validation part lies; never below even odds,
-    since the part is small."""
-    scores = [
-        max(classifier.scores(item.text).values())
-        for item in items
-        if item.dataset == "xstest" and item.part == "validation" and not item.unsafe
-    ]
-    score = float(np.clip(np.quantile(scores, 1 - OVER_REFUSAL), 1e-4, 1 - 1e-4))
-    return max(0.0, float(np.log(score / (1 - score))))
+def _over_refusal(classifier: Classifier, items: Sequence[Item]) -> float:
+    """The share of safe prompts of XSTest's validation part that the threshold flags."""
+    safe = [item for item in items if item.dataset == "xstest" and item.part == "validation" and not item.unsafe]
+    flagged = [max(classifier.scores(item.text).values()) >= classifier.threshold for item in safe]
+    return sum(flagged) / len(flagged)

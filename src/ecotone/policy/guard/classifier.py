@@ -61,20 +61,20 @@ class Classifier:
 
     def scores(self, text: str) -> dict[str, float]:
         """A score for every category. CPU only; most of the time is spent in matrix products without Python's lock."""
-        windows = self._windows(text)
+        windows, chosen = self._windows(text)
         if not windows:
             return dict.fromkeys(CATEGORIES, 0.0)
-        best = self._encoded(windows).max(axis=0)
+        best = self._calibrated(self._encoded(windows), chosen).max(axis=0)
         return {category: round(float(score), 4) for category, score in zip(CATEGORIES, best, strict=True)}
 
-    def _windows(self, text: str) -> list[Sequence[int]]:
-        """What the encoder is to read of `text`."""
+    def _windows(self, text: str) -> tuple[list[Sequence[int]], bool]:
+        """What the encoder is to read of `text`, and whether that was chosen from more."""
         if len(text) > TEXT_MAX_CHARS:
             text = text[: TEXT_MAX_CHARS // 2] + "\n" + text[-TEXT_MAX_CHARS // 2 :]
         sentences = self._tokens.sentences(text)
         if sum(map(len, sentences)) <= WHOLE_MAX_TOKENS:
             whole = [index for sentence in sentences for index in sentence]
-            return [whole] if whole else []
+            return ([whole] if whole else []), False
         parts = [part for sentence in sentences for part in stretches(sentence, STRETCH_MAX_TOKENS, STRETCH_OVERLAP)]
         suspicion = self._suspicion(parts)
         chosen: list[Sequence[int]] = []
@@ -85,7 +85,7 @@ class Classifier:
                 room -= len(parts[index]) + MARKS
             elif room < STRETCH_OVERLAP:
                 break
-        return chosen
+        return chosen, True
 
     def _suspicion(self, parts: Sequence[Sequence[int]]) -> Floats:
         """For each part the sum of the weights of its words and of its pairs of neighbours."""
@@ -99,7 +99,7 @@ class Classifier:
         return sums
 
     def _encoded(self, windows: Sequence[Sequence[int]]) -> Floats:
-        """The categories' scores of each window, a row each."""
+        """The logits of each window, a row each."""
         marked = [[self._tokens.start, *window, self._tokens.end] for window in windows]
         ids = np.fromiter((index for window in marked for index in window), np.int64)
         places = np.concatenate([np.arange(len(window)) for window in marked])
@@ -112,13 +112,16 @@ class Classifier:
         for layer in self._layers:
             hidden = layer.applied(hidden, spans)
         pooled = np.stack([np.concatenate((hidden[a:b].mean(axis=0), hidden[a:b].max(axis=0))) for a, b in spans])
-        return self._calibrated(pooled @ self._head[0] + self._head[1])
+        logits: Floats = pooled @ self._head[0] + self._head[1]
+        return logits
 
-    def _calibrated(self, logits: Floats) -> Floats:
-        """The last logit says how harmful a window is, the others in which of the categories: the likeliest category
-        gets the whole score, another as much less as it is less likely."""
-        slope, offset = self._calibration
-        harm = 1 / (1 + np.exp(-np.clip(slope * logits[:, -1:] + offset, -30, 30)))
+    def _calibrated(self, logits: Floats, chosen: bool) -> Floats:
+        """Scores: the last logit says how harmful a window is, the others in which of the categories. The likeliest
+        category gets the whole score, another as much less as it is less likely. Of a window that was `chosen` as the
+        worst of many, more is asked."""
+        for_whole, for_chosen = self._calibration
+        offset = for_chosen if chosen else for_whole
+        harm = 1 / (1 + np.exp(-np.clip(logits[:, -1:] + offset, -30, 30)))
         kinds = logits[:, :-1]
         scores: Floats = (harm * np.exp(kinds - kinds.max(axis=1, keepdims=True))).astype(np.float32)
         return scores
