@@ -51,8 +51,8 @@ _GUARDS: tuple[tuple[str, ...], ...] = (
         "deny = 'time.hour >= 12 && data.class >= restricted && endpoint.hosting == \"vendor\"'",
     ),
     (
-        "require = 'request.chars >= 500 || data.class < restricted || endpoint.hosting != \"vendor\"'",
-        "deny = 'request.chars >= 500 && data.class >= restricted && endpoint.hosting == \"vendor\"'",
+        "require = 'request.bytes >= 500 || data.class < restricted || endpoint.hosting != \"vendor\"'",
+        "deny = 'request.bytes >= 500 && data.class >= restricted && endpoint.hosting == \"vendor\"'",
     ),
     ("require = 'data.class < restricted || !has(endpoint.hosting) || endpoint.hosting != \"vendor\"'",),
 )
