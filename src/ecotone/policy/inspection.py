@@ -97,6 +97,7 @@ _UNREAD_MAX_CHARS = 4096
 _NUMBER_MIN_DIGITS = 7
 _FLOAT_EXACT_MAX = 2**53
 _NEIGHBOUR_DEPTH = 3
+_NOTHING = TextRead()
 
 
 class CannotRedact(Exception):
@@ -285,7 +286,17 @@ class _Inspector:
     def _text(self, text: str) -> TextRead:
         read = self._read.get(text)
         if read is None:
-            read = self._read[text] = read_text(text, self._detectors)
+            read = self._read[text] = self._fresh(text)
+        return read
+
+    def _fresh(self, text: str) -> TextRead:
+        clean = self._detectors.clean
+        digest = clean.digest(text)
+        if digest in clean:
+            return _NOTHING
+        read = read_text(text, self._detectors)
+        if read == _NOTHING:
+            clean.add(digest)
         return read
 
     def _with_its_key(self, text: str, name: str | None, read: TextRead) -> Iterator[Reading]:
@@ -296,12 +307,23 @@ class _Inspector:
         whole = f'{before}{text}"'
         findings = self._keyed.get(whole)
         if findings is None:
-            findings = self._keyed[whole] = self._detectors.find(whole)
+            findings = self._keyed[whole] = self._found_with_its_key(whole)
         for one in findings:
             start, end = one.start - len(before), one.end - len(before)
             if start >= 0 and end <= len(text) and not _overlap(start, end, read.readings):
                 finding = Finding(start, end, one.kind, one.detector)
                 yield Reading(finding, text[start:end], start, end)
+
+    def _found_with_its_key(self, whole: str) -> tuple[Finding, ...]:
+        clean = self._detectors.clean
+        # Read as written, which a text alone is not: it is remembered as another one.
+        digest = clean.digest(f"key {whole}")
+        if digest in clean:
+            return ()
+        findings = self._detectors.find(whole)
+        if not findings:
+            clean.add(digest)
+        return findings
 
     def _pair_of_coordinates(self, members: dict[str, Json], path: Path) -> None:
         pair = [key for key in members if key in _COORDINATES and isinstance(members[key], float)]

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 import re2
 
 from ecotone.policy.classes import DataClasses
+from ecotone.policy.clean_texts import CleanTexts
 from ecotone.policy.detectors import bank, birth, cards, crypto, national, network, phone, places, secrets, web
 from ecotone.policy.detectors.detector import Detector, compiled, windows
 from ecotone.policy.detectors.overlap import resolved
@@ -47,6 +48,8 @@ class Detectors:
         self.slow = self._recognise is not None
         """Whether `find` takes milliseconds, and so belongs in a thread."""
         self._ranks = _ranks(self.kinds, found, settings)
+        self.clean = CleanTexts()
+        """Texts in which these detectors find nothing."""
         self._odd = _first_look(ODD_TRIGGERS)
         self._looks = [_Look(group) for group in (numbers, _WORDS, secrets.DETECTORS, own) if group]
 
