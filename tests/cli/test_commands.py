@@ -28,6 +28,7 @@ COMMANDS = (
     "models classify",
     "models rm",
     "detect",
+    "guard",
     "pull",
     "config check",
     "config show",
@@ -41,7 +42,7 @@ COMMANDS = (
     "keys revoke",
     "catalog refresh",
 )
-WITHOUT_CONFIG = ("models classify", "rules start", "catalog refresh")
+WITHOUT_CONFIG = ("models classify", "guard", "rules start", "catalog refresh")
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -331,6 +331,18 @@ def detect(
 
 
 @app.command()
+def guard(
+    file: Annotated[str, typer.Argument(help="A text in UTF-8; - reads standard input.", show_default=False)],
+    lines: Annotated[bool, typer.Option("--lines", help="Judge each line on its own.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Score a text for risks with the shipped content classifier, and say whether its threshold flags it."""
+    from ecotone.cli.guard import run
+
+    run(file, lines, json)
+
+
+@app.command()
 def pull(
     source: Annotated[
         str,
