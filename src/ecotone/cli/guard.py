@@ -1,26 +1,24 @@
 """`ecotone guard`: the content guard's scores of a text, by category."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
 from rich.markup import escape
 
 from ecotone.cli.output import out, print_json, print_table, visible
+from ecotone.cli.text_input import read_text
 from ecotone.policy.guard.categories import MEANINGS
 from ecotone.policy.guard.classifier import Classifier
-from ecotone.values.errors import ConfigError
 
-_FILE_MAX_BYTES = 50_000_000
 _SHOWN_CHARS = 60
+_BYTE_ORDER_MARK = "\ufeff"
 
 
 def run(file: str, lines: bool, as_json: bool) -> None:
     """Print what the shipped classifier makes of a file (`-`: standard input), whole or line by line."""
     classifier = Classifier.shipped()
-    text = _text(file)
+    text = read_text(file).removeprefix(_BYTE_ORDER_MARK)
     if not lines:
         found = _judged(classifier, text)
         if as_json:
@@ -64,21 +62,3 @@ def _table(found: dict[str, Any]) -> Iterator[str]:
     yield f"{found['verdict']} (a score of {found['threshold']:.2f} or more flags)"
     for category, score in sorted(found["scores"].items(), key=lambda item: -item[1]):
         yield f"  {score:.2f}  {category:<17}{MEANINGS[category]}"
-
-
-def _text(file: str) -> str:
-    try:
-        if file == "-":
-            raw = sys.stdin.buffer.read(_FILE_MAX_BYTES + 1)
-        else:
-            with Path(file).open("rb") as stream:
-                raw = stream.read(_FILE_MAX_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror or error}", file=file) from error
-    if len(raw) > _FILE_MAX_BYTES:
-        raise ConfigError(f"larger than {_FILE_MAX_BYTES:,} bytes: split it", file=file)
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigError("not UTF-8 text: save it as UTF-8", file=file, line=line) from error
