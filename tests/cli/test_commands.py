@@ -33,6 +33,7 @@ COMMANDS = (
     "config check",
     "config show",
     "doctor",
+    "events",
     "rules list",
     "rules test",
     "rules prove",
@@ -42,7 +43,7 @@ COMMANDS = (
     "keys revoke",
     "catalog refresh",
 )
-WITHOUT_CONFIG = ("models classify", "guard", "rules start", "catalog refresh")
+WITHOUT_CONFIG = ("models classify", "guard", "events", "rules start", "catalog refresh")
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

@@ -388,6 +388,17 @@ def doctor(config: ConfigOption = None, json: JsonOption = False) -> None:
     run(config, json)
 
 
+@app.command()
+def events(
+    since: Annotated[str, typer.Option(help="From when on: an age (90m, 24h, 7d), or a date in ISO 8601, UTC.")] = "7d",
+    json: JsonOption = False,
+) -> None:
+    """List what the gateway noted that somebody should look at: signs of misuse, by caller. No content is in it."""
+    from ecotone.cli.events import run
+
+    run(since, json)
+
+
 @rules_app.command("list")
 def rules_list(config: ConfigOption = None, json: JsonOption = False) -> None:
     """List the rules in force, in their order."""

@@ -16,7 +16,7 @@ import msgspec
 from ecotone import __version__
 from ecotone.catalog.provider import Auth, Provider
 from ecotone.catalog.suggestions import DEFAULT_MODEL
-from ecotone.gateway import conversations, keys, request_log, responses
+from ecotone.gateway import conversations, events, keys, request_log, responses
 from ecotone.gateway.config import Config, EndpointConfig, ModelConfig, RouteConfig
 from ecotone.gateway.conversations import Conversations
 from ecotone.gateway.discovery import FoundServer
@@ -59,7 +59,13 @@ from ecotone.upstream.store import ModelStore
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import ConfigError, SetupError
 
-MIGRATIONS = (*keys.MIGRATIONS, *request_log.MIGRATIONS, *responses.MIGRATIONS, *conversations.MIGRATIONS)
+MIGRATIONS = (
+    *keys.MIGRATIONS,
+    *request_log.MIGRATIONS,
+    *responses.MIGRATIONS,
+    *conversations.MIGRATIONS,
+    *events.MIGRATIONS,
+)
 DEFAULT_ROUTE = "assistant"
 _HOUR_US = 3_600_000_000
 

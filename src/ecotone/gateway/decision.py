@@ -19,7 +19,7 @@ class Decision:
     def __init__(self, digest: str, labelled: Labelled, verdicts: Mapping[str, Verdict]) -> None:
         """`digest` is the policy's; `verdicts` go by the endpoint's id."""
         self._digest = digest
-        self._labelled = labelled
+        self.labels = labelled.labels
         self._verdicts = verdicts
         self.redacted: Mapping[str, int] = {}
         self.reply: ReplyRules | None = None
@@ -29,7 +29,7 @@ class Decision:
         """The decision as JSON; None where there are no rules that could have decided."""
         if not self._verdicts and self.reply is None:
             return None
-        labels = self._labelled.labels
+        labels = self.labels
         scores = labels.scores
         told: dict[str, Any] = {
             "policy": self._digest,

@@ -15,6 +15,7 @@ from ecotone.gateway.health import Health
 from ecotone.gateway.jobs import Answer, Job
 from ecotone.gateway.keys import Principal
 from ecotone.gateway.labelling import Labelled
+from ecotone.gateway.misuse import MisuseWatch
 from ecotone.gateway.models import Candidate, Directory
 from ecotone.gateway.request_log import RequestLog, RequestRow
 from ecotone.gateway.responses import StoredResponses
@@ -76,6 +77,7 @@ class Gateway:
         self.responses = responses
         self.health = Health()
         self.log = log
+        self.misuse = MisuseWatch(log.add)
 
     @property
     def directory(self) -> Directory:
@@ -411,6 +413,10 @@ class Exchange:
                 None if self._decision is None else self._decision.recorded(),
             )
         )
+        if self._decision is not None and self.job is not None:
+            threshold = self._gateway.snapshot.ruling.policy.threshold
+            ended_at_us = self._started_at_us + self._elapsed_us()
+            self._gateway.misuse.look_at(self._decision, self.job, self._error, ended_at_us, threshold)
 
     def _drop_response(self) -> None:
         response, self._response = self._response, None

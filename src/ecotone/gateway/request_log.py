@@ -7,6 +7,8 @@ from contextlib import closing
 
 import msgspec
 
+from ecotone.gateway import events
+from ecotone.gateway.events import EventRow
 from ecotone.storage.database import Database, DatabaseError, Migration
 
 MIGRATIONS = (
@@ -72,7 +74,7 @@ _INSERT = f"insert into requests values ({', '.join('?' * len(RequestRow.__struc
 
 
 class RequestLog:
-    """Rows are taken at once and written by a thread of their own, many to a transaction.
+    """Rows, and events beside them, are taken at once and written by a thread of their own, many to a transaction.
 
     While the disk refuses, rows wait (`queue_max` of them, the oldest are kept) and `trouble` tells why; those that
     find the queue full are counted in `lost`.
@@ -82,14 +84,14 @@ class RequestLog:
         """`open_database` is called once, in the writing thread."""
         self._queue_max = queue_max
         self._open_database = open_database
-        self._rows: deque[RequestRow] = deque()
+        self._rows: deque[RequestRow | EventRow] = deque()
         self._stop = threading.Event()
         self.trouble: str | None = None
         self.lost = 0
         self._thread = threading.Thread(target=self._write, name="request-log", daemon=True)
         self._thread.start()
 
-    def add(self, row: RequestRow) -> None:
+    def add(self, row: RequestRow | EventRow) -> None:
         if len(self._rows) < self._queue_max:
             self._rows.append(row)
         else:
@@ -114,7 +116,9 @@ class RequestLog:
             return
         try:
             with database.transaction():
-                database.execute_many(_INSERT, map(msgspec.structs.astuple, rows))
+                for insert, kind in ((_INSERT, RequestRow), (events.INSERT, EventRow)):
+                    of_kind = (row for row in rows if isinstance(row, kind))
+                    database.execute_many(insert, map(msgspec.structs.astuple, of_kind))
         except DatabaseError as error:
             self.trouble = error.message
             self._rows.extendleft(reversed(rows))

@@ -16,6 +16,10 @@ class Spoken(msgspec.Struct, frozen=True):
     because: str
     fault: str | None = None
 
+    @property
+    def denies(self) -> bool:
+        return self.effect in ("deny", "require") or self.fault is not None
+
 
 class Verdict(msgspec.Struct, frozen=True):
     """What the rules say of one candidate. `redact` are the kinds to replace before anything is sent; `preferred`
@@ -28,4 +32,4 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def denials(self) -> tuple[Spoken, ...]:
-        return tuple(one for one in self.spoken if one.effect in ("deny", "require") or one.fault is not None)
+        return tuple(one for one in self.spoken if one.denies)

@@ -1,0 +1,58 @@
+"""What happened that somebody should know of, for alerts: one row each. Names and numbers, never content."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from ecotone.storage.database import Database, Migration
+
+MIGRATIONS = (
+    Migration(
+        "events",
+        1,
+        """
+        create table events (
+            id integer primary key,
+            at_us integer not null,   -- Unix microseconds, UTC
+            kind text not null,
+            principal text not null,  -- whom it is about
+            detail text not null      -- JSON, an object
+        ) strict;
+        create index events_by_time on events (at_us);
+        """,
+    ),
+)
+
+INSERT = "insert into events (at_us, kind, principal, detail) values (?, ?, ?, ?)"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class EventRow(msgspec.Struct, frozen=True, array_like=True):
+    """The columns that `INSERT` fills, in their order."""
+
+    at_us: int
+    kind: str
+    principal: str
+    detail: str
+
+
+class Event(msgspec.Struct, frozen=True):
+    """An event, as it is read. `detail` has what its kind has."""
+
+    at: datetime
+    kind: str
+    principal: str
+    detail: dict[str, Any]
+
+
+def read_events(database: Database, since: datetime) -> tuple[Event, ...]:
+    """Events from then on, the earliest first."""
+    rows = database.execute(
+        "select at_us, kind, principal, detail from events where at_us >= ? order by at_us, id",
+        ((since - _EPOCH) // timedelta(microseconds=1),),
+    )
+    return tuple(
+        Event(_EPOCH + timedelta(microseconds=at_us), kind, principal, msgspec.json.decode(detail))
+        for at_us, kind, principal, detail in rows
+    )
