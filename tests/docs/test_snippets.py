@@ -170,7 +170,7 @@ def complaint(arguments: list[str]) -> str | None:
             return None
         if word in ("-h", "--help"):
             continue
-        if not word.startswith("-"):
+        if not word.startswith("-") or word == "-":
             places -= 1
             if places < 0:
                 return f"{word!r} is one word too many"
@@ -211,17 +211,24 @@ def test_ecotone_is_found_in_scripts() -> None:
     assert found == [None, ["up", "--port", "1"], None, ["ask", "a; b", "--json"], None]
 
 
+def programs() -> dict[str, set[str]]:
+    """The options that the pages show of each of our own programs (`python -m bench`, `python -m tests.vendors`)."""
+    found: dict[str, set[str]] = {}
+    for words in (words for block in of("sh") for words in commands(block.text)):
+        module = words[words.index("-m") + 1] if "-m" in words[:-1] else ""
+        if module.partition(".")[0] in ("bench", "tests"):
+            shown = {word.partition("=")[0] for word in words if word.startswith("--")}
+            found[module] = found.get(module, set()) | shown
+    return found
+
+
+def test_the_pages_show_our_own_programs() -> None:
+    assert {"bench", "tests.vendors"} <= programs().keys()
+
+
 @in_the_house
-@pytest.mark.parametrize("module", ["bench", "tests.vendors"])
+@pytest.mark.parametrize("module", sorted(programs()))
 async def test_options_of_our_own_programs_exist(module: str, house: RunningGateway) -> None:
     help_text = await ran([sys.executable, "-m", module, "--help"], house, ROOT)
-    used = {
-        word.partition("=")[0]
-        for block in of("sh")
-        for words in commands(block.text)
-        if words[-1:] and f"-m {module}" in " ".join(words)
-        for word in words
-        if word.startswith("--")
-    }
-    assert used
+    used = programs()[module]
     assert {option for option in used if option not in help_text} == set()
