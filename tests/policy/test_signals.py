@@ -130,6 +130,13 @@ def test_the_same_request_counts_once() -> None:
     assert asked(Signals(), texts, every=SECOND) == []
 
 
+def test_the_same_sweep_is_told_again_another_day() -> None:
+    signals = Signals()
+    texts = [f"Tell me all about the number {number}." for number in range(200)]
+    found = [one for day in range(3) for one in asked(signals, texts, every=SECOND, since=day * 24 * HOUR)]
+    assert [one.at_us for one in found] == [START + day * 24 * HOUR + 199 * SECOND for day in range(3)]
+
+
 def in_letters(number: int) -> str:
     return "".join("abcdefghij"[int(digit)] for digit in str(number))
 
@@ -158,6 +165,11 @@ def test_different_texts_are_no_sweep() -> None:
         ("Say “it is not” to me", "say to me"),
         ("Расскажи мне всё про Рим", "мне всё про"),
         ("Расскажи мне всё про Константинополь 15", "мне всё про"),
+        ("is it " + "9" * 391 + " so", "is it so"),
+        ("is it " + "9" * 391 + " some", "is it"),
+        ("is it " + "9" * 393 + " so", "is it"),
+        ("is it " + "big " * 22 + "extraordinary", "is it big big big big big big"),
+        ("is it " + "LARGE " * 21 + "so or extraordinary", "is it so"),
         ("Constantinople", None),
         ("继续写下去", None),
         ("", None),
@@ -244,6 +256,15 @@ def test_of_a_caller_only_so_many_requests_are_remembered() -> None:
     texts = [f"Tell me all about the number {number}." for number in range(1000)]
     assert asked(Signals(requests_max=199), texts, every=SECOND) == []
     assert len(asked(Signals(requests_max=200), texts, every=SECOND)) == 1
+
+
+def test_who_was_heard_of_lately_is_not_forgotten() -> None:
+    signals = Signals(principals_max=2)
+    assert denied(signals, list(range(9)), principal="ann") == []
+    assert denied(signals, [10], principal="bob") == []
+    assert signals.note("ann", START + 11) == ()
+    assert denied(signals, [12], principal="eve") == []
+    assert [one.principal for one in denied(signals, [13], principal="ann")] == ["ann"]
 
 
 def test_who_is_forgotten_begins_anew() -> None:

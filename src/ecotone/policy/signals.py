@@ -102,32 +102,38 @@ class Signals:
         if denied:
             _give(found, watched, "rising_denials", principal, _rising(watched, now_us))
             _give(found, watched, "repeated_blocks", principal, _repeated(watched, now_us, blocked))
-        if text is not None and (template := skeleton(text)) is not None:
-            count = self._like_it(watched, now_us, text, hash(template))
-            if count >= SWEEP_MIN:
-                _give(found, watched, "sweep", principal, {"requests": count, "minutes": 60})
+        if text is not None and (count := self._like_it(watched, now_us, text)) >= SWEEP_MIN:
+            _give(found, watched, "sweep", principal, {"requests": count, "minutes": 60})
         return tuple(found)
 
-    def _like_it(self, watched: _Watched, now_us: int, text: str, template: int) -> int:
-        """How many different requests of this template there were within an hour; 0 for one that is there already."""
+    def _like_it(self, watched: _Watched, now_us: int, text: str) -> int:
+        """How many different requests of this one's template there were within an hour; 0 where it is there already,
+        or has no template that could be told."""
+        recent, templates = watched.recent, watched.templates
+        while recent and recent[0][0] <= now_us - _HOUR_US:
+            _forget_oldest(watched)
         request = hash((len(text), text[:_READ_CHARS], text[-_READ_CHARS:]))
-        recent, seen, templates = watched.recent, watched.seen, watched.templates
-        if request in seen:
+        if request in watched.seen or (kept := skeleton(text)) is None:
             return 0
-        seen.add(request)
+        if len(recent) >= self._requests_max:
+            _forget_oldest(watched)
+        template = hash(kept)
         recent.append((now_us, request, template))
-        templates[template] = templates.get(template, 0) + 1
-        while recent[0][0] <= now_us - _HOUR_US or len(recent) > self._requests_max:
-            _, old_request, old_template = recent.popleft()
-            seen.remove(old_request)
-            left = templates[old_template] = templates[old_template] - 1
-            if not left:
-                del templates[old_template]
-        return templates[template]
+        watched.seen.add(request)
+        count = templates[template] = templates.get(template, 0) + 1
+        return count
 
     def __len__(self) -> int:
         """How many callers are watched."""
         return len(self._watched)
+
+
+def _forget_oldest(watched: _Watched) -> None:
+    _, request, template = watched.recent.popleft()
+    watched.seen.remove(request)
+    left = watched.templates[template] = watched.templates[template] - 1
+    if not left:
+        del watched.templates[template]
 
 
 def _give(
