@@ -138,8 +138,13 @@ def commands(text: str) -> Iterator[list[str]]:
         words: list[str] = []
         lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;<>")
         lexer.whitespace_split = True
+        redirected = False
         for word in [*lexer, ";"]:
-            if word[0] in "|&;":
+            if redirected:
+                redirected = False
+            elif word[0] in "<>":
+                redirected = True
+            elif word[0] in "|&;":
                 if words:
                     yield words
                 words = []
@@ -206,9 +211,12 @@ def test_a_command_that_exists_is_none_of_these(right: str) -> None:
 
 
 def test_ecotone_is_found_in_scripts() -> None:
-    script = "cd x && A=1 uv run ecotone up --port 1 | cat\necotone ask 'a; b' \\\n --json # no comment\necho ecotone"
+    script = (
+        "cd x && A=1 uv run ecotone up --port 1 | cat\necotone ask 'a; b' \\\n --json # no comment\necho ecotone\n"
+        "ecotone keys create x > x.key"
+    )
     found = [ecotone_words(words) for words in commands(script)]
-    assert found == [None, ["up", "--port", "1"], None, ["ask", "a; b", "--json"], None]
+    assert found == [None, ["up", "--port", "1"], None, ["ask", "a; b", "--json"], None, ["keys", "create", "x"]]
 
 
 def programs() -> dict[str, set[str]]:
