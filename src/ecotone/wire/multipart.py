@@ -107,7 +107,10 @@ def _disposition(headers: bytes) -> tuple[str, bool]:
 def _parameters(header: str, value: str) -> dict[str, str]:
     message = Message()
     message[header] = value.strip().replace("\r", " ").replace("\n", " ")
-    return {name.lower(): collapse_rfc2231_value(text) for name, text in message.get_params([], header)[1:]}
+    try:
+        return {name.lower(): collapse_rfc2231_value(text) for name, text in message.get_params([], header)[1:]}
+    except ValueError:  # a character set whose name no set can have
+        raise MalformedRequest(f"A header `{header}` of the form cannot be read.") from None
 
 
 def _text(name: str, value: bytes) -> str:
