@@ -70,6 +70,7 @@ MODEL = part("model", b"m")
         (TYPE, part("model", b"bQ==", "\r\nContent-Transfer-Encoding: base64") + b"--B--", "an encoded part"),
         (TYPE, part("model", b"m", '\r\nContent-Disposition: form-data; name="x"') + b"--B--", "two headers"),
         (TYPE, MODEL + b"--B\r\nContent-Disposition: form-data; name*=\0''x\r\n\r\n\r\n--B--", "cannot be read"),
+        (TYPE, MODEL + b"--B--\r\nmore", "goes on after its last boundary"),
         (TYPE, part("x", b"y") * 300 + MODEL + b"--B--", "more than 256 parts"),
     ],
 )

@@ -93,7 +93,8 @@ _USUAL_KEYS |= {
 _USUAL_KEYS |= {"default", "minimum", "maximum", "source", "cache_control", "tool_calls", "strict", "body", "headers"}
 _KEYED_MAX_CHARS = 300
 _UNREAD_MAX_CHARS = 4096
-"""Up to here bytes and references are read as a text, too."""
+"""Up to here bytes are read as a text, too; addresses are whatever their length."""
+_SCHEME_MAX_CHARS = 32
 _NUMBER_MIN_DIGITS = 7
 _FLOAT_EXACT_MAX = 2**53
 _NEIGHBOUR_DEPTH = 3
@@ -257,7 +258,7 @@ class _Inspector:
         unread = stop.media not in (None, _SEALED) and is_unread(text, key, stop.media or "")
         if unread:
             self._uninspected.add(stop.media or "file")
-            if len(text) > _UNREAD_MAX_CHARS:
+            if len(text) > _UNREAD_MAX_CHARS and "://" not in text[:_SCHEME_MAX_CHARS]:
                 return
         read = self._text(text)
         if not unread and stop.media != _SEALED:

@@ -1,6 +1,9 @@
 """What stands across the border of two neighbouring texts, so that neither shows it."""
 
+import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -13,6 +16,7 @@ from ecotone.policy.reading import Places, Reading
 _REACH_CHARS = 256
 """How far from a border the texts are read again."""
 # These go by words near a value, or by the dot between two words: where texts meet there is one by accident.
+_DIGIT = re.compile(r"\d")
 _UNSURE = frozenset({"context", "domain", "account-number", "password", "high-entropy"})
 
 
@@ -45,19 +49,33 @@ def across(parts: Sequence[Part], detectors: Detectors) -> Iterator[Joint]:
         for one in part.own
     ]
     by_rank = {rank: Places((one.start, one.end) for one in own if specificity(one) <= rank) for rank in _ranks(own)}
-    borders = begins[1:]
-    next_part = 0
-    for first, last in windows(((border, border) for border in borders), _REACH_CHARS, size):
+    seen: set[Finding] = set()
+    for first, last in (*windows(((border, border) for border in begins[1:]), _REACH_CHARS, size), *_pairs(parts)):
         for one in detectors.find(joined[first:last]):
             place = Finding(first + one.start, first + one.end, one.kind, one.detector)
-            while next_part + 1 < len(begins) and begins[next_part + 1] <= place.start:
-                next_part += 1
-            end_of_part = begins[next_part] + len(parts[next_part].text)
-            if place.end <= end_of_part or one.detector in _UNSURE or _known(place, by_rank):
+            number = bisect_right(begins, place.start) - 1
+            end_of_part = begins[number] + len(parts[number].text)
+            if place in seen or place.end <= end_of_part or one.detector in _UNSURE or _known(place, by_rank):
                 continue
-            inside = Finding(place.start - begins[next_part], len(parts[next_part].text), one.kind, one.detector)
+            seen.add(place)
+            inside = Finding(place.start - begins[number], len(parts[number].text), one.kind, one.detector)
             value = joined[place.start : place.end]
-            yield Joint(parts[next_part].path, Reading(inside, value, inside.start, inside.end))
+            yield Joint(parts[number].path, Reading(inside, value, inside.start, inside.end))
+
+
+def _pairs(parts: Sequence[Part]) -> Iterator[tuple[int, int]]:
+    """Where two neighbours with digits stand among all, where a third one is so near that a word of it would stick to
+    what is over the two."""
+    begin = 0
+    for number, (left, right) in enumerate(pairwise(parts)):
+        border = begin + len(left.text)
+        near = (number > 0 and len(left.text) < _REACH_CHARS) or (
+            number + 2 < len(parts) and len(right.text) < _REACH_CHARS
+        )
+        digits = near and _DIGIT.search(left.text, max(0, border - begin - _REACH_CHARS))
+        if digits and _DIGIT.search(right.text, 0, _REACH_CHARS):
+            yield max(begin, border - _REACH_CHARS), border + min(len(right.text), _REACH_CHARS)
+        begin = border
 
 
 def _ranks(findings: Sequence[Finding]) -> set[int]:

@@ -6,7 +6,7 @@ The forms are those of OpenAI (Chat Completions, Responses), Anthropic, Gemini, 
 from collections.abc import Mapping
 from typing import Any
 
-from ecotone.policy.reading import decode_base64, text_of
+from ecotone.policy.reading import decode_base64, known_kind, text_of
 
 # By the `type` of a part, where it has one of the keys below.
 _KIND_OF_TYPE: Mapping[str, str] = {
@@ -60,6 +60,6 @@ def is_unread(text: str, key: str | int | None, kind: str) -> bool:
 
 
 def is_binary(text: str) -> bool:
-    """Whether a string is Base64 of something that is no text."""
+    """Whether a string is Base64 of something that is no text, or more than the text that it seems to be."""
     raw = decode_base64(text)
-    return bool(raw) and text_of(raw or b"") is None
+    return bool(raw) and (text_of(raw or b"") is None or known_kind(raw or b"") == "document")

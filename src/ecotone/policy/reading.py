@@ -19,6 +19,7 @@ CODED_DEPTH_MAX = 3
 _JSON_DEPTH_MAX = 4
 _RUN_MIN_CHARS = 15
 _BINARY_MIN_BYTES = 512
+_LATIN_ASCII_MIN = 0.8
 
 _RUN = compiled(
     r"(?:[A-Za-z0-9+/]{60,76}\r?\n)+[A-Za-z0-9+/]{1,76}={0,2}|[A-Za-z0-9+/_-]{16,}={0,2}|[A-Za-z0-9+/_-]{14,15}={1,2}",
@@ -40,6 +41,11 @@ _MAGIC = (
     (b"fLaC", "audio"),
     (b"\xff\xfb", "audio"),
     (b"\x1aE\xdf\xa3", "video"),
+    # Compressed, in gzip, bzip2, xz and Zstandard.
+    (b"\x1f\x8b\x08", "file"),
+    (b"BZh", "file"),
+    (b"\xfd7zXZ", "file"),
+    (b"\x28\xb5\x2f\xfd", "file"),
 )
 _json = msgspec.json.Decoder()
 
@@ -89,6 +95,8 @@ def read_text(text: str, detectors: Detectors, *, depth: int = 0) -> TextRead:
                 inner = read_text(content, detectors, depth=depth + 1)
                 decoded += [content, *inner.decoded]
                 uninspected |= inner.uninspected
+                if content.startswith("%PDF"):
+                    uninspected.add("document")  # what its streams hold may be written in ASCII, too
                 readings += [_inside(Coding(start, end, name), reading) for reading in inner.readings]
             elif content is not None:
                 uninspected.add(kind_of(content))
@@ -180,17 +188,32 @@ def decode_base64(text: str) -> bytes | None:
 
 
 def text_of(raw: bytes) -> str | None:
-    """The bytes as text, where they are text: UTF-8 (or UTF-16 with its mark) without control characters."""
+    """The bytes as text, where they are text without control characters: in UTF-8, in UTF-16, or in Latin-1 where most
+    of it is ASCII."""
     return _text_of(raw) if raw else ""
 
 
 def _text_of(raw: bytes) -> str | None:
     try:
-        text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+        text = raw.decode(_coding_of(raw))
     except UnicodeDecodeError:
-        return None
+        text = raw.decode("latin-1")
+        if sum(map(str.isascii, text)) < _LATIN_ASCII_MIN * len(text):
+            return None
     printable = all(character.isprintable() or character.isspace() for character in text)
     return text if text and printable else None
+
+
+def _coding_of(raw: bytes) -> str:
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    if len(raw) % 2 == 0 and 0 in raw[:2]:
+        # Without a mark it shows by the zeros of ASCII.
+        if not any(raw[1::2]):
+            return "utf-16-le"
+        if not any(raw[::2]):
+            return "utf-16-be"
+    return "utf-8-sig"
 
 
 def kind_of(raw: bytes) -> str:

@@ -17,8 +17,8 @@ _TEXT_BYTES_MAX = 4096
 
 
 class Upload(msgspec.Struct, frozen=True):
-    """A form. `fields` are its short texts by name, `texts` all there is beside the files; `before` and `after` are its
-    bytes around the model's name."""
+    """A form. `fields` are its short texts by name, `texts` all there is beside the files, the boundary included;
+    `before` and `after` are its bytes around the model's name."""
 
     fields: dict[str, str]
     texts: tuple[str, ...]
@@ -37,7 +37,7 @@ def read_upload(content_type: str, body: bytes) -> Upload:
     if not boundary or len(boundary) > 70:
         raise MalformedRequest("The content type multipart/form-data needs a `boundary` of 1 to 70 characters.")
     fields: dict[str, str] = {}
-    texts: list[str] = []
+    texts = [boundary]
     span: tuple[int, int] | None = None
     for start, end in _parts(body, boundary.encode("latin-1")):
         head = body.find(b"\r\n\r\n", start - 2, min(end, start + _HEADERS_BYTES_MAX))
@@ -82,6 +82,9 @@ def _parts(body: bytes, boundary: bytes) -> list[tuple[int, int]]:
         if len(parts) > _PARTS_MAX:
             raise MalformedRequest(f"The form has more than {_PARTS_MAX} parts.")
         at = end + 2 + len(delimiter)
+    if body[at + 2 :].strip(b" \t\r\n"):
+        # Readers skip it, and so it would go along unseen.
+        raise MalformedRequest("The form goes on after its last boundary.")
     if body.count(delimiter) != len(parts) + 1:
         # Some readers take it for one after a lone line feed, too.
         raise MalformedRequest("The boundary of the form stands within one of its parts.")
