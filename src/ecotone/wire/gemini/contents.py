@@ -132,10 +132,13 @@ def _decode_content(fields: Fields, calls: _Calls) -> Message:
     if role is None:
         raise fields.wrong("role", '"user" or "model"')
     parts: list[Part] = []
+    kinds: set[type] = set()
     for inner in fields.each("parts"):
         text = inner.only_text("text")
         if text is None:
-            parts += _decode_part(inner, role, parts, calls)
+            decoded = _decode_part(inner, role, kinds, calls)
+            kinds.update(map(type, decoded))
+            parts += decoded
         elif text or role != "assistant":
             # A stream ends with empty text, which clients keep; other vendors refuse it.
             parts.append(TextPart(text))
@@ -147,7 +150,8 @@ def _decode_content(fields: Fields, calls: _Calls) -> Message:
     return Message(role, tuple(parts), vendor=vendor)
 
 
-def _decode_part(fields: Fields, role: Role, before: list[Part], calls: _Calls) -> list[Part]:
+def _decode_part(fields: Fields, role: Role, before: set[type], calls: _Calls) -> list[Part]:
+    """`before` are the types of the parts before it in its content."""
     about: Json
     call = fields.look("functionCall")
     if call is not None:
@@ -155,7 +159,7 @@ def _decode_part(fields: Fields, role: Role, before: list[Part], calls: _Calls) 
             raise fields.wrong("functionCall", "in a content whose role is `model`")
         about = call if isinstance(call, dict) else {}
         made = "" if about.get("id") else calls.next_id(str(about.get("name")))
-        decoded = decode_call(fields, made, before)
+        decoded = decode_call(fields, made, first=ToolCallPart not in before)
         calls.add(decoded)
         return [decoded]
     response = fields.look("functionResponse")
@@ -167,8 +171,7 @@ def _decode_part(fields: Fields, role: Role, before: list[Part], calls: _Calls) 
         plain = open_id(given)[0] if isinstance(given, str) and given else None
         identity, name = calls.answered(plain, str(about.get("name") or ""))
         return [decode_result(fields, identity, name)]
-    shown = any(isinstance(part, ReasoningPart) for part in before)
-    spoken = decode_said(fields, thoughts_shown=shown and role == "assistant")
+    spoken = decode_said(fields, thoughts_shown=ReasoningPart in before and role == "assistant")
     return [part for part in spoken if role != "assistant" or not is_nothing(part)]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ecotone.values.chat import Json
+from ecotone.values.errors import MalformedRequest
 
 
 class _Message:
@@ -111,8 +112,12 @@ def _rename(value: Any, message: _Message) -> None:
 
 
 def _rename_here(value: Json, renamed: Mapping[str, str]) -> None:
-    """Gives the fields of one message their usual names; one that is there under both stays as it is."""
+    """Gives the fields of one message their usual names. Raises MalformedRequest for one that is there under both, as
+    Google's servers refuse it: of two values who reads it next might take the other."""
     for given in tuple(value):
         name = renamed.get(given)
-        if name is not None and name not in value:
-            value[name] = value.pop(given)
+        if name is None:
+            continue
+        if name in value:
+            raise MalformedRequest(f"`{name}` and `{given}` are one field; send one of them.", param=given)
+        value[name] = value.pop(given)

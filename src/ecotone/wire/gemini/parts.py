@@ -5,7 +5,7 @@ speaks another wire. One on a thought is the thought's. One on a text is vendor 
 before it: then it is a thought of its own without words, so that clients of every wire carry it back.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_left
 from typing import Any
 
 import msgspec
@@ -77,9 +77,9 @@ def feature_of(data: Json) -> str:
     return next((name for name in data if name not in ("thought", SIGNATURE)), "parts")
 
 
-def decode_call(fields: Fields, identity: str, before: Sequence[Part]) -> ToolCallPart:
-    """A part with a `functionCall`. `identity` is the id if the call has none; `before` are the parts before it in its
-    content, whose first call is the one that must be signed."""
+def decode_call(fields: Fields, identity: str, *, first: bool) -> ToolCallPart:
+    """A part with a `functionCall`. `identity` is the id if the call has none; `first`: it is the first call of its
+    content, which is the one that must be signed."""
     call = fields.need_child("functionCall")
     given = call.text("id") or None
     args = call.json("args")
@@ -88,7 +88,6 @@ def decode_call(fields: Fields, identity: str, before: Sequence[Part]) -> ToolCa
     form: Json = {}
     if isinstance(signature, str) and is_stand_in(signature):
         fields.take(SIGNATURE)
-        first = ToolCallPart not in map(type, before)
         if not (first and signature == STAND_IN):
             form["signature"] = signature
     elif isinstance(signature, str) and unsealed(signature) is not None:
@@ -261,14 +260,15 @@ def thought(text: str, signature: str | None, vendor: Vendor) -> Json:
 def put_signatures_back(parts: list[Json], alone: list[int]) -> None:
     """Gives signatures that stood on a text, now at these places on empty ones of their own, back to the text: the one
     before, or if there is none, the next; they stay where no text without a signature is."""
-    while alone:
+    texts = [place for place, part in enumerate(parts) if _is_plain_text(part)]
+    moved: set[int] = set()
+    while alone and texts:
         number = alone.pop()
-        texts = [place for place, part in enumerate(parts) if _is_plain_text(part)]
-        before = [place for place in texts if place < number]
-        if texts:
-            target = before[-1] if before else texts[0]
-            parts[target][SIGNATURE] = parts[number][SIGNATURE]
-            del parts[number]
+        target = texts.pop(max(bisect_left(texts, number) - 1, 0))
+        parts[target][SIGNATURE] = parts[number][SIGNATURE]
+        moved.add(number)
+    alone.clear()
+    parts[:] = [part for place, part in enumerate(parts) if place not in moved]
 
 
 def _is_plain_text(part: Json) -> bool:

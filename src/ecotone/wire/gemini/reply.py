@@ -4,7 +4,7 @@ A blocked prompt is no error: the reply has no candidates, and is read as one ch
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from datetime import UTC, datetime
 from typing import Any
 
@@ -125,13 +125,16 @@ def _decode_candidate(fields: Fields, number: int, reply_id: str | None) -> Choi
     index = fields.integer("index")
     index = number if index is None else index
     parts: list[ReplyPart] = []
+    kinds: set[type] = set()
     content = fields.child("content")
     if content is not None:
         content.take("role")
         for inner in content.each("parts"):
-            parts += decode_reply_part(inner, parts, reply_id, index, number=len(parts))
+            decoded = decode_reply_part(inner, kinds, reply_id, index, number=len(parts))
+            kinds.update(map(type, decoded))
+            parts += decoded
     raw = fields.text("finishReason") or None
-    called = any(isinstance(part, ToolCallPart) for part in parts)
+    called = ToolCallPart in kinds
     logprobs = take_logprobs(fields)
     return Choice(
         index=index,
@@ -144,12 +147,13 @@ def _decode_candidate(fields: Fields, number: int, reply_id: str | None) -> Choi
 
 
 def decode_reply_part(
-    fields: Fields, before: list[ReplyPart], reply_id: str | None, choice: int, *, number: int
+    fields: Fields, before: Set[type], reply_id: str | None, choice: int, *, number: int
 ) -> list[ReplyPart]:
-    """What a part of a reply is, after those in `before`; empty text is nothing. `number` is for a call without id."""
+    """What a part of a reply is, after parts of the types in `before`; empty text is nothing. `number` is for a call
+    without id."""
     if fields.look("functionCall") is not None:
-        return [decode_call(fields, call_id(reply_id, choice, number), before)]
-    shown = any(isinstance(part, ReasoningPart) for part in before)
+        return [decode_call(fields, call_id(reply_id, choice, number), first=ToolCallPart not in before)]
+    shown = ReasoningPart in before
     return [part for part in _of_reply(decode_said(fields, thoughts_shown=shown)) if not is_nothing(part)]
 
 

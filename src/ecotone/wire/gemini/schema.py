@@ -4,11 +4,13 @@ Types are upper-case words, `nullable` allows null, `propertyOrdering` orders pr
 whole numbers may come as strings. The way back is not needed: both of Google's APIs take JSON Schema.
 """
 
+import re
 from typing import Any
 
 from ecotone.values.chat import Json
 from ecotone.wire.gemini.names import snake_case
 
+_COUNT = re.compile("[0-9]{1,18}")
 _COUNTS = ("minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties")
 _NESTED = ("items", "additionalProperties")
 _OTHERS = ("type", "nullable", "anyOf", "properties", "propertyOrdering", "example")
@@ -38,7 +40,7 @@ def json_schema(schema: Json) -> Json:
             case _ if name in _NESTED:
                 converted[name] = _inner(value)
             case _ if name in _COUNTS:
-                converted[name] = int(value) if isinstance(value, str) and value.isdecimal() else value
+                converted[name] = int(value) if isinstance(value, str) and _COUNT.fullmatch(value) else value
             case _:
                 converted[name] = value
     if isinstance(ordering, list) and isinstance(converted.get("properties"), dict):

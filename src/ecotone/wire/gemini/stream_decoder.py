@@ -178,7 +178,7 @@ class _ChoiceDecoder:
         self._reply_id = reply_id
         self._open: str | None = None
         self._parts_count = 0
-        self._kinds: list[ReplyPart] = []
+        self._kinds: set[type] = set()
         self._rest: Json = {}
         self._partial: tuple[Json, PartialArguments] | None = None
 
@@ -204,7 +204,7 @@ class _ChoiceDecoder:
         self._gather(candidate.rest())
         if raw and not self.finished:
             self.finished = True
-            called = any(isinstance(part, ToolCallPart) for part in self._kinds)
+            called = ToolCallPart in self._kinds
             reason = decode_finish(raw, called=called)
             finishes.append(Finish(self._index, reason, raw, make_vendor(self._rest)))
 
@@ -219,8 +219,7 @@ class _ChoiceDecoder:
     def _read_part(self, fields: Fields, events: list[Event]) -> None:
         for part in decode_reply_part(fields, self._kinds, self._reply_id, self._index, number=self._parts_count):
             events.append(self._delta(part))
-            if not self._kinds or type(self._kinds[-1]) is not type(part):
-                self._kinds.append(part)
+            self._kinds.add(type(part))
 
     def _delta(self, part: ReplyPart) -> PartDelta:
         index = self._index

@@ -1,0 +1,37 @@
+"""Requests in Gemini's wire that only somebody hostile, or a fuzzer, sends."""
+
+from typing import Any
+
+import pytest
+
+from ecotone.values.errors import MalformedRequest
+from ecotone.wire.gemini import WIRE
+from ecotone.wire.gemini.schema import json_schema
+
+USER: Any = {"role": "user", "parts": [{"text": "hi"}]}
+
+
+def test_a_field_under_both_its_names_is_refused() -> None:
+    request = {"contents": [USER], "systemInstruction": {"parts": [{"text": "a"}]}, "system_instruction": ""}
+    with pytest.raises(MalformedRequest, match="`systemInstruction` and `system_instruction` are one field"):
+        WIRE.decode_request(request)
+
+
+def test_a_number_too_long_for_one_stays_text() -> None:
+    assert json_schema({"type": "STRING", "maxLength": "12", "minLength": "9" * 5000}) == {
+        "type": "string",
+        "maxLength": 12,
+        "minLength": "9" * 5000,
+    }
+
+
+@pytest.mark.parametrize(
+    "part", [{}, {"text": "", "thoughtSignature": "c2lnbmVk"}, {"text": "thought", "thought": True}]
+)
+@pytest.mark.parametrize("role", ["user", "model"])
+def test_very_many_parts_are_read_in_passing(role: str, part: Any) -> None:
+    """Looking at all earlier parts for each would take minutes."""
+    request = {"contents": [USER, {"role": role, "parts": [{**part} for _ in range(30_000)]}]}
+    decoded = WIRE.decode_request(request)
+    assert len(decoded.messages) == 2
+    WIRE.encode_request(decoded)
