@@ -32,6 +32,7 @@ from ecotone.values.errors import (
     RequestError,
     StaleClearance,
     Unavailable,
+    Unredactable,
     UnsupportedFeature,
     UpstreamError,
     UpstreamMalformed,
@@ -188,7 +189,7 @@ class Exchange:
         failure: EcotoneError = plan.refusal(model)
         for planned in plan.allowed:
             if planned.verdict.redact:
-                # What a guard is to judge must be what there is.
+                failure = Unredactable("the rules want it redacted first, and a guard must judge what there is")
                 continue
             endpoint = planned.candidate.endpoint
             wire = self._gateway.wires[endpoint.wires[0]]
@@ -197,6 +198,8 @@ class Exchange:
                 call = Call("chat", wire.name, wire.encode_request(request).body)
                 reply = wire.decode_reply(await self._sent_whole(snapshot, planned, call))
                 return "".join(part.text for part in reply.choices[0].parts if isinstance(part, TextPart))
+            except StaleClearance:
+                raise
             except EcotoneError as error:
                 failure = error
         raise failure

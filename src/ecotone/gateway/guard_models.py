@@ -8,7 +8,7 @@ from ecotone.policy.guard.categories import CATEGORIES
 from ecotone.policy.guard.forms import guard_questions, guard_request, guard_scores
 from ecotone.policy.settings import GuardModelSettings
 from ecotone.values.chat import Message
-from ecotone.values.errors import EcotoneError, Unavailable
+from ecotone.values.errors import EcotoneError, StaleClearance, Unavailable
 
 Ask = Callable[[str, Sequence[Message]], Awaitable[str]]
 """Given a model's name and messages, what it answers."""
@@ -39,7 +39,7 @@ class GuardModels:
         """What each of them says of each text. All are asked at once; long texts in pieces.
 
         Raises Unavailable if one cannot be asked or its answer means nothing: content that was to be scored and was
-        not is no content that passed.
+        not is no content that passed. StaleClearance where the rules have changed meanwhile.
         """
         pieces = [piece for text in texts for piece in _pieces(text)]
         return await asyncio.gather(
@@ -56,6 +56,8 @@ class GuardModels:
         try:
             answer = await ask(settings.model, guard_request(settings.form, text, question))
             return guard_scores(settings.form, answer, question)
+        except StaleClearance:
+            raise
         except EcotoneError as error:
             raise Unavailable(
                 f"The content guard {name!r} (model {settings.model!r}) could not score this, and what it did not"
