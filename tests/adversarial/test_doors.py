@@ -8,6 +8,8 @@ from random import Random
 import pytest
 
 from ecotone.gateway import labelling
+from ecotone.gateway.conversations import Conversations
+from ecotone.storage.database import DatabaseError
 from tests.adversarial.asks import FRONTS, Ask, encoded, made
 from tests.adversarial.configs import House, Place
 from tests.adversarial.gate import Gate, kept
@@ -85,6 +87,42 @@ async def test_a_detector_that_fails_sends_nothing(
             assert gate.sent == [], front
             assert "a detector's fault" not in answer.code
     assert "a detector's fault" in caplog.text
+    await gate.close()
+
+
+async def test_a_guard_model_at_a_vendors_is_a_vendor(tmp_path: Path) -> None:
+    """What scores content is asked under the rules, too; and what it may not score does not pass."""
+    rules = (*GUARD, "deny = 'content.violence > 0.9'")
+    guards = '[guard.models.judge]\nmodel = "claude"\nform = "llama-guard"\n'
+    gate = Gate(tmp_path, house(rules))
+    gate.apply(house(rules), house(rules).toml() + guards)
+    await gate.ask(ask("chat", "home"))
+    assert [sent.host for sent in gate.sent][:1] == ["claude.test"]
+    for found in (ask("chat", "home", data_class="restricted"), ask("chat", "home", "My SSN is 536-90-4399.")):
+        answer = await gate.ask(found)
+        assert gate.sent == []
+        assert answer.status == 503
+        assert "may not pass" in answer.code
+    await gate.close()
+
+
+async def test_what_cannot_be_remembered_is_not_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> None:
+        raise DatabaseError("the disk is full")
+
+    monkeypatch.setattr(Conversations, "remember", failing)
+    gate = Gate(tmp_path, house())
+    found = ask("chat", "any", data_class="restricted")
+    found.headers.append((b"x-ecotone-conversation", b"talk"))
+    assert (await gate.ask(found)).status >= 500
+    assert gate.sent == []
+    await gate.close()
+
+
+async def test_the_last_of_five_million_characters_is_read(tmp_path: Path) -> None:
+    gate = Gate(tmp_path, house())
+    assert (await gate.ask(ask("chat", "away", "All is well. " * 400_000 + "536-90-4399"))).refused
+    assert gate.sent == []
     await gate.close()
 
 

@@ -3,18 +3,21 @@
 import base64
 import bz2
 import gzip
+import json
 import lzma
 import re
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from ecotone.policy.detectors import Detectors
 from ecotone.policy.inspection import inspect
+from tests.adversarial.asks import made
 from tests.adversarial.configs import House, Place
 from tests.adversarial.gate import Gate
-from tests.adversarial.hidden import CODINGS, PLACES, coded
+from tests.adversarial.hidden import CODINGS, PLACES, VALUES, coded
 from tests.docs.pages import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "what-rules-cannot-promise.md"
@@ -35,6 +38,7 @@ HOUSE = House(
 )
 STRICT = replace(HOUSE, rules=(*HOUSE.rules, "deny = 'size(data.uninspected) > 0 && endpoint.hosting == \"vendor\"'"))
 DETECTORS = Detectors()
+REDACTING = replace(HOUSE, rules=("redact = 'endpoint.hosting == \"vendor\"'",))
 
 
 def told(heading: str) -> dict[str, str]:
@@ -82,6 +86,41 @@ def test_codings_that_hide_a_value_are_those_that_the_docs_name() -> None:
     listed = told("Codings")
     listed.pop("written as")
     assert hides == listed, missed
+
+
+async def test_what_is_redacted_is_gone_from_every_place(tmp_path: Path) -> None:
+    """Or the request is refused. What detectors cannot see they cannot replace."""
+    gate = Gate(tmp_path, REDACTING)
+    replaced = 0
+    for place, make in PLACES.items():
+        if place in told("Places"):
+            continue
+        answer = await gate.ask(make())
+        assert answer.status == 200 if gate.sent else answer.status in (400, 403), (place, answer)
+        for sent in gate.sent:
+            replaced += 1
+            said = f"{sent.body.decode()} {sent.headers} {sent.url}"
+            assert "536-90-4399" not in said and "536904399" not in said, place
+    assert replaced > 40
+    await gate.close()
+
+
+async def test_what_is_redacted_is_gone_whatever_the_coding(tmp_path: Path) -> None:
+    gate = Gate(tmp_path, REDACTING)
+    replaced = 0
+    for form in CODINGS.values():
+        for value in ("536-90-4399", "4111 1111 1111 1111", VALUES["secret of GitHub"]):
+            text = form(value)
+            before = {one.value for one in inspect({"x": text}, DETECTORS).found}
+            if not before:
+                continue
+            assert (await gate.ask(made("chat", Random(0), text, "away"))).status == 200
+            (sent,) = gate.sent
+            after = {one.value for one in inspect(json.loads(sent.body), DETECTORS).found}
+            assert not after & before, text[:200]
+            replaced += 1
+    assert replaced > 100
+    await gate.close()
 
 
 @pytest.mark.parametrize(

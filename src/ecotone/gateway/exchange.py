@@ -146,7 +146,7 @@ class Exchange:
         labelled = await ruling.guarded(labelled, ask)
         ordered = self._gateway.health.order(candidates, time.monotonic())
         plan = ruling.plan(labelled, ordered, self._started_at_us)
-        self._decision = Decision(ruling.policy.digest, labelled, plan.verdicts) if ruling.policy.rules else None
+        self._decision = Decision(ruling.policy, labelled, plan.verdicts) if ruling.policy.rules else None
         if not plan.allowed:
             raise plan.refusal(job.asked)
         failures: list[EcotoneError] = []
@@ -245,14 +245,16 @@ class Exchange:
         endpoint = planned.candidate.endpoint
         call = job.call(endpoint)
         self.losses = job.losses
+        # First, as there are streams that filters do not understand: those are not asked for.
+        watch = job.watch(call, filters) if job.streams else None
         response = self._response = await self._sent(snapshot, planned, call)
         if response.status != 200:
             raise await self._refusal(response, call)
         self._slow = any(one.slow for one in filters)
         if not job.stream_type:
             self._media_type = response.header("content-type") or ""
-        if job.streams:
-            await self._first_token(response, job.watch(call, filters))
+        if watch is not None:
+            await self._first_token(response, watch)
             return
         body = await _read_all(response, REPLY_BYTES_MAX)
         if self._slow:
