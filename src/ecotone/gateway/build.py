@@ -223,6 +223,8 @@ def config_warnings(config: Config, environment: Environment, folder: Path) -> l
     `folder` is where relative `file:` sources start.
     """
     told = [f"plugin: {problem}" for problem in installed().problems.values()]
+    if not config.models:
+        told.append("no models are configured, so nothing can be asked; add one as [models.NAME]")
     silent = set()
     for name, model in config.models.items():
         source = parse_source(model.source, folder) if model.source is not None else None

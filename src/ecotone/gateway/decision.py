@@ -7,6 +7,7 @@ import msgspec
 
 from ecotone.gateway.labelling import Labelled
 from ecotone.gateway.reply_rules import outcome
+from ecotone.policy.policy import Policy
 from ecotone.policy.reply_filter import ReplyRules
 from ecotone.policy.verdict import Verdict
 
@@ -16,9 +17,9 @@ _SCORE_KEPT_MIN = 0.01
 class Decision:
     """Labels, what the rules said of each place, and what was replaced: kinds and counts, never the values."""
 
-    def __init__(self, digest: str, labelled: Labelled, verdicts: Mapping[str, Verdict]) -> None:
-        """`digest` is the policy's; `verdicts` go by the endpoint's id."""
-        self._digest = digest
+    def __init__(self, policy: Policy, labelled: Labelled, verdicts: Mapping[str, Verdict]) -> None:
+        """`verdicts` go by the endpoint's id."""
+        self._policy = policy
         self.labels = labelled.labels
         self._verdicts = verdicts
         self.redacted: Mapping[str, int] = {}
@@ -32,8 +33,8 @@ class Decision:
         labels = self.labels
         scores = labels.scores
         told: dict[str, Any] = {
-            "policy": self._digest,
-            "class": labels.data_class,
+            "policy": self._policy.digest,
+            "class": self._policy.classes.name(labels.data_class),
             "kinds": sorted(labels.kinds),
             "uninspected": sorted(labels.uninspected),
             "scores": None

@@ -146,7 +146,7 @@ class Exchange:
         labelled = await ruling.guarded(labelled, ask)
         ordered = self._gateway.health.order(candidates, time.monotonic())
         plan = ruling.plan(labelled, ordered, self._started_at_us)
-        self._decision = Decision(ruling.policy.digest, labelled, plan.verdicts) if ruling.policy.rules else None
+        self._decision = Decision(ruling.policy, labelled, plan.verdicts) if ruling.policy.rules else None
         if not plan.allowed:
             raise plan.refusal(job.asked)
         failures: list[EcotoneError] = []
