@@ -15,7 +15,9 @@ from ecotone.gateway.misuse import MisuseWatch, last_text
 from ecotone.gateway.paths import Home
 from ecotone.gateway.request_log import RequestLog
 from ecotone.policy.labels import Labels
+from ecotone.policy.policy import Policy
 from ecotone.policy.reply_filter import ReplyRules
+from ecotone.policy.settings import DataSettings, GuardSettings
 from ecotone.policy.verdict import Spoken, Verdict
 from ecotone.storage.database import Database
 from ecotone.values.errors import PolicyRefused, Unavailable
@@ -44,7 +46,8 @@ def test_events_are_written_and_read(tmp_path: Path) -> None:
 
 
 def decision(scores: dict[str, float] | None = None, *, reply: ReplyRules | None = None) -> Decision:
-    made = Decision("digest", Labelled(Labels(0, principal="ann", scores=scores)), {})
+    policy = Policy.compile(data=DataSettings(), guard=GuardSettings(), principals={}, routes={}, rules=())
+    made = Decision(policy, Labelled(Labels(0, principal="ann", scores=scores)), {})
     made.reply = reply
     return made
 

@@ -85,7 +85,7 @@ class House:
     def __init__(self, gate: RunningGateway, home: FakeOpenAI, away: FakeOpenAI, claude: FakeAnthropic) -> None:
         self.gate, self.home, self.away, self.claude = gate, home, away, claude
         self.last = ""
-        watched = httpx.AsyncClient(event_hooks={"response": [self._note]})
+        watched = openai.DefaultAsyncHttpxClient(event_hooks={"response": [self._note]})
         self.openai = openai.AsyncOpenAI(base_url=gate.base_url, api_key="any", max_retries=0, http_client=watched)
         self.anthropic = anthropic.AsyncAnthropic(base_url=gate.url, api_key="any", max_retries=0)
 
@@ -99,7 +99,7 @@ class House:
             await self.ask(text, model, **more)
         return raised.value
 
-    async def _note(self, response: httpx.Response) -> None:
+    async def _note(self, response: Any) -> None:
         self.last = response.headers["x-ecotone-request-id"]
 
     async def decision(self) -> Any:
