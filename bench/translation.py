@@ -4,19 +4,20 @@
 
 Streams: text in deltas of a few characters as the upstream's wire writes them, read in pieces of 1 to 16 KiB, and one
 event at a time; a row counts text deltas for each second of CPU time. Whole: what is added to an agent's request of
-64 KiB (decoded from JSON, taken as values, written for the other wire, encoded as JSON) and to its reply, in
-milliseconds of CPU time. All are medians over the rounds, beside them the best round: on a machine whose cores are
-shared with others, CPU time rises with their load, and the best round says most about the code. "!" marks a best that
-misses its aim. The collector of garbage is set as `ecotone up` sets it.
+64 KiB (decoded from JSON, taken as values, written for the other wire, encoded as JSON) and to its reply of 4 KB, each
+in milliseconds of CPU time. All are medians over the rounds, beside them the best round: on a machine whose cores are
+shared with others, CPU time rises with their load, and the best round says most about the code. "!" marks the best
+stream, or the median request, that misses its aim. The collector of garbage is set as `ecotone up` sets it.
 """
 
 import argparse
 import gc
 import json
+import math
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -43,7 +44,7 @@ DELTAS = 4000
 ROUNDS = 15
 
 EVENTS_PER_S_AIM = 60_000
-WHOLE_MS_AIM = 1.5
+REQUEST_MS_AIM = 1.5
 
 _WORDS = ("the", " of", " and", " to", " in", " is", " that", "ing", "ed", ",", ".", " it", " für", " 😀", "\n", ' "')
 _TOOLS = 20
@@ -68,10 +69,10 @@ class Row(msgspec.Struct, frozen=True):
         """Events a second, in the median round and in the best."""
         return self.deltas / statistics.median(seconds), self.deltas / min(seconds)
 
-    def whole_ms(self) -> tuple[float, float]:
-        """What translation adds to a request and its reply, in the median round and in the best."""
-        rounds = [1000 * (request + reply) for request, reply in zip(self.request_s, self.reply_s, strict=True)]
-        return statistics.median(rounds), min(rounds)
+    @staticmethod
+    def in_ms(taken_s: Sequence[float]) -> tuple[float, float]:
+        """The median round and the best, in milliseconds."""
+        return 1000 * statistics.median(taken_s), 1000 * min(taken_s)
 
 
 def agent_request(turns: int = _TURNS, size: int = REQUEST_BYTES) -> ChatRequest:
@@ -203,14 +204,16 @@ def _cpu_s(work: Callable[[], object], rounds: int) -> list[float]:
 
 def table(rows: list[Row]) -> str:
     """The rows as text: median and best of each number."""
-    columns = "events/s", "one event a read", "request and reply, ms"
+    columns = "events/s", "one event a read", "request, ms", "reply, ms"
     lines = [f"{'upstream':>16} {'client':>16}" + "".join(f" {name:>22}" for name in columns)]
     for row in rows:
         line = f"{row.upstream:>16} {row.client:>16}"
         for median, best in (row.rates(row.streamed_s), row.rates(row.alone_s)):
             line += f" {f'{median:,.0f} ({best:,.0f})':>22}" + ("!" if best < EVENTS_PER_S_AIM else "")
-        median, best = row.whole_ms()
-        lines.append(line + f" {f'{median:.2f} ({best:.2f})':>22}" + ("!" if best > WHOLE_MS_AIM else ""))
+        for taken_s, aim in ((row.request_s, REQUEST_MS_AIM), (row.reply_s, math.inf)):
+            median, best = row.in_ms(taken_s)
+            line += f" {f'{median:.2f} ({best:.2f})':>22}" + ("!" if median > aim else "")
+        lines.append(line)
     return "\n".join(lines)
 
 

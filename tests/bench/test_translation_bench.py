@@ -43,11 +43,12 @@ def test_a_row_is_measured_and_shown() -> None:
 
 
 def test_the_median_and_the_best_are_shown_and_what_misses_its_aim_is_marked() -> None:
-    held = Row("a", "b", 600, [0.04, 0.01, 0.02], [0.01], [0.002, 0.001, 0.004], [0.0005, 0.0005, 0.0005])
-    missed = Row("c", "d", 600, [0.0101], [0.0101], [0.001], [0.0006])
+    held = Row("a", "b", 600, [0.04, 0.01, 0.02], [0.01], [0.0015, 0.001, 0.004], [0.009, 0.0005, 0.0005])
+    missed = Row("c", "d", 600, [0.0101], [0.0101], [0.001, 0.0016, 0.002], [0.0006])
     assert held.rates(held.streamed_s) == (30_000, 60_000)
-    assert held.whole_ms() == (2.5, 1.5)
+    assert held.in_ms(held.request_s) == (1.5, 1.0)
     _, first, second = table([held, missed]).splitlines()
     assert "30,000 (60,000)" in first
-    assert "2.50 (1.50)" in first
+    assert "1.50 (1.00)" in first
+    assert "0.50 (0.50)" in first
     assert (first.count("!"), second.count("!")) == (0, 3)
