@@ -297,6 +297,8 @@ class Runtime:
 
     def apply(self, config: Config, vendors: tuple[Provider, ...] = ()) -> None:
         """Put `config` in force. With `vendors`, any of their models can be asked for as PROVIDER/NAME."""
+        # First, so that what cannot be put into force changes nothing.
+        ruling = self._ruling(config, vendors)
         self._config = config
         self._vendors = vendors
         self.responses.keep_for(config.retention.responses_us)
@@ -308,13 +310,12 @@ class Runtime:
             Route(name, tuple(models[model] for model in route.models)) for name, route in config.routes.items()
         )
         directory = Directory(tuple(models.values()), routes, self._open_ended(vendors))
-        ruling = self._ruling(config)
         # From here on nothing goes out any more that was planned before.
         self._checker.epoch += 1
         self.gateway.snapshot = Snapshot(directory, ruling, self._checker.epoch)
         self._conversations.forget_before(time.time_ns() // 1000 - config.data.remember_h * _HOUR_US)
 
-    def _ruling(self, config: Config) -> Ruling:
+    def _ruling(self, config: Config, vendors: tuple[Provider, ...] = ()) -> Ruling:
         """The config's rules. Raises PolicyProblem, which reading the config would have told."""
         detectors = Detectors(config.data)
         policy = compile_policy(config, detectors)
@@ -327,14 +328,14 @@ class Runtime:
             guard=guard if policy.needs_guard else None,
             conversations=self._conversations,
         )
-        vendors = {vendor.name: vendor for vendor in self._vendors}
+        asked_freely = {vendor.name: vendor for vendor in vendors}
         known: dict[tuple[str, date], dict[str, Place]] = {}
 
         def place_of(candidate: Candidate, today: date) -> Place:
             name = candidate.model
             if name not in config.models:
                 vendor, _, name_there = name.partition("/")
-                return open_ended_place(vendors[vendor], name_there, config, today)
+                return open_ended_place(asked_freely[vendor], name_there, config, today)
             if (name, today) not in known:
                 ids = endpoint_ids(name, config.models[name])
                 places = model_places(name, config, today, self._environment)

@@ -25,7 +25,7 @@ class DataSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     classes: tuple[str, ...] = DEFAULT_CLASSES
     """Names in order, the least sensitive first."""
     default: str | None = None
-    """The class of a request of which nobody says another. Left out: the first."""
+    """The least class of any request. Left out: the first."""
     countries: tuple[str, ...] = ("us",)
     """Countries whose national numbers are looked for: ISO 3166 codes of two letters, in lower case."""
     raises: dict[str, str] = {}
@@ -43,7 +43,7 @@ class PrincipalSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     """`[principals.NAME]`: what holds for the callers with the key of that name (`local`: those without one)."""
 
     data_class: str | None = msgspec.field(name="class", default=None)
-    """The class of what they send unless they say a higher one."""
+    """The least class of what they send, where it is above the default."""
     purpose: str | None = None
     """What they use models for, as rules see it in `principal.purpose`."""
 
