@@ -56,7 +56,8 @@ class ChatJob(JobDefaults):
         self._headers = headers
         self._start = Start(id=reply_id, created=now_s)
         self._decoded: ChatRequest | None = None
-        self._clients = self
+        # The job as the client put it, where this one says it in other words.
+        self._clients: ChatJob | None = None
         self.asked = model_named(self._request) if model is None else model
         self.streams = asks_for_stream(self._request, unasked=wire.streams_unasked) if stream is None else stream
         self.stream_type = wire.stream_type
@@ -79,6 +80,7 @@ class ChatJob(JobDefaults):
         if said["model"] != self.asked or said["headers"] != [value for _, value in self._headers]:
             raise Unredactable("What the rules want replaced stands in the model's name or in a header.")
         other = copy.copy(self)
+        other._clients = self._clients or self
         other._request = said["body"]
         other._body = encode_json_object(other._request)
         other._decoded = None
@@ -123,12 +125,12 @@ class ChatJob(JobDefaults):
         )
         if filters:
             reply = filtered_reply(reply, filters)
-        return Answer(self._wire.encode_reply(reply, self._clients._values()), reply.usage)
+        return Answer(self._wire.encode_reply(reply, (self._clients or self)._values()), reply.usage)
 
     def watch(self, call: Call, filters: Sequence[EventFilter] = ()) -> StreamWatch:
         if not filters and self._shared is not None and call.wire == self._shared.name:
             return self._shared.stream_watch(self._request)
-        wire, request = self._wires[call.wire], self._clients._values()
+        wire, request = self._wires[call.wire], (self._clients or self)._values()
         return StreamTranslation(wire, self._wire, request, start=self._start, filters=filters)
 
     def encode_error(self, error: EcotoneError) -> bytes:
