@@ -198,3 +198,14 @@ async def test_the_exit_status_of_a_process(tmp_path: Path) -> None:
     broken = await shell.run("rules", "prove", "data.class >= confidential", "--never", AT_VENDOR)
     assert (broken.code, broken.err) == (1, "")
     assert broken.out.startswith("does not hold: ")
+
+
+async def test_nothing_is_proved_where_nothing_can_be_asked(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    (tmp_path / "rules.toml").write_text((await shell.run("rules", "start", "hospital")).out)
+    promise = ("data.class >= patient", "--never", 'endpoint.hosting == "vendor"', "--config", "rules.toml")
+    done = await shell.run("rules", "prove", *promise)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        "ecotone: there is no model that anything could be sent to; add one to the config, and prove it then\n"
+    )

@@ -147,7 +147,7 @@ def prove_promise(condition: str, never: str, config_file: Path | None, as_json:
     try:
         book = _rulebook(config_file)
         if not any(book.candidates().values()):
-            _give_up("there is no model that anything could be sent to; add one to the config, and prove it then")
+            raise NoProof("there is no model that anything could be sent to; add one to the config, and prove it then")
         proof = _proof(book, condition, never)
     except EcotoneError as error:
         _give_up(error.message)
