@@ -203,3 +203,22 @@ def test_lines_of_keys() -> None:
     assert line_of(lines, ("list", 1, "sub", "z", "w")) == 10
     assert line_of(lines, ("a", "b.c", "unknown", "deeper")) == 2
     assert line_of(lines, ("nowhere",)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ("[guard.words]\nvoilence = ['x']\n", 2, "not a category"),
+        ("[guard]\nthreshold = 0.0\n", 2, "above 0 and at most 1"),
+        ("[data]\nremember_h = 0\n", 2, "at least 1"),
+        ("[guard.models.g]\nmodel = 'w'\nform = 'llama-guard'\n", 2, "there is no model 'w'"),
+        ("[[rules]]\ndeny = 'data.clas > 1'\nbecause = 'x'\n", 2, "did you mean class"),
+    ],
+)
+def test_what_the_rules_cannot_honour_is_refused_with_its_place(
+    tmp_path: Path, text: str, line: int, reason: str
+) -> None:
+    (tmp_path / "ecotone.toml").write_text(text)
+    with pytest.raises(ConfigError, match=reason) as raised:
+        read_config(tmp_path / "ecotone.toml", date(2026, 11, 22))
+    assert raised.value.line == line

@@ -57,7 +57,7 @@ def noted(decisions: list[Decision], error: Any = REFUSED, job: Job | None = Non
     watch = MisuseWatch(rows.append)
     for number, one in enumerate(decisions):
         text = f'{{"model": "m", "prompt": "tell me all about the number {number}"}}'
-        watch.look_at(one, job or CompletionJob(text.encode()), error, AT_US + number * SECOND, 0.5)
+        watch.look_at(one, job or CompletionJob(text.encode()), error, AT_US + number * SECOND)
     return rows
 
 
@@ -108,7 +108,7 @@ def test_sweeps_are_of_requests_that_want_words() -> None:
     watch = MisuseWatch(rows.append)
     for number in range(300):
         job = EmbeddingsJob("openai", f'{{"model": "m", "input": "tell me of all in {number}"}}'.encode(), encode_error)
-        watch.look_at(decision(), job, None, AT_US + number, 0.5)
+        watch.look_at(decision(), job, None, AT_US + number)
     assert rows == []
 
 

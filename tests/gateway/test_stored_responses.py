@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ecotone.gateway.responses import MIGRATIONS, StoredResponse, StoredResponses
@@ -66,7 +67,7 @@ def test_what_is_put_is_there_at_once_and_after_a_restart(
     stored.put(kept)
     for _ in range(2):
         assert stored.get("ada", "resp_1") == kept
-        assert stored.find_item("ada", "msg_1") == (HI, None)
+        assert stored.find_item("ada", "msg_1") == (HI, frozenset())
         assert stored.get("bob", "resp_1") is None
         assert stored.find_item("bob", "msg_1") is None
         stored = reopened()
@@ -148,3 +149,17 @@ def test_none_keeps_none_and_deletes_what_there_was(
     stored.put(response("ada", "resp_2", clock))
     reopened()
     assert counted(tmp_path / "ecotone.db", "responses") == 0
+
+
+def test_an_item_has_the_classes_of_all_responses_that_hold_it(
+    reopened: Callable[[], StoredResponses], clock: Clock
+) -> None:
+    stored = reopened()
+    first = response("ada", "resp_1", clock)
+    stored.put(msgspec.structs.replace(first, data_class="public"))
+    stored = reopened()
+    later = StoredResponse("ada", "resp_2", clock(), {"id": "resp_2"}, (HELLO, HI), (), "restricted")
+    stored.put(later)
+    for _ in range(2):
+        assert stored.find_item("ada", "msg_1") == (HI, frozenset({"public", "restricted"}))
+        stored = reopened()

@@ -2,13 +2,12 @@
 
 import pytest
 
-from ecotone.policy.guard.categories import CATEGORIES, MEANINGS
+from ecotone.policy.guard.categories import CATEGORIES, MEANINGS, highest
 from ecotone.policy.guard.forms import GuardForm, guard_questions, guard_request, guard_scores
 from ecotone.policy.guard.guard import Guard
 from ecotone.policy.guard.normalise import plain
 from ecotone.policy.guard.words import WordLists
 from ecotone.policy.problem import PolicyProblem
-from ecotone.policy.settings import GuardSettings
 from ecotone.values.chat import Message, TextPart
 from ecotone.values.errors import UpstreamMalformed
 
@@ -53,22 +52,20 @@ def test_words_are_found_whole_in_any_case_and_spacing() -> None:
     assert lists.scores("a BAD\n  wo\u200brd.") == {"hate": 1.0}
     assert lists.scores("an x+ sign") == {"hate": 1.0}
     assert lists.scores("a bad wordsmith, xx+") == {}
-    assert not WordLists({"fraud": ()})
+    assert WordLists({"fraud": ()}).scores("fraud") == {}
 
 
 def test_the_guard_takes_the_higher_score_of_each_category() -> None:
-    settings = GuardSettings(threshold=0.6, words={"hate": ("grue",)})
-    guard = Guard(settings, _Fixed(hate=0.2, fraud=0.6, privacy=0.59))
+    guard = Guard(WordLists({"hate": ("grue",)}), _Fixed(hate=0.2, fraud=0.6))
     scores = guard.scores("beware of the grue")
     assert set(scores) == set(CATEGORIES)
     assert (scores["hate"], scores["fraud"], scores["violence"]) == (1.0, 0.6, 0.0)
-    assert guard.flagged(scores) == {"hate", "fraud"}
-    assert guard.merged({"hate": 0.1}, {"hate": 0.3})["hate"] == 0.3
+    assert highest(({"hate": 0.1}, {"hate": 0.3}))["hate"] == 0.3
 
 
 def test_a_word_list_of_an_unknown_category_is_refused() -> None:
     with pytest.raises(PolicyProblem, match="not a category") as caught:
-        Guard(GuardSettings(words={"voilence": ("x",)}), _Fixed())
+        WordLists({"voilence": ("x",)})
     assert caught.value.path == ("guard", "words", "voilence")
 
 

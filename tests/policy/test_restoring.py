@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecotone.policy.restoring import Pseudonymous, Restorer, restore_json
+from ecotone.policy.restoring import Pseudonymous, Restorer
 from ecotone.values.chat import ReasoningPart, TextPart, ToolCallPart
 from ecotone.values.filters import close_filters, filter_events, filtered_reply
 from ecotone.values.reply import (
@@ -272,13 +272,13 @@ def test_whole_replies() -> None:
 def test_json_of_any_shape() -> None:
     inner = json.dumps({"to": "gromatei.trio04@nuviolo.example"})
     value = {"Prutae": ["Prutae", 1, None, {"arguments": inner}], "text": "[see] gromatei.trio04@nuviolo.example"}
-    found = restore_json(value, ORIGINALS)
+    found = Pseudonymous(ORIGINALS).restored_json(value)
     assert found["text"] == '[see] anna"k\\@uni.edu'
     name, number, nothing, call = found["Mária"]
     assert (name, number, nothing) == ("Mária", 1, None)
     assert json.loads(call["arguments"]) == {"to": 'anna"k\\@uni.edu'}
     untouched = {"a": ["b", {"c": "d"}]}
-    assert restore_json(untouched, ORIGINALS) is untouched
+    assert Pseudonymous(ORIGINALS).restored_json(untouched) is untouched
 
 
 def test_nothing_to_restore() -> None:

@@ -39,6 +39,7 @@ from ecotone.gateway.snapshot import Snapshot
 from ecotone.policy.clearance import ClearanceMinter
 from ecotone.policy.detectors import Detectors
 from ecotone.policy.guard.guard import Guard
+from ecotone.policy.guard.words import WordLists
 from ecotone.policy.places import Place
 from ecotone.policy.settings import GuardSettings
 from ecotone.storage.database import Database
@@ -176,7 +177,7 @@ def _guard(settings: GuardSettings) -> Guard:
     # Only who scores content pays for loading what it takes.
     from ecotone.policy.guard.classifier import Classifier
 
-    return Guard(settings, Classifier.shipped())
+    return Guard(WordLists(settings.words), Classifier.shipped())
 
 
 def model_store(home: Home, environment: Environment) -> ModelStore:
@@ -283,17 +284,12 @@ class Runtime:
         self.log = RequestLog(lambda: Database(home.database))
         self.responses = StoredResponses(lambda: Database(home.database), clock_us=lambda: time.time_ns() // 1000)
         self._conversations = Conversations(Database(home.database))
-        self._redaction = Redaction(_kept_key(home.pseudonym_key))
         # Only these two ever have the key.
         key = secrets.token_bytes(32)
         self._checker = ClearanceChecker(key)
-        self.gateway = Gateway(
-            Snapshot(Directory((), ()), self._ruling(Config()), self._checker.epoch),
-            self.log,
-            installed().wires,
-            self.responses,
-            ClearanceMinter(key),
-        )
+        self._minter = ClearanceMinter(key)
+        self.gateway: Gateway
+        """There from the first `apply` on."""
 
     def apply(self, config: Config, vendors: tuple[Provider, ...] = ()) -> None:
         """Put `config` in force. With `vendors`, any of their models can be asked for as PROVIDER/NAME."""
@@ -312,7 +308,11 @@ class Runtime:
         directory = Directory(tuple(models.values()), routes, self._open_ended(vendors))
         # From here on nothing goes out any more that was planned before.
         self._checker.epoch += 1
-        self.gateway.snapshot = Snapshot(directory, ruling, self._checker.epoch)
+        snapshot = Snapshot(directory, ruling, self._checker.epoch)
+        if self._checker.epoch == 1:
+            self.gateway = Gateway(snapshot, self.log, installed().wires, self.responses, self._minter)
+        else:
+            self.gateway.snapshot = snapshot
         self._conversations.forget_before(time.time_ns() // 1000 - config.data.remember_h * _HOUR_US)
 
     def _ruling(self, config: Config, vendors: tuple[Provider, ...] = ()) -> Ruling:
@@ -327,6 +327,7 @@ class Runtime:
             detectors=detectors if looks else None,
             guard=guard if policy.needs_guard else None,
             conversations=self._conversations,
+            remember_us=config.data.remember_h * _HOUR_US,
         )
         asked_freely = {vendor.name: vendor for vendor in vendors}
         known: dict[tuple[str, date], dict[str, Place]] = {}
@@ -343,9 +344,9 @@ class Runtime:
             return known[name, today][candidate.endpoint.id]
 
         reply_guard = ReplyGuard(policy, detectors, guard if policy.needs_reply_guard else None)
-        return Ruling(
-            policy, detectors, labelling, self._redaction, reply_guard, GuardModels(config.guard.models), place_of
-        )
+        redacts = any(rule.effect == "redact" and rule.on == "request" for rule in policy.rules)
+        redaction = Redaction(_kept_key(self._home.pseudonym_key)) if redacts else None
+        return Ruling(policy, detectors, labelling, redaction, reply_guard, GuardModels(config.guard.models), place_of)
 
     def _engine_spec(self, name: str, model: ModelConfig) -> EngineSpec | None:
         """How to run an embedded model; None as long as its file is not here."""

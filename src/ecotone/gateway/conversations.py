@@ -13,7 +13,7 @@ MIGRATIONS = (
         """
         create table conversations (
             principal text not null,      -- whose conversation it is
-            id text not null,             -- as the caller names it, or the id of the response it goes on with
+            id text not null,             -- as the caller names it
             class text not null,          -- the highest class that a request of it had
             seen_at_us integer not null,  -- Unix microseconds, UTC
             primary key (principal, id)
@@ -25,6 +25,7 @@ MIGRATIONS = (
 
 _CACHED_MAX = 10_000
 _SEEN_NOTED_US = 3_600_000_000
+"""`seen_at_us` may be so much behind: it is not written anew with every request."""
 
 
 class Conversations:
@@ -36,11 +37,16 @@ class Conversations:
         self._lock = threading.Lock()
         self._cached: OrderedDict[tuple[str, str], tuple[str, int] | None] = OrderedDict()
 
-    def recall(self, principal: str, identity: str) -> str | None:
-        """The name of the class that this conversation has reached; None for one that is not known."""
-        with self._lock:
-            found = self._found(principal, identity)
-            return None if found is None else found[0]
+    def recall(self, principal: str, identity: str, since_us: int) -> str | None:
+        """The name of the class that this conversation has reached; None for one that is not known, or that nobody has
+        gone on with since then."""
+        key = (principal, identity)
+        # One that is known need not wait for another that is being written.
+        found = self._cached.get(key)
+        if found is None:
+            with self._lock:
+                found = self._found(principal, identity)
+        return None if found is None or found[1] < since_us - _SEEN_NOTED_US else found[0]
 
     def remember(self, principal: str, identity: str, data_class: str, rank: Callable[[str], int], now_us: int) -> None:
         """Raise the conversation to this class, if it has not reached that yet by their ranks, and note that it goes
@@ -62,7 +68,7 @@ class Conversations:
     def forget_before(self, time_us: int) -> None:
         """Forget conversations that nobody has gone on with since then."""
         with self._lock:
-            self._database.execute("delete from conversations where seen_at_us < ?", (time_us,))
+            self._database.execute("delete from conversations where seen_at_us < ?", (time_us - _SEEN_NOTED_US,))
             self._cached.clear()
 
     def _found(self, principal: str, identity: str) -> tuple[str, int] | None:

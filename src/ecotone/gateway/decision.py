@@ -19,7 +19,7 @@ class Decision:
 
     def __init__(self, policy: Policy, labelled: Labelled, verdicts: Mapping[str, Verdict]) -> None:
         """`verdicts` go by the endpoint's id."""
-        self._policy = policy
+        self.policy = policy
         self.labels = labelled.labels
         self._verdicts = verdicts
         self.redacted: Mapping[str, int] = {}
@@ -33,8 +33,8 @@ class Decision:
         labels = self.labels
         scores = labels.scores
         told: dict[str, Any] = {
-            "policy": self._policy.digest,
-            "class": self._policy.classes.name(labels.data_class),
+            "policy": self.policy.digest,
+            "class": self.policy.classes.name(labels.data_class),
             "kinds": sorted(labels.kinds),
             "uninspected": sorted(labels.uninspected),
             "scores": None

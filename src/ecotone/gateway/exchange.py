@@ -357,7 +357,7 @@ class Exchange:
                     watch.close()
                     self._stream_complete(watch)
                     return None
-                forward = await asyncio.to_thread(watch.feed, chunk) if self._slow else watch.feed(chunk)
+                forward = await self._fed(watch, chunk)
             except EcotoneError as error:
                 self._finished = True
                 self._usage = watch.usage
@@ -419,9 +419,8 @@ class Exchange:
             )
         )
         if self._decision is not None and self.job is not None:
-            threshold = self._gateway.snapshot.ruling.policy.threshold
             ended_at_us = self._started_at_us + self._elapsed_us()
-            self._gateway.misuse.look_at(self._decision, self.job, self._error, ended_at_us, threshold)
+            self._gateway.misuse.look_at(self._decision, self.job, self._error, ended_at_us)
 
     def _drop_response(self) -> None:
         response, self._response = self._response, None

@@ -1,10 +1,9 @@
 """Asking the owner's guard models, under the same rules as anybody else."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import product
 
-from ecotone.policy.guard.categories import CATEGORIES
 from ecotone.policy.guard.forms import guard_questions, guard_request, guard_scores
 from ecotone.policy.settings import GuardModelSettings
 from ecotone.values.chat import Message
@@ -15,15 +14,6 @@ Ask = Callable[[str, Sequence[Message]], Awaitable[str]]
 
 _TEXT_CHARS = 8_000
 _OVERLAP_CHARS = 200
-
-
-def highest(scores: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """The highest score of each category over several: texts of one request, or guards that read the same text."""
-    found = dict.fromkeys(CATEGORIES, 0.0)
-    for one in scores:
-        for category, score in one.items():
-            found[category] = max(found[category], score)
-    return found
 
 
 class GuardModels:

@@ -10,6 +10,7 @@ from ecotone.gateway.declared import Declared
 from ecotone.gateway.jobs import Job
 from ecotone.gateway.keys import Principal
 from ecotone.policy.detectors import Detectors
+from ecotone.policy.guard.categories import highest
 from ecotone.policy.guard.guard import Guard
 from ecotone.policy.inspection import Inspection, inspect
 from ecotone.policy.labels import Labels
@@ -37,12 +38,15 @@ class Labelling:
         detectors: Detectors | None,
         guard: Guard | None,
         conversations: Conversations,
+        remember_us: int,
     ) -> None:
-        """`detectors` is None where no rule wants to know what is in a request; `guard` where none wants it scored."""
+        """`detectors` is None where no rule wants to know what is in a request; `guard` where none wants it scored.
+        `remember_us`: how long a conversation keeps its class after its last request, in microseconds."""
         self._policy = policy
         self._detectors = detectors
         self._guard = guard
         self._conversations = conversations
+        self._remember_us = remember_us
 
     async def label(self, principal: Principal, job: Job, declared: Declared, size_bytes: int, now_us: int) -> Labelled:
         """Label one request, and remember its class for its conversation. Guard models are not asked here.
@@ -54,18 +58,18 @@ class Labelling:
         rank = max(
             self._policy.floor(principal.name, job.asked),
             self._declared_rank(declared, job),
-            self._remembered_rank(principal, declared),
+            self._remembered_rank(principal, declared, now_us),
         )
         inspection: Inspection | None = None
         scores: Mapping[str, float] | None = None
         if self._detectors is not None:
             inspection = await self._inspected(job, self._detectors, size_bytes)
-            rank = max([rank, *(self._detectors.rank(located.finding.kind) for located in inspection.found)])
+            rank = max([rank, *map(self._detectors.rank, inspection.kinds)])
             if self._guard is not None:
                 scores = await asyncio.to_thread(_scores, self._guard, inspection)
         labels = Labels(
             data_class=rank,
-            kinds=frozenset(located.finding.kind for located in inspection.found) if inspection else frozenset(),
+            kinds=inspection.kinds if inspection else frozenset(),
             uninspected=(inspection.uninspected if inspection else frozenset()) | job.uninspected,
             scores=scores,
             principal=principal.name,
@@ -96,14 +100,15 @@ class Labelling:
         """The rank of a class that was once remembered; what the owner has done away with counts as the highest."""
         return self._policy.classes.rank(name) if name in self._policy.classes else len(self._policy.classes) - 1
 
-    def _remembered_rank(self, principal: Principal, declared: Declared) -> int:
+    def _remembered_rank(self, principal: Principal, declared: Declared, now_us: int) -> int:
         if declared.conversation is None:
             return 0
         if not 0 < len(declared.conversation) <= _CONVERSATION_CHARS_MAX:
             raise MalformedRequest(
                 f"The header x-ecotone-conversation takes 1 to {_CONVERSATION_CHARS_MAX} characters."
             )
-        name = self._conversations.recall(principal.name, declared.conversation)
+        since_us = now_us - self._remember_us
+        name = self._conversations.recall(principal.name, declared.conversation, since_us)
         return 0 if name is None else self._known_rank(name)
 
     async def _remember(self, principal: Principal, declared: Declared, rank: int, now_us: int) -> None:
@@ -122,9 +127,9 @@ class Labelling:
 
 
 def _scores(guard: Guard, inspection: Inspection) -> dict[str, float]:
-    return guard.merged(*(guard.scores(text.text) for text in inspection.texts))
+    return highest(guard.scores(passage.text) for passage in inspection.texts)
 
 
 def _has_tools(job: Job) -> bool:
-    body = job.said.get("body")
+    body = job.said.get("body", job.said)
     return isinstance(body, dict) and bool(body.get("tools") or body.get("functions"))

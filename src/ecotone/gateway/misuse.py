@@ -28,26 +28,26 @@ class MisuseWatch:
         self._note = note
         self._signals = Signals()
 
-    def look_at(self, decision: Decision, job: Job, error: EcotoneError | None, at_us: int, threshold: float) -> None:
-        """A request is over. `error` is what went wrong with it, if anything; from `threshold` on a risk counts."""
+    def look_at(self, decision: Decision, job: Job, error: EcotoneError | None, at_us: int) -> None:
+        """A request is over. `error` is what went wrong with it, if anything."""
         denied = isinstance(error, PolicyRefused)
         found = self._signals.note(
             decision.labels.principal,
             at_us,
             denied=denied,
-            blocked=_blocked(decision, threshold) if denied else (),
+            blocked=_blocked(decision) if denied else (),
             text=last_text(job.said) if job.operation in _ANSWERED_IN_WORDS else None,
         )
         for one in found:
             self._note(EventRow(one.at_us, one.kind, one.principal, msgspec.json.encode(one.detail).decode()))
 
 
-def _blocked(decision: Decision, threshold: float) -> set[str]:
+def _blocked(decision: Decision) -> set[str]:
     """What a request or its reply was refused over: risks, and of a reply the rules, which may know more than risks."""
     reply = decision.reply
     denials = [] if reply is None else [one.rule for one in reply.spoken.values() if one.denies]
     scores = (reply.scores if reply is not None and denials else decision.labels.scores) or {}
-    risks = {f"content.{category}" for category, score in scores.items() if score >= threshold}
+    risks = {f"content.{category}" for category, score in scores.items() if score >= decision.policy.threshold}
     return risks | {f"rule {rule}" for rule in denials}
 
 

@@ -39,8 +39,6 @@ class Redaction:
 
     def redacted(self, job: Job, labelled: Labelled, kinds: frozenset[str], declared: Declared) -> Redacted:
         """The job with all findings of these kinds replaced. Raises Unredactable."""
-        if not kinds:
-            return Redacted(job, {}, {})
         inspection = labelled.inspection
         if inspection is None:
             raise EcotoneError("Something is to be replaced in a request that nobody has looked into.")

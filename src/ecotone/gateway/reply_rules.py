@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from ecotone.gateway.guard_models import Ask, GuardModels, highest
+from ecotone.gateway.guard_models import Ask, GuardModels
 from ecotone.policy.detectors import Detectors
+from ecotone.policy.guard.categories import highest
 from ecotone.policy.guard.guard import Guard
 from ecotone.policy.labels import Labels
 from ecotone.policy.places import Place
@@ -44,11 +45,8 @@ class ReplyGuard:
 
         def scores(text: str) -> Mapping[str, float]:
             # In a thread: a filter with a guard is slow.
-            found = [guard.scores(text)] if guard is not None else []
-            if not models:
-                return highest(found)
-            asked = asyncio.run_coroutine_threadsafe(models.scores([text], ask), loop)
-            return highest((*found, *asked.result()))
+            asked = asyncio.run_coroutine_threadsafe(models.scores([text], ask), loop).result() if models else ()
+            return highest((guard.scores(text) if guard is not None else {}, *asked))
 
         def decide(kinds: frozenset[str], scores: Mapping[str, float] | None) -> Verdict:
             rank = 0 if detectors is None else max(map(detectors.rank, kinds), default=0)

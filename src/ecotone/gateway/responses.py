@@ -158,25 +158,27 @@ class StoredResponses:
             )
         return None
 
-    def find_item(self, principal: str, item_id: str) -> tuple[Json, str | None] | None:
-        """An item of this id in any of the caller's responses, and that response's class."""
+    def find_item(self, principal: str, item_id: str) -> tuple[Json, frozenset[str]] | None:
+        """An item of this id in any of the caller's responses, and the classes of all that have it."""
         oldest = self._oldest_us()
         if oldest is None:
             return None
+        found: list[tuple[Json, str | None]] = []
         with self._lock:
             for response in self._pending.values():
                 if response is not None and response.principal == principal:
-                    for item in (*response.output, *response.input):
-                        if item.get("id") == item_id:
-                            return item, response.data_class
+                    items = (item for item in (*response.output, *response.input) if item.get("id") == item_id)
+                    found += [(item, response.data_class) for item in items]
         rows = self._database.execute(
             "select item, class from response_items join responses on responses.principal = response_items.principal"
             " and responses.id = response_id join response_contents on response_contents.principal ="
             " response_items.principal and response_contents.digest = response_items.digest"
-            " where response_items.principal = ? and item_id = ? and created_at_us >= ? limit 1",
+            " where response_items.principal = ? and item_id = ? and created_at_us >= ?",
             (principal, item_id, oldest),
         )
-        return next(((_decoder.decode(item), data_class) for item, data_class in rows), None)
+        found += [(_decoder.decode(item), data_class) for item, data_class in rows]
+        classes = frozenset(data_class for _, data_class in found if data_class is not None)
+        return (found[0][0], classes) if found else None
 
     def close(self) -> None:
         """Write what is left and stop."""

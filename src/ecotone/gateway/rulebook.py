@@ -11,6 +11,7 @@ from ecotone.gateway.places import place_settings
 from ecotone.gateway.plugins import installed
 from ecotone.gateway.toml_file import TomlFile, read_text, suggestion
 from ecotone.policy.detectors.detectors import Detectors
+from ecotone.policy.guard.words import WordLists
 from ecotone.policy.places import Place, place_facts
 from ecotone.policy.policy import Policy
 from ecotone.policy.problem import PolicyProblem
@@ -34,6 +35,11 @@ def check_rules(config: Config, today: date) -> None:
     """Raises PolicyProblem for rules that make no sense, and for the first of their tests that fails."""
     detectors = Detectors(config.data)
     policy = compile_policy(config, detectors)
+    WordLists(config.guard.words)
+    if not 0 < config.guard.threshold <= 1:
+        raise PolicyProblem(("guard", "threshold"), "the threshold is above 0 and at most 1, as scores are")
+    if config.data.remember_h < 1:
+        raise PolicyProblem(("data", "remember_h"), "remember_h must be at least 1")
     for name, guard in config.guard.models.items():
         if guard.model not in config.models:
             hint = suggestion(guard.model, sorted(config.models))

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import msgspec
 
 from ecotone.gateway.declared import NOTHING_DECLARED, Declared
-from ecotone.gateway.guard_models import Ask, GuardModels, highest
+from ecotone.gateway.guard_models import Ask, GuardModels
 from ecotone.gateway.jobs import Job
 from ecotone.gateway.keys import Principal
 from ecotone.gateway.labelling import Labelled, Labelling
@@ -14,12 +14,13 @@ from ecotone.gateway.models import Candidate
 from ecotone.gateway.redaction import Redacted, Redaction
 from ecotone.gateway.reply_rules import ReplyGuard
 from ecotone.policy.detectors import Detectors
+from ecotone.policy.guard.categories import highest
 from ecotone.policy.labels import Labels
 from ecotone.policy.places import Place
 from ecotone.policy.policy import Policy
 from ecotone.policy.reply_filter import ReplyRules
-from ecotone.policy.verdict import Spoken, Verdict
-from ecotone.values.errors import PolicyRefused
+from ecotone.policy.verdict import Verdict
+from ecotone.values.errors import EcotoneError, PolicyRefused
 
 _ALLOWED = Verdict(True)
 _UNLABELLED = Labelled(Labels(0))
@@ -43,7 +44,7 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
     def refusal(self, asked: str) -> PolicyRefused:
         """The error for a request that nobody may have."""
         spoken = {one.rule: one for verdict in self.verdicts.values() for one in verdict.denials}
-        reasons = [_told(one) for one in spoken.values()]
+        reasons = [one.told for one in spoken.values()]
         more = len(reasons) - _REASONS_MAX
         listed = "; ".join(reasons[:_REASONS_MAX]) + (f"; and {more} more" if more > 0 else "")
         where = "the only place" if len(self.verdicts) == 1 else f"any of the {len(self.verdicts)} places"
@@ -61,12 +62,12 @@ class Ruling:
         policy: Policy,
         detectors: Detectors,
         labelling: Labelling,
-        redaction: Redaction,
+        redaction: Redaction | None,
         reply_guard: ReplyGuard,
         guard_models: GuardModels,
         place_of: Callable[[Candidate, date], Place],
     ) -> None:
-        """`place_of` says what is known of a candidate on a day."""
+        """`redaction` is None where no rule asks for it. `place_of` says what is known of a candidate on a day."""
         self.policy = policy
         self._detectors = detectors
         self._labelling = labelling
@@ -116,6 +117,10 @@ class Ruling:
 
     def redacted(self, job: Job, labelled: Labelled, verdict: Verdict, declared: Declared) -> Redacted:
         """The job as the rules want it said, with what puts its reply right again. Raises Unredactable."""
+        if not verdict.redact:
+            return Redacted(job)
+        if self._redaction is None:
+            raise EcotoneError("Something is to be replaced, and no rule asks for it.")
         return self._redaction.redacted(job, labelled, verdict.redact, declared)
 
     def reply_rules(
@@ -142,9 +147,3 @@ class Ruling:
             self._places = {known: kept for known, kept in self._places.items() if known[1] == today}
             place = self._places[key] = self._place_of(candidate, today)
         return place
-
-
-def _told(one: Spoken) -> str:
-    if one.fault is not None:
-        return f"{one.rule!r} could not be decided ({one.fault}), which counts as a denial"
-    return f"{one.because} ({one.rule})"

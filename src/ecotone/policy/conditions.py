@@ -36,7 +36,6 @@ Constant = bool | int | float | str | datetime
 """What a variable is compared with."""
 
 _ORDER = ("<", "<=", ">", ">=")
-_COMPARISONS = ("==", "!=", *_ORDER)
 _STRING_TESTS = ("startsWith", "endsWith", "contains", "matches")
 _TIME_PARTS = ("getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getHours")
 _SMALL_PARTS = ("getHours", "getMinutes", "getSeconds", "getMilliseconds")

@@ -36,12 +36,12 @@ from ecotone.values.reply import (
     OpaqueDelta,
     PartDelta,
     ReasoningDelta,
-    RefusalDelta,
     Start,
     TextDelta,
     ToolCallDelta,
     UsageReport,
     merge_vendor,
+    more_of,
 )
 
 WINDOW_CHARS = 400
@@ -265,7 +265,7 @@ class ReplyRules:
         vendor = forms(part.vendor) if part.vendor and text else {}
         if last:
             vendor, part.vendor = part.vendor, {}
-        return [_told(part.event, text, vendor)] if text or vendor else []
+        return [more_of(part.event, text, vendor)] if text or vendor else []
 
     def _found(self, held: str, context: str = "", *, as_json: bool = False, more: bool = False) -> Sequence[Finding]:
         """The finds in `held`, with their places in it; `context` comes before it. A pseudonym, or with `more` to come
@@ -377,26 +377,8 @@ def _quotes(text: str) -> int:
 
 def refusal(verdict: Verdict) -> PolicyRefused:
     """The error for a reply that this verdict denies."""
-    reasons = "; ".join(
-        f"{one.because} ({one.rule})" if one.fault is None else f"{one.rule} could not be decided: {one.fault}"
-        for one in verdict.denials
-    )
+    reasons = "; ".join(one.told for one in verdict.denials)
     return PolicyRefused(
         f"The rules of this gateway do not allow what the model answered: {reasons}.",
         rules=tuple(one.rule for one in verdict.denials),
     )
-
-
-def _told(event: PartDelta, text: str, vendor: Vendor) -> PartDelta:
-    """More text of the part of this event."""
-    choice, part = event.choice, event.part
-    match event:
-        case ToolCallDelta():
-            return ToolCallDelta(choice, part, arguments=text, vendor=vendor)
-        case AudioDelta():
-            return AudioDelta(choice, part, transcript=text, vendor=vendor)
-        case ReasoningDelta():
-            return ReasoningDelta(choice, part, text, vendor=vendor, wire=event.wire)
-        case RefusalDelta():
-            return RefusalDelta(choice, part, text, vendor)
-    return TextDelta(choice, part, text, vendor)

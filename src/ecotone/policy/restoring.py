@@ -19,7 +19,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ecotone.values.chat import Json, Vendor
+from ecotone.values.chat import Vendor
 from ecotone.values.reply import (
     AudioDelta,
     End,
@@ -36,6 +36,7 @@ from ecotone.values.reply import (
     ToolCallDelta,
     UsageReport,
     merge_vendor,
+    more_of,
 )
 
 _Telling = TextDelta | RefusalDelta | ReasoningDelta | ToolCallDelta | AudioDelta
@@ -283,7 +284,7 @@ class Restorer:
         """What is held back of this part."""
         tail = self._tails.pop(place)
         text, _ = self._forms.restored(tail.text, as_json=self._as_json(tail.event))
-        return _more(tail.event, text, tail.vendor)
+        return more_of(tail.event, text, tail.vendor)
 
     def _as_json(self, event: PartDelta) -> bool:
         if isinstance(event, ToolCallDelta):
@@ -339,24 +340,3 @@ class Restorer:
                 told = replace(event, text=text, vendor=vendor)
                 silent = True
         return [] if silent and not text and not vendor and rest else [told]
-
-
-def _more(event: PartDelta, text: str, vendor: Vendor) -> PartDelta:
-    """More text of the part of this event."""
-    choice, part = event.choice, event.part
-    match event:
-        case ToolCallDelta():
-            return ToolCallDelta(choice, part, arguments=text, vendor=vendor)
-        case AudioDelta():
-            return AudioDelta(choice, part, transcript=text, vendor=vendor)
-        case ReasoningDelta():
-            return ReasoningDelta(choice, part, text, vendor=vendor)
-        case RefusalDelta():
-            return RefusalDelta(choice, part, text, vendor)
-    return TextDelta(choice, part, text, vendor)
-
-
-def restore_json(value: Json, originals: Mapping[str, str]) -> Json:
-    """A whole reply of any kind, with originals in the place of pseudonyms in all its strings."""
-    restored: Json = Pseudonymous(originals).restored_json(value)
-    return restored

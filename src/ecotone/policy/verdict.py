@@ -20,6 +20,13 @@ class Spoken(msgspec.Struct, frozen=True):
     def denies(self) -> bool:
         return self.effect in ("deny", "require") or self.fault is not None
 
+    @property
+    def told(self) -> str:
+        """Why, in words for the one who is refused."""
+        if self.fault is not None:
+            return f"{self.rule!r} could not be decided ({self.fault}), which counts as a denial"
+        return f"{self.because} ({self.rule})"
+
 
 class Verdict(msgspec.Struct, frozen=True):
     """What the rules say of one candidate. `redact` are the kinds to replace before anything is sent; `preferred`

@@ -186,6 +186,21 @@ PartDelta = TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta | AudioDel
 Event = Start | PartDelta | LogprobsDelta | Finish | UsageReport | End
 
 
+def more_of(event: PartDelta, text: str, vendor: Vendor) -> PartDelta:
+    """More text of the part that `event` belongs to; of a call its arguments, of sound its transcript."""
+    choice, part = event.choice, event.part
+    match event:
+        case ToolCallDelta():
+            return ToolCallDelta(choice, part, arguments=text, vendor=vendor)
+        case AudioDelta():
+            return AudioDelta(choice, part, transcript=text, vendor=vendor)
+        case ReasoningDelta():
+            return ReasoningDelta(choice, part, text, vendor=vendor, wire=event.wire)
+        case RefusalDelta():
+            return RefusalDelta(choice, part, text, vendor)
+    return TextDelta(choice, part, text, vendor)
+
+
 def merge_vendor(vendors: Iterable[Vendor]) -> Vendor:
     """All of these metadata as one, in order: under one key lists are joined, objects merged, others replaced."""
     merged: dict[str, Json] = {}

@@ -15,7 +15,7 @@ class StreamTranslation:
     mean. What follows a fault or the terminator is not looked at; `feed` itself never raises.
 
     With `filters`, the client gets what they give on, `token_seen` waits for the first token that they let through,
-    and a refusal of theirs is the `error`. `slow`: one of them is, and then `feed` is, too."""
+    and a refusal of theirs is the `error`."""
 
     def __init__(
         self,
@@ -31,7 +31,6 @@ class StreamTranslation:
         self._encoder: EventEncoder = client.event_encoder(request)
         self._unsaid = start
         self._filters = filters
-        self.slow = any(one.slow for one in filters)
         self.token_seen = False
         self.finished = False
         self.ended = False

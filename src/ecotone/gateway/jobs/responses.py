@@ -94,7 +94,8 @@ class EarlierResponses:
             fault = RequestError(f"Previous response with id '{identity}' not found.", param="previous_response_id")
             fault.code = "previous_response_not_found"
             raise fault
-        self._note(response.data_class)
+        if response.data_class is not None:
+            self.classes.add(response.data_class)
         return [*response.input, *response.output]
 
     def _referred(self, item: Json) -> Json:
@@ -104,13 +105,9 @@ class EarlierResponses:
             fault = RequestError(f"Item with id '{identity}' not found.", param="input")
             fault.status = 404
             raise fault
-        item, data_class = found
-        self._note(data_class)
+        item, classes = found
+        self.classes |= classes
         return item
-
-    def _note(self, data_class: str | None) -> None:
-        if data_class is not None:
-            self.classes.add(data_class)
 
 
 class ResponsesJob(ChatJob):

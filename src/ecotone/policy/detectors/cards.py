@@ -71,11 +71,6 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _WEAK_CONTEXT = Context("order", "invoice", "tracking", "parcel", "isbn", "ean\\b", "imei", "serial", before_chars=24)
 
 
-def is_card(digits: str) -> bool:
-    """Whether an issuer gives out numbers of this prefix and length, and the last digit is right."""
-    return _issued(digits) and _checked(digits)
-
-
 def _checked(digits: str) -> bool:
     return len(set(digits)) > 1 and luhn.is_valid(digits)
 

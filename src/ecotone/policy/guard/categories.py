@@ -1,5 +1,7 @@
 """The risks that content is scored for."""
 
+from collections.abc import Iterable, Mapping
+
 CATEGORIES = (
     "violence",
     "weapons",
@@ -15,6 +17,16 @@ CATEGORIES = (
     "prompt_injection",
 )
 """Names as rules write them: `content.weapons >= 0.5`."""
+
+
+def highest(scores: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """The highest score of each category over several: texts of one request, or guards that read the same text."""
+    found = dict.fromkeys(CATEGORIES, 0.0)
+    for one in scores:
+        for category, score in one.items():
+            found[category] = max(found[category], score)
+    return found
+
 
 MEANINGS = {
     "violence": "hurting, threatening or killing people or animals, cruelty, terror",

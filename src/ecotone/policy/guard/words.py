@@ -3,7 +3,9 @@
 import re
 from collections.abc import Mapping
 
+from ecotone.policy.guard.categories import CATEGORIES
 from ecotone.policy.guard.normalise import plain
+from ecotone.policy.problem import PolicyProblem
 
 
 class WordLists:
@@ -14,10 +16,13 @@ class WordLists:
     """
 
     def __init__(self, words: Mapping[str, tuple[str, ...]]) -> None:
+        """Raises PolicyProblem for words of an unknown category."""
+        for category in words:
+            if category not in CATEGORIES:
+                raise PolicyProblem(
+                    ("guard", "words", category), f"not a category; the categories are {', '.join(CATEGORIES)}"
+                )
         self._patterns = {category: _pattern(phrases) for category, phrases in words.items() if phrases}
-
-    def __bool__(self) -> bool:
-        return bool(self._patterns)
 
     def scores(self, text: str) -> dict[str, float]:
         """1 for each category that has a word in `text`; the others are left out."""
