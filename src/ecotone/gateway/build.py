@@ -16,7 +16,7 @@ import msgspec
 from ecotone import __version__
 from ecotone.catalog.provider import Auth, Provider
 from ecotone.catalog.suggestions import DEFAULT_MODEL
-from ecotone.gateway import conversations, events, keys, request_log, responses
+from ecotone.gateway import conversations, events, keys, request_log, responses, sessions
 from ecotone.gateway.config import Config, EndpointConfig, ModelConfig, RouteConfig
 from ecotone.gateway.conversations import Conversations
 from ecotone.gateway.discovery import FoundServer
@@ -66,6 +66,7 @@ MIGRATIONS = (
     *responses.MIGRATIONS,
     *conversations.MIGRATIONS,
     *events.MIGRATIONS,
+    *sessions.MIGRATIONS,
 )
 DEFAULT_ROUTE = "assistant"
 _HOUR_US = 3_600_000_000

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -163,14 +164,24 @@ class GatewayClient:
             raise SetupError("the gateway has no models yet; add one to ecotone.toml (see `ecotone models`)")
         return (routes or names)[0]
 
-    async def ask(self, request: ChatRequest, answer: Answer, show: Callable[[Event], None]) -> None:
-        """Stream a reply into `answer`, passing each event to `show` as it comes. Raises EcotoneError."""
+    async def ask(
+        self,
+        request: ChatRequest,
+        answer: Answer,
+        show: Callable[[Event], None],
+        *,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Stream a reply into `answer`, passing each event to `show` as it comes. `headers` go along. Raises
+        EcotoneError."""
         encoded = encode_request(msgspec.structs.replace(request, stream=True, include_usage=True))
         body = encode_json_object({"model": request.model, **encoded.body})
         begun_s = time.perf_counter()
-        response = await self._send(self._chat, body, _TIMEOUTS)
+        target = self._chat
+        if headers:
+            target = self._http.target("POST", f"{self.url}/v1/chat/completions", [*self._headers, *headers.items()])
+        response = await self._send(target, body, _TIMEOUTS, answer)
         try:
-            answer.request_id = response.header("x-ecotone-request-id")
             answer.model = response.header("x-ecotone-model") or answer.model
             answer.endpoint = response.header("x-ecotone-endpoint") or None
             decoder = EventDecoder()
@@ -201,11 +212,13 @@ class GatewayClient:
         except msgspec.DecodeError:
             raise _no_gateway(self.url, "it has no list of models") from None
 
-    async def _send(self, target: Target, body: bytes, timeouts: Timeouts) -> Response:
+    async def _send(self, target: Target, body: bytes, timeouts: Timeouts, answer: Answer | None = None) -> Response:
         try:
             response = await self._http.send(target, body, timeouts)
         except UpstreamError as error:
             raise UpstreamUnreachable(f"no gateway answers at {self.url}: {error.message}. {_WHERE}") from None
+        if answer is not None:
+            answer.request_id = response.header("x-ecotone-request-id")
         if response.status == 200:
             return response
         try:

@@ -45,6 +45,8 @@ class Principal(msgspec.Struct, frozen=True):
 
 
 LOCAL = Principal("local")
+CONSOLE = Principal("console")
+"""The console of this gateway, which asks models as any other client does."""
 
 
 def _hash(key: str) -> bytes:
@@ -67,7 +69,7 @@ class Keys:
 
     def create(self, name: str, now: datetime) -> str:
         """Make a key called `name` and return it; it cannot be shown again. Raises SetupError if the name is taken."""
-        if not name.strip() or name == LOCAL.name:
+        if not name.strip() or name in (LOCAL.name, CONSOLE.name):
             raise SetupError(f"{name!r} cannot be a key's name; give it a name like the person or service that uses it")
         key = KEY_PREFIX + secrets.token_urlsafe(32)
         with self._database.transaction():
@@ -106,7 +108,10 @@ class Keyring:
         self._keys = Keys(database)
         self._database = database
         self._version = -1
+        self._issued = 0
         self._principals: dict[bytes, Principal] = {}
+        self.console_key = KEY_PREFIX + secrets.token_urlsafe(32)
+        """What this process's own console shows; never written down."""
         self.refresh()
 
     def refresh(self) -> None:
@@ -115,10 +120,13 @@ class Keyring:
         if version != self._version:
             self._version = version
             self._principals = self._keys.valid()
+            self._issued = len(self._principals)
+            self._principals[_hash(self.console_key)] = CONSOLE
 
     def principal(self, key: str) -> Principal | None:
         """Whose key this is, None if it is nobody's."""
         return self._principals.get(_hash(key))
 
     def __len__(self) -> int:
-        return len(self._principals)
+        """How many keys callers have."""
+        return self._issued

@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing
+from typing import Any
 
 import msgspec
 
@@ -124,3 +125,10 @@ class RequestLog:
             self._rows.extendleft(reversed(rows))
         else:
             self.trouble = None
+
+
+def decision_of(database: Database, request_id: str) -> dict[str, Any] | None:
+    """What was decided about a request and why, as `Decision.recorded` has it; None if no rule was asked, or if the
+    request has not ended yet."""
+    rows = database.execute("select decision from requests where id = ?", (request_id,))
+    return None if not rows or rows[0][0] is None else msgspec.json.decode(rows[0][0], type=dict[str, Any])

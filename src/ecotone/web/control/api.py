@@ -1,0 +1,263 @@
+"""How operations of the control plane are declared, carried out and described (OpenAPI 3.1).
+
+An operation is a coroutine function, or an asynchronous generator of events; what it takes is told by its annotations: `control: Control`, `session: Session`,
+`body` and `query` (structs), and the names in its path (`str`). Its docstring's first line is its summary.
+"""
+
+import inspect
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any, get_args, get_origin
+from urllib.parse import parse_qs
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from ecotone import __version__
+from ecotone.gateway.sessions import Session
+from ecotone.values.errors import BodyTooLarge, EcotoneError, MalformedRequest, SetupError
+from ecotone.web.control.control import Control
+
+PREFIX = "/control/v1"
+_PATH_NAME = re.compile(r"\{(\w+)(?::path)?\}")
+_BODY_BYTES_MAX = 32 * 1024 * 1024
+_KEEP_ALIVE = b": keep-alive\n\n"
+
+
+class ServerEvent(msgspec.Struct, frozen=True):
+    """One server-sent event (WHATWG HTML, 9.2); `data` goes as JSON. None for `event` keeps a connection alive."""
+
+    event: str | None
+    data: Any = None
+    id: str | None = None
+
+
+Stream = AsyncIterator[ServerEvent]
+"""What an operation gives that tells more and more."""
+
+
+class File(msgspec.Struct, frozen=True):
+    """A download, and the name that it is kept under."""
+
+    body: bytes
+    media_type: str
+    name: str
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """What went wrong: a word for programs, and for people what to do about it."""
+
+    code: str
+    message: str
+
+
+class Call:
+    """One operation. Raises TypeError, when it is declared, for a function that cannot be one."""
+
+    def __init__(self, method: str, path: str, does: Callable[..., Any]) -> None:
+        """`path` follows the prefix of all operations; `{name}` in it is text without a slash, `{name:path}` any."""
+        self.method = method
+        self.path = path
+        self.does = does
+        signature = inspect.signature(does, eval_str=True)
+        self.gives = signature.return_annotation
+        names = set(_PATH_NAME.findall(path))
+        self.body: type | None = None
+        self.query: type | None = None
+        self._takes = tuple(signature.parameters)
+        for name, parameter in signature.parameters.items():
+            kind = parameter.annotation
+            if name == "body":
+                self.body = kind
+            elif name == "query":
+                self.query = kind
+            elif not ((name, kind) in (("control", Control), ("session", Session)) or (name in names and kind is str)):
+                raise TypeError(f"{does.__qualname__}: nothing can be given for {name!r}")
+        for struct in filter(None, (self.body, self.query)):
+            if not struct.__struct_config__.forbid_unknown_fields:
+                raise TypeError(f"{struct.__qualname__} must forbid unknown fields: what is not understood is refused")
+        if not names <= set(self._takes):
+            raise TypeError(f"{does.__qualname__} does not take all of {path}")
+
+    @property
+    def summary(self) -> str:
+        return (inspect.getdoc(self.does) or "").partition("\n\n")[0].replace("\n", " ")
+
+    @property
+    def streams(self) -> bool:
+        return get_origin(self.gives) is AsyncIterator or self.gives is Stream
+
+    def route(self) -> Route:
+        """For Starlette: called once the caller is known to be signed in."""
+        return Route(PREFIX + self.path, self._answer, methods=[self.method])
+
+    async def _answer(self, request: Request) -> Response:
+        try:
+            given = await self._given(request)
+            if self.streams:
+                return await _streamed(self.does(**given))
+            result = await self.does(**given)
+        except EcotoneError as error:
+            return error_response(error)
+        if isinstance(result, File):
+            name = re.sub(r"[^\w.\- ]", "_", result.name)
+            return Response(
+                result.body,
+                media_type=result.media_type,
+                headers={"content-disposition": f'attachment; filename="{name}"'},
+            )
+        if result is None:
+            return Response(status_code=204)
+        return Response(msgspec.json.encode(result), media_type="application/json")
+
+    async def _given(self, request: Request) -> dict[str, Any]:
+        given: dict[str, Any] = {}
+        for name in self._takes:
+            if name == "control":
+                given[name] = request.app.state.control
+            elif name == "session":
+                given[name] = request.state.session
+            elif name == "body":
+                given[name] = await _read_body(request, self.body)
+            elif name == "query":
+                given[name] = _read_query(request.url.query, self.query)
+            else:
+                given[name] = request.path_params[name]
+        return given
+
+
+async def _read_body(request: Request, kind: type | None) -> Any:
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > _BODY_BYTES_MAX:
+            raise BodyTooLarge(f"The body is over the limit of {_BODY_BYTES_MAX // 1048576} MiB. Send less.")
+        pieces.append(piece)
+    try:
+        return msgspec.json.decode(b"".join(pieces) or b"{}", type=kind)
+    except msgspec.DecodeError as error:
+        raise MalformedRequest(f"The body is not what is asked for: {error}.") from None
+
+
+def _read_query(query: str, kind: type | None) -> Any:
+    """Text becomes what the fields want; a field that takes several gets all of its values, another the last one."""
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)} if kind is not None else {}
+    said = parse_qs(query, keep_blank_values=True)
+    data = {name: values if _is_many(fields.get(name)) else values[-1] for name, values in said.items()}
+    try:
+        return msgspec.convert(data, type=kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise MalformedRequest(f"The query is not what is asked for: {error}.") from None
+
+
+def _is_many(kind: Any) -> bool:
+    return get_origin(kind) in (tuple, list) or any(map(_is_many, get_args(kind)))
+
+
+async def _streamed(events: Stream) -> Response:
+    """Its first event is waited for: what goes wrong before it is an error like any other."""
+    first = await anext(events, None)
+
+    async def sent() -> AsyncIterator[bytes]:
+        if first is not None:
+            yield _as_bytes(first)
+            async for event in events:
+                yield _as_bytes(event)
+
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return StreamingResponse(sent(), media_type="text/event-stream", headers=headers)
+
+
+def _as_bytes(event: ServerEvent) -> bytes:
+    if event.event is None:
+        return _KEEP_ALIVE
+    data = msgspec.json.encode(event.data)
+    identity = b"" if event.id is None else b"id: %s\n" % event.id.encode()
+    return b"event: %s\n%sdata: %s\n\n" % (event.event.encode(), identity, data)
+
+
+def error_response(error: EcotoneError) -> Response:
+    """An error in the control plane's own form."""
+    status = 409 if isinstance(error, SetupError) else error.status
+    body = {"error": ErrorBody(error.code or error.type, error.message)}
+    return Response(msgspec.json.encode(body), status_code=status, media_type="application/json")
+
+
+# --- what there is, described
+
+
+def describe(subjects: Mapping[str, Iterable[Call]]) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of all operations, by subject."""
+    calls = [(subject, call) for subject, group in subjects.items() for call in group]
+    types = [kind for _, call in calls for kind in (call.body, call.query, call.gives) if _has_schema(kind)]
+    _, components = msgspec.json.schema_components([*types, ErrorBody], ref_template="#/components/schemas/{name}")
+    paths: dict[str, dict[str, Any]] = {}
+    for subject, call in calls:
+        path = PREFIX + call.path.replace(":path}", "}")
+        paths.setdefault(path, {})[call.method.lower()] = _operation(subject, call, components)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Ecotone control plane", "version": __version__},
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"session": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"session": []}],
+    }
+
+
+def _has_schema(kind: Any) -> bool:
+    return kind not in (None, type(None), File, Stream) and get_origin(kind) is not AsyncIterator
+
+
+def _operation(subject: str, call: Call, components: Mapping[str, Any]) -> dict[str, Any]:
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PATH_NAME.findall(call.path)
+    ]
+    if call.query is not None:
+        shape = components[call.query.__name__]
+        parameters += [
+            {"name": name, "in": "query", "required": name in shape.get("required", ()), "schema": schema}
+            for name, schema in shape["properties"].items()
+        ]
+    told: dict[str, Any] = {
+        "operationId": call.does.__name__,
+        "summary": call.summary,
+        "tags": [subject],
+        "parameters": parameters,
+        "responses": {**_success(call), "default": _content("What went wrong.", {"error": ErrorBody})},
+    }
+    if call.body is not None:
+        told["requestBody"] = {"required": True, **_content(None, call.body)}
+    return told
+
+
+def _success(call: Call) -> dict[str, Any]:
+    if call.gives in (None, type(None)):
+        return {"204": {"description": "Done."}}
+    if call.streams:
+        text = {"text/event-stream": {"schema": {"type": "string"}}}
+        return {"200": {"description": "Server-sent events, their data JSON.", "content": text}}
+    if call.gives is File:
+        return {"200": {"description": "A file.", "content": {"*/*": {"schema": {"type": "string"}}}}}
+    return {"200": _content("What was asked for.", call.gives)}
+
+
+def _content(description: str | None, kind: Any) -> dict[str, Any]:
+    if isinstance(kind, dict):
+        properties = {name: _reference(part) for name, part in kind.items()}
+        schema: dict[str, Any] = {"type": "object", "properties": properties, "required": list(kind)}
+    else:
+        schema = _reference(kind)
+    told: dict[str, Any] = {"content": {"application/json": {"schema": schema}}}
+    return told if description is None else {"description": description, **told}
+
+
+def _reference(kind: Any) -> dict[str, Any]:
+    (schema,), _ = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
+    return dict(schema)
