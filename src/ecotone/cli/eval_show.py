@@ -1,7 +1,6 @@
 """`ecotone eval`: suites, runs that were made, their cases, differences between them, and reports."""
 
 import os
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,9 @@ import msgspec
 from ecotone.cli.eval_tables import print_summary, print_words, summary_data
 from ecotone.cli.output import out, print_json, print_table, say, visible
 from ecotone.evaluation.cases import Case, Suite
+from ecotone.evaluation.differences import difference
 from ecotone.evaluation.example import write_example
-from ecotone.evaluation.results import Comparison, compare, summarise
+from ecotone.evaluation.results import in_order, summarise
 from ecotone.evaluation.runs import CaseResult, Run, RunFolder, RunStore
 from ecotone.evaluation.suites import bundled_suites, load_bundled
 from ecotone.evaluation.wording import between, seconds, share
@@ -124,7 +124,7 @@ def show(text: str, *, case: str | None, failed: bool, wrong: bool, as_json: boo
         return
     chosen = [
         (suites_[result.suite], found, result)
-        for found, result in _in_order(suites_, run, results)
+        for found, result in in_order(run, suites_, results)
         if (case is None or found.id == case)
         and (not failed or result.score is None)
         and (not wrong or (result.score is not None and result.score < 1))
@@ -139,17 +139,6 @@ def show(text: str, *, case: str | None, failed: bool, wrong: bool, as_json: boo
     for found in chosen:
         _print_case(*found)
     say(f"{len(chosen):,} cases of run {run.id}")
-
-
-def _in_order(
-    suites_: Mapping[str, Suite], run: Run, results: Mapping[tuple[str, str, str], CaseResult]
-) -> Iterator[tuple[Case, CaseResult]]:
-    for suite in suites_.values():
-        for case in suite.cases:
-            for model in run.models:
-                result = results.get((model.name, suite.name, case.id))
-                if result is not None:
-                    yield case, result
 
 
 def _case_data(suite: Suite, case: Case, result: CaseResult) -> dict[str, Any]:
@@ -204,48 +193,13 @@ def _text(message: Message) -> str:
 # --- two runs
 
 
-class _Flip(msgspec.Struct, frozen=True):
-    """A case whose score changed from the one run to the other."""
-
-    suite: str
-    case: str
-    model_a: str
-    model_b: str
-    score_a: float
-    score_b: float
-
-
 def diff(text_a: str, text_b: str, as_json: bool) -> None:
     """Compare runs: each model with itself, or where they have none in common, the one model of each."""
-    folders = _store().find(text_a), _store().find(text_b)
-    run_a, run_b = folders[0].read(), folders[1].read()
-    common = _common(folders[0].suites(), folders[1].suites())
-    if not common:
-        raise SetupError(f"runs {run_a.id} and {run_b.id} have no case in common; compare runs of the same suite")
-    results_a, results_b = folders[0].results(), folders[1].results()
-    found: list[Comparison] = []
-    flips: list[_Flip] = []
-    for model_a, model_b in _pairs(run_a, run_b):
-        of_a = {(suite, case): row for (model, suite, case), row in results_a.items() if model == model_a}
-        of_b = {(suite, case): row for (model, suite, case), row in results_b.items() if model == model_b}
-        label_a, label_b = (model_a, model_b) if model_a != model_b else (f"{model_a} in A", f"{model_b} in B")
-        found += compare(label_a, of_a, label_b, of_b, common.values(), seed=run_a.settings.seed)
-        for name, suite in common.items():
-            for case in suite.cases:
-                a, b = of_a.get((name, case.id)), of_b.get((name, case.id))
-                if a is None or b is None or a.score is None or b.score is None or a.score == b.score:
-                    continue
-                flips.append(_Flip(name, case.id, model_a, model_b, a.score, b.score))
+    found = difference(_store().find(text_a), _store().find(text_b))
     if as_json:
-        data = {
-            "a": run_a.id,
-            "b": run_b.id,
-            "comparisons": msgspec.to_builtins(found),
-            "flips": msgspec.to_builtins(flips),
-        }
-        print_json(data)
+        print_json(msgspec.to_builtins(found))
         return
-    say(f"A is run {run_a.id}, B is run {run_b.id}")
+    say(f"A is run {found.a}, B is run {found.b}")
     print_table(
         ("A", "B", "SUITE", "CASES", "B BETTER", "A BETTER", "DIFFERENCE", "95 %", "P"),
         [
@@ -260,11 +214,11 @@ def diff(text_a: str, text_b: str, as_json: bool) -> None:
                 between(row.interval),
                 "" if row.p is None else f"{row.p:.3f}",
             )
-            for row in found
+            for row in found.comparisons
         ],
     )
-    print_words(found)
-    if flips:
+    print_words(found.comparisons)
+    if found.flips:
         out.print()
         print_table(
             ("SUITE", "CASE", "A", "B", "MODEL"),
@@ -276,35 +230,9 @@ def diff(text_a: str, text_b: str, as_json: bool) -> None:
                     share(flip.score_b),
                     flip.model_a if flip.model_a == flip.model_b else f"{flip.model_a}, {flip.model_b}",
                 )
-                for flip in flips
+                for flip in found.flips
             ],
         )
-
-
-def _common(of_a: Mapping[str, Suite], of_b: Mapping[str, Suite]) -> dict[str, Suite]:
-    """The suites that both have, with the cases that are the same in both, scored by the same rules."""
-    found = {}
-    for name, suite in of_a.items():
-        other = of_b.get(name)
-        if other is None or suite.scorer != other.scorer or suite.system != other.system:
-            continue
-        theirs = {case.id: case for case in other.cases}
-        cases = tuple(case for case in suite.cases if theirs.get(case.id) == case)
-        if cases:
-            found[name] = msgspec.structs.replace(suite, cases=cases)
-    return found
-
-
-def _pairs(run_a: Run, run_b: Run) -> list[tuple[str, str]]:
-    names_a, names_b = ([model.name for model in run.models] for run in (run_a, run_b))
-    both = [(name, name) for name in names_a if name in names_b]
-    if both:
-        return both
-    if len(names_a) == len(names_b) == 1:
-        return [(names_a[0], names_b[0])]
-    raise SetupError(
-        f"runs {run_a.id} and {run_b.id} have no model in common, and not one each; compare runs of the same model"
-    )
 
 
 # --- reports

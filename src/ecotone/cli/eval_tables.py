@@ -9,7 +9,7 @@ import msgspec
 
 from ecotone.cli.output import out, print_json, print_table, say, visible
 from ecotone.evaluation.cases import Suite
-from ecotone.evaluation.estimate import Estimate, smallest_difference
+from ecotone.evaluation.estimate import Estimate, smallest_difference, total_seconds
 from ecotone.evaluation.results import Comparison, Measured, Summary
 from ecotone.evaluation.runs import Run
 from ecotone.evaluation.wording import between, dollars, in_words, seconds, share
@@ -67,19 +67,6 @@ def _cost(row: Estimate) -> str:
     if row.cost_usd is not None:
         return f"{dollars(row.cost_usd)}, at most {dollars(row.cost_usd_max)}"
     return f"at most {dollars(row.cost_usd_max)}"
-
-
-def total_seconds(run: Run, rows: Sequence[Estimate]) -> float | None:
-    """How long it takes: embedded models one after the other, the others beside them; None where one is unknown."""
-    by_model = {
-        model.name: [row.seconds for row in rows if row.model == model.name and row.kept < row.cases]
-        for model in run.models
-    }
-    known = {name: sum(filter(None, times)) for name, times in by_model.items() if None not in times}
-    if len(known) < len(by_model):
-        return None
-    embedded = sum(known[model.name] for model in run.models if model.embedded)
-    return max([embedded, *(known[model.name] for model in run.models if not model.embedded)])
 
 
 def say_estimate(run: Run, rows: Sequence[Estimate], *, done: int) -> None:

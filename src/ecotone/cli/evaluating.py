@@ -94,7 +94,8 @@ def eval_run(
 
     Every result is on the disk at once: a run that was stopped or killed goes on with --resume.
     """
-    from ecotone.cli.eval_run import Wish, run
+    from ecotone.cli.eval_run import run
+    from ecotone.evaluation.planning import Wish
 
     own = temperature is not None and float(temperature) < 0
     wish = Wish(

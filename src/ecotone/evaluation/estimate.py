@@ -135,6 +135,19 @@ def _cost(model: Identity, exchanges: Iterable[Usage], prices: Prices) -> Decima
     return total if places else None
 
 
+def total_seconds(run: Run, rows: Sequence[Estimate]) -> float | None:
+    """How long it takes: embedded models one after the other, the others beside them; None where one is unknown."""
+    by_model = {
+        model.name: [row.seconds for row in rows if row.model == model.name and row.kept < row.cases]
+        for model in run.models
+    }
+    known = {name: sum(filter(None, times)) for name, times in by_model.items() if None not in times}
+    if len(known) < len(by_model):
+        return None
+    embedded = sum(known[model.name] for model in run.models if model.embedded)
+    return max([embedded, *(known[model.name] for model in run.models if not model.embedded)])
+
+
 def smallest_difference(cases: int) -> float | None:
     """The smallest true difference between two models that so many cases show four times in five (of 0 to 1), in whole
     points; None if not even a difference of everything shows."""

@@ -116,6 +116,16 @@ def summarise(run: Run, suites: Mapping[str, Suite], results: Results) -> Summar
     return Summary(run.id, measured, overall, compared, spent, unpriced)
 
 
+def in_order(run: Run, suites: Mapping[str, Suite], results: Results) -> Iterator[tuple[Case, CaseResult]]:
+    """What there is, as the suites have their cases, and the run its models."""
+    for suite in suites.values():
+        for case in suite.cases:
+            for model in run.models:
+                result = results.get((model.name, suite.name, case.id))
+                if result is not None:
+                    yield case, result
+
+
 def _of_model(results: Results, model: str) -> dict[tuple[str, str], CaseResult]:
     return {(suite, case): result for (name, suite, case), result in results.items() if name == model}
 
