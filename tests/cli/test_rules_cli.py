@@ -159,7 +159,7 @@ def test_a_crash_is_no_counterexample(here: Here, monkeypatch: pytest.MonkeyPatc
     def crash(*_: object, **__: object) -> None:
         raise RuntimeError("out of luck")
 
-    monkeypatch.setattr("ecotone.cli.rules.prove", crash)
+    monkeypatch.setattr("ecotone.cli.rules.proved", crash)
     done = here.run("prove", "true", "--never", "true")
     assert done.code == 2
     assert "out of luck" in done.err
