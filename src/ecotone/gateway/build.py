@@ -174,7 +174,13 @@ def _kept_key(file: Path) -> bytes:
     return key
 
 
-def _guard(settings: GuardSettings) -> Guard:
+def installed_redaction(home: Home) -> Redaction:
+    """What replaces sensitive data under this installation's own key, which is made when it is first asked for."""
+    return Redaction(_kept_key(home.pseudonym_key))
+
+
+def content_guard(settings: GuardSettings) -> Guard:
+    """What scores content for risks: the shipped classifier and the owner's words."""
     # Only who scores content pays for loading what it takes.
     from ecotone.policy.guard.classifier import Classifier
 
@@ -292,6 +298,21 @@ class Runtime:
         self.gateway: Gateway
         """There from the first `apply` on."""
 
+    @property
+    def config(self) -> Config:
+        """The one in force."""
+        return self._config
+
+    @property
+    def vendors(self) -> tuple[Provider, ...]:
+        """Vendors whose models can be asked for as PROVIDER/NAME."""
+        return self._vendors
+
+    @property
+    def environment(self) -> Environment:
+        """The variables that this process was started with."""
+        return self._environment
+
     def apply(self, config: Config, vendors: tuple[Provider, ...] = ()) -> None:
         """Put `config` in force. With `vendors`, any of their models can be asked for as PROVIDER/NAME."""
         # First, so that what cannot be put into force changes nothing.
@@ -321,7 +342,7 @@ class Runtime:
         detectors = Detectors(config.data)
         policy = compile_policy(config, detectors)
         needs_guard = policy.needs_guard or policy.needs_reply_guard
-        guard = _guard(config.guard) if needs_guard else None
+        guard = content_guard(config.guard) if needs_guard else None
         looks = policy.needs_detectors or policy.needs_guard
         labelling = Labelling(
             policy=policy,
@@ -346,7 +367,7 @@ class Runtime:
 
         reply_guard = ReplyGuard(policy, detectors, guard if policy.needs_reply_guard else None)
         redacts = any(rule.effect == "redact" and rule.on == "request" for rule in policy.rules)
-        redaction = Redaction(_kept_key(self._home.pseudonym_key)) if redacts else None
+        redaction = installed_redaction(self._home) if redacts else None
         return Ruling(policy, detectors, labelling, redaction, reply_guard, GuardModels(config.guard.models), place_of)
 
     def _engine_spec(self, name: str, model: ModelConfig) -> EngineSpec | None:
