@@ -12,9 +12,10 @@ import typer
 
 from ecotone import __version__
 from ecotone.cli.app import app
-from ecotone.cli.output import in_bytes, visible
+from ecotone.cli.output import visible
 from ecotone.cli.running import RunningNote, read_note, withdraw_note, write_note
 from ecotone.gateway.paths import Home
+from ecotone.values.sizes import in_bytes
 from tests.cli.terminal import Shell
 
 ROOT = Path(__file__).parents[2]

@@ -10,12 +10,12 @@ import msgspec
 import pytest
 from rich.cells import cell_len
 
+from ecotone.catalog.model_words import short_licence, usd, verdict_cell
 from ecotone.catalog.verdicts import Reason, Verdict
 from ecotone.cli.layout import Column, fitting, joined_lines, table_lines
 from ecotone.cli.model_page import print_page
-from ecotone.cli.model_show import gather
-from ecotone.cli.model_words import short_licence, usd, verdict_cell
 from ecotone.cli.models import look
+from ecotone.gateway.dossier import gather
 from tests.cli.terminal import Shell
 
 LLAMA = """

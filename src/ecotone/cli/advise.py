@@ -17,9 +17,7 @@ from ecotone import __version__
 from ecotone.catalog.organisation import Organisation
 from ecotone.catalog.quality import WORK
 from ecotone.catalog.verdicts import Reason
-from ecotone.cli.catalog import stored_listing
 from ecotone.cli.output import out, print_json, print_table, say, visible
-from ecotone.cli.toml_text import toml
 from ecotone.evaluation.advice.answer import Advice, Out, Placed, advise
 from ecotone.evaluation.advice.document import Document, Items, Section, Table, Text, as_markdown
 from ecotone.evaluation.advice.document_html import as_html
@@ -38,8 +36,10 @@ from ecotone.evaluation.advice.question import (
 from ecotone.evaluation.advice.report import report
 from ecotone.evaluation.runs import RunStore
 from ecotone.gateway.build import load_config
+from ecotone.gateway.listings import stored_listing
 from ecotone.gateway.paths import find_config, find_home
 from ecotone.gateway.toml_file import suggestion
+from ecotone.gateway.toml_text import toml
 from ecotone.values.errors import ConfigError, SetupError
 
 _FOOTER = f"Made by Ecotone {__version__}. Information drawn from the sources named, not legal advice."

@@ -81,6 +81,21 @@ def up(
 
 
 @app.command()
+def console(
+    name: Annotated[str | None, typer.Option(help="Who is signed in. Left out: you, by your name here.")] = None,
+    address: Annotated[
+        str | None, typer.Option(help="How the browser reaches the gateway. Left out: as this machine does.")
+    ] = None,
+    open_browser: Annotated[bool, typer.Option("--open", help="Open it in the browser, too.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Print a link that signs somebody in to the console of the running gateway: once, within the hour."""
+    from ecotone.cli.console import run
+
+    run(name, address=address, opened=open_browser, as_json=json)
+
+
+@app.command()
 def ask(
     question: Annotated[
         str | None, typer.Argument(help="What to ask. Text from standard input is added to it.", show_default=False)
@@ -252,8 +267,8 @@ def models(
     if only_open and only_closed:
         raise typer.BadParameter("--open and --closed exclude each other")
     if everything:
-        from ecotone.cli.catalog_table import Wanted
         from ecotone.cli.catalog_table import show as show_all
+        from ecotone.gateway.catalog_rows import Wanted
 
         weights: Literal["open", "closed"] | None = "open" if only_open else "closed" if only_closed else None
         show_all(Wanted(weights, maker, search, sort or "name", limit), json)

@@ -14,6 +14,7 @@ from ecotone.catalog.models import shipped
 from ecotone.catalog.refresh import Changes, changes, refreshed
 from ecotone.cli.output import out, print_json, say
 from ecotone.gateway.build import http_client
+from ecotone.gateway.listings import listing_file, stored_listing
 from ecotone.gateway.paths import Home, find_home
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import SetupError, UpstreamError
@@ -23,23 +24,13 @@ _TIMEOUTS = Timeouts(first_byte_s=30.0, between_bytes_s=30.0, whole_s=300.0)
 _LINES_MAX = 20
 
 
-def stored_listing(home: Home) -> str | None:
-    """The text of the listing that an earlier refresh left, for the catalog's functions; None if there is none."""
-    file = _file(home)
-    return file.read_text(encoding="utf-8") if file.exists() else None
-
-
-def _file(home: Home) -> Path:
-    return home.folder / "catalog" / "models_dev.json"
-
-
 def refresh(address: str, as_json: bool) -> None:
     """Fetch, check and store what models.dev publishes, and say what changed. What cannot be used changes nothing."""
     home = find_home(os.environ)
     old = _known(home)
     text = asyncio.run(_fetched(address, os.environ))
     new = refreshed(text, _today(), old)
-    file = _file(home)
+    file = listing_file(home)
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_suffix(".new")
     fresh.write_text(written(new), encoding="utf-8")
@@ -65,7 +56,7 @@ def _known(home: Home) -> Listing:
     try:
         stored = read_listing(text)
     except SetupError:
-        say(f"{_file(home)} cannot be read; it is made anew")
+        say(f"{listing_file(home)} cannot be read; it is made anew")
         return ours
     return stored if stored.as_of >= ours.as_of else ours
 

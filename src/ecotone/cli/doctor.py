@@ -18,8 +18,8 @@ import typer
 from rich.markup import escape
 
 from ecotone import __version__
-from ecotone.cli.inventory import Installation, Item, find_installation, items
-from ecotone.cli.output import in_bytes, out, print_json, visible
+from ecotone.cli.installation import find_installation
+from ecotone.cli.output import out, print_json, visible
 from ecotone.cli.running import read_note
 from ecotone.gateway.build import (
     ca_bundle,
@@ -31,6 +31,7 @@ from ecotone.gateway.build import (
 )
 from ecotone.gateway.client import is_healthy
 from ecotone.gateway.discovery import key_variable
+from ecotone.gateway.inventory import Installation, Item, items
 from ecotone.gateway.paths import Home, find_home
 from ecotone.gateway.places import missing_key, place_problem
 from ecotone.upstream.engine import EngineSpec, plan_engine
@@ -40,6 +41,7 @@ from ecotone.upstream.machine import usable_cores, usable_memory_bytes
 from ecotone.upstream.sources import LocalSource, parse_source
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import EcotoneError, EngineError
+from ecotone.values.sizes import in_bytes
 
 State = Literal["ok", "warning", "problem"]
 

@@ -4,14 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from ecotone.catalog.licences import Clause, LicenceFacts, licence_facts
-from ecotone.catalog.prices import Offer
-from ecotone.catalog.quality import SNAPSHOT, WORK
-from ecotone.catalog.terms import FactName, VendorTerms
-from ecotone.catalog.verdicts import Citation, Reason
-from ecotone.cli.layout import Column, fitting, joined_lines, put, table_lines, terminal_columns, wrapped
-from ecotone.cli.model_facts import KnownModel, KnownPlace, vendor_title
-from ecotone.cli.model_show import RATED_WORK, Dossier, Vendor
-from ecotone.cli.model_words import (
+from ecotone.catalog.model_words import (
     DISCLAIMER,
     MOF_CLASSES,
     count_cell,
@@ -20,7 +13,14 @@ from ecotone.cli.model_words import (
     usd,
     verdict_cell,
 )
-from ecotone.cli.output import in_bytes
+from ecotone.catalog.prices import Offer
+from ecotone.catalog.quality import SNAPSHOT, WORK
+from ecotone.catalog.terms import FactName, VendorTerms
+from ecotone.catalog.verdicts import Citation, Reason
+from ecotone.cli.layout import Column, fitting, joined_lines, put, table_lines, terminal_columns, wrapped
+from ecotone.gateway.dossier import RATED_WORK, Dossier, Vendor
+from ecotone.gateway.model_facts import KnownModel, KnownPlace, vendor_title
+from ecotone.values.sizes import in_bytes
 
 _WIDTH_MAX = 100
 _WIDTH_MIN = 40

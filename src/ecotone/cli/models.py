@@ -6,27 +6,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from ecotone.catalog.joining import Join, guessed
-from ecotone.catalog.models import ModelFacts, model_facts, near_models
-from ecotone.catalog.openness import Openness, Word, known_openness
-from ecotone.catalog.verdicts import Verdict
-from ecotone.cli.catalog import stored_listing
-from ecotone.cli.inventory import Installation, find_installation, items
-from ecotone.cli.layout import Column, fitting, joined_lines, put, table_lines, terminal_columns, wrapped
-from ecotone.cli.model_facts import (
-    Judgement,
-    KnownModel,
-    KnownPlace,
-    View,
-    known,
-    licence_judgement,
-    model_word,
-)
-from ecotone.cli.model_words import (
+from ecotone.catalog.model_words import (
     DISCLAIMER,
     class_cell,
     count_cell,
@@ -36,12 +17,15 @@ from ecotone.cli.model_words import (
     short_licence,
     verdict_cell,
 )
-from ecotone.cli.output import in_bytes, print_json, say
+from ecotone.catalog.models import near_models
+from ecotone.cli.installation import find_installation
+from ecotone.cli.layout import Column, fitting, joined_lines, put, table_lines, terminal_columns, wrapped
+from ecotone.cli.output import print_json, say
 from ecotone.gateway.build import model_store
-from ecotone.upstream.sources import parse_source
-from ecotone.upstream.store import ModelStore, StoredModel
-
-UNNAMED = "pulled, not in the config"
+from ecotone.gateway.dossier import Here, KnownFile, survey
+from ecotone.gateway.model_facts import Judgement, KnownModel, KnownPlace
+from ecotone.gateway.model_rows import UNNAMED, file_openness, here_data
+from ecotone.values.sizes import in_bytes
 
 _COLUMNS = (
     Column("NAME"),
@@ -58,51 +42,17 @@ _STATE = len(_COLUMNS) - 1
 _BLOCK_WIDTH = 100
 
 
-class KnownFile(msgspec.Struct, frozen=True):
-    """A file in the store that no config names, and which model it seems to be."""
-
-    stored: StoredModel
-    join: Join
-    facts: ModelFacts | None
-    judgement: Judgement
-
-
-class Here(msgspec.Struct, frozen=True):
-    """Everything that this gateway has, looked up in the catalog."""
-
-    installation: Installation
-    view: View
-    models: tuple[KnownModel, ...]
-    files: tuple[KnownFile, ...]
-
-
 def look(config_file: Path | None) -> Here:
     """Read config and store, and look everything up."""
     installation = find_installation(config_file, look_around=True)
-    view = View(installation.config.organisation, datetime.now(UTC).date(), stored_listing(installation.home))
-    store = model_store(installation.home, os.environ)
-    models = tuple(known(item, view) for item in items(installation, store, os.environ))
-    return Here(installation, view, models, tuple(_known_file(row, view) for row in _unnamed(installation, store)))
-
-
-def _unnamed(here: Installation, store: ModelStore) -> list[StoredModel]:
-    named = (parse_source(model.source, here.folder) for model in here.config.models.values() if model.source)
-    used = {stored.path for source in named if (stored := store.find(source)) is not None}
-    return [stored for stored in store.models() if stored.path not in used]
-
-
-def _known_file(stored: StoredModel, view: View) -> KnownFile:
-    join = guessed(stored.source, view.newer)
-    facts = None if join.id is None else model_facts(join.id, view.newer)
-    return KnownFile(stored, join, facts, licence_judgement(facts, view))
+    return survey(installation, model_store(installation.home, os.environ), os.environ, datetime.now(UTC).date())
 
 
 def show(config_file: Path | None, as_json: bool) -> None:
     """Print every route, every model, and model files that no config names."""
     here = look(config_file)
     if as_json:
-        routes, models, files = _route_rows(here.installation), map(model_row, here.models), map(_file_row, here.files)
-        print_json({"models": [*routes, *models, *files], "note": DISCLAIMER})
+        print_json(here_data(here))
         return
     _print_table(here)
     _hint(here)
@@ -193,7 +143,7 @@ def _state(model: KnownModel, place: KnownPlace) -> str:
 
 def _file_parts(file: KnownFile) -> list[str]:
     facts = file.facts
-    openness, word = _file_openness(facts)
+    openness, word = file_openness(facts)
     licence = None if facts is None or facts.licence is None else short_licence(facts.licence)
     return [
         f"file, {in_bytes(file.stored.size)}, {UNNAMED}",
@@ -201,12 +151,6 @@ def _file_parts(file: KnownFile) -> list[str]:
         f"MOF class {class_cell(openness, 'open')}",
         f"{licence or 'licence ?'}: {verdict_cell(file.judgement.verdict)}",
     ]
-
-
-def _file_openness(facts: ModelFacts | None) -> tuple[Openness | None, Word | None]:
-    if facts is None:
-        return None, None
-    return known_openness(facts.openness), model_word(facts, has_api=False)
 
 
 def _hint(here: Here) -> None:
@@ -248,59 +192,3 @@ def unsaid_facts(judgements: Iterable[Judgement]) -> tuple[str, ...]:
     )
     keys = (key for text in reasons for key in re.findall(r"set `(\w+)` in \[organisation\]", text))
     return tuple(sorted(set(keys)))
-
-
-def _route_rows(here: Installation) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "kind": "route", "models": list(route.models), "strategy": route.strategy}
-        for name, route in here.config.routes.items()
-    ]
-
-
-def model_row(model: KnownModel) -> dict[str, Any]:
-    """A model of the gateway as data."""
-    row: dict[str, Any] = {"name": model.item.name, "kind": "model", **msgspec.to_builtins(model.item, enc_hook=str)}
-    row["weights"] = model.weights
-    row["openness"] = model.word
-    row["mof_class"] = None if model.openness is None else model.openness.mof_class
-    row["licence"] = model.licence
-    row["context"] = model.context_tokens
-    row["places"] = [
-        {
-            **msgspec.to_builtins(place.place),
-            "catalog": msgspec.to_builtins(place.join),
-            "own_machine": place.own_machine,
-            "data_goes": place.data_goes,
-            "price": None if place.offer is None else msgspec.to_builtins(place.offer),
-            "verdict": judgement_data(place.judgement),
-        }
-        for place in model.places
-    ]
-    return row
-
-
-def judgement_data(judgement: Judgement) -> dict[str, Any]:
-    return {"of": judgement.of, "name": judgement.name, **verdict_data(judgement.verdict)}
-
-
-def verdict_data(verdict: Verdict) -> dict[str, Any]:
-    data: dict[str, Any] = msgspec.to_builtins(verdict)
-    return data
-
-
-def _file_row(file: KnownFile) -> dict[str, Any]:
-    stored, facts = file.stored, file.facts
-    openness, word = _file_openness(facts)
-    return {
-        "name": stored.name,
-        "kind": "file",
-        "source": stored.source,
-        "path": str(stored.path),
-        "size_bytes": stored.size,
-        "state": UNNAMED,
-        "catalog": msgspec.to_builtins(file.join),
-        "openness": word,
-        "mof_class": None if openness is None else openness.mof_class,
-        "licence": None if facts is None else facts.licence,
-        "verdict": judgement_data(file.judgement),
-    }

@@ -39,11 +39,3 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def print_json(data: Any) -> None:
     """Print data for a program to read."""
     out.out(msgspec.json.format(msgspec.json.encode(data), indent=2).decode(), highlight=False)
-
-
-def in_bytes(size: int) -> str:
-    """A size for people, in decimal units as model files are listed with."""
-    for unit, factor in (("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)):
-        if size >= factor:
-            return f"{size / factor:.1f} {unit}"
-    return f"{size} bytes"

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from ecotone.catalog.suggestions import DEFAULT_MODEL, suggest
-from ecotone.cli.output import err, in_bytes, say
+from ecotone.cli.output import err, say
 from ecotone.gateway.build import model_store
 from ecotone.gateway.config import Config
 from ecotone.gateway.paths import Home
@@ -14,6 +14,7 @@ from ecotone.upstream.fetch import Progress as PullProgress
 from ecotone.upstream.sources import LocalSource, Source, parse_source
 from ecotone.upstream.store import ModelStore, StoredModel
 from ecotone.values.errors import StoreError
+from ecotone.values.sizes import in_bytes
 
 
 def pull_with_bar(store: ModelStore, source: Source, sha256: str | None, *, licence: str | None = None) -> StoredModel:

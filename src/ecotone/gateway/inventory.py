@@ -1,7 +1,5 @@
-"""What a config offers: every model and route with the facts that `models`, `config` and `doctor` show."""
+"""What a config offers: every model with what stands between it and an answer."""
 
-import asyncio
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,7 +7,6 @@ import msgspec
 
 from ecotone.catalog.provider import Hosting, Provider, Weights
 from ecotone.catalog.suggestions import DEFAULT_MODEL, SUGGESTIONS
-from ecotone.cli.output import in_bytes
 from ecotone.gateway.build import http_client, load_config, with_found
 from ecotone.gateway.config import Config, EndpointConfig, ModelConfig
 from ecotone.gateway.discovery import FoundServer, found_keys, found_servers
@@ -20,22 +17,20 @@ from ecotone.upstream.gguf import read_gguf
 from ecotone.upstream.sources import LocalSource, Source, parse_source
 from ecotone.upstream.store import ModelStore, StoredModel
 from ecotone.values.errors import StoreError
+from ecotone.values.sizes import in_bytes
 
 
 class Installation(msgspec.Struct, frozen=True):
     """The config in force and where it comes from. Without a file it is what `ecotone up` finds by itself:
-    `servers` on this machine and `vendors` whose keys are in the environment."""
+    `servers` on this machine and `vendors` whose keys are in the environment. `folder` is where relative `file:`
+    sources start."""
 
     home: Home
     file: Path | None
+    folder: Path
     config: Config
     servers: tuple[FoundServer, ...] = ()
     vendors: tuple[Provider, ...] = ()
-
-    @property
-    def folder(self) -> Path:
-        """Where relative `file:` sources start."""
-        return self.file.parent if self.file else Path.cwd()
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -67,26 +62,24 @@ class Item(msgspec.Struct, frozen=True):
     usable: bool
 
 
-def find_installation(config_file: Path | None, *, look_around: bool) -> Installation:
-    """Read the config; where there is none, look for servers on this machine's usual ports if `look_around`.
-
-    Raises ConfigError.
-    """
-    home = find_home(os.environ)
-    file = find_config(config_file, home, Path.cwd())
-    config = load_config(file)
-    if file is not None or not look_around:
-        return Installation(home, file, config)
-    servers = asyncio.run(_servers())
-    return Installation(home, None, with_found(config, servers), servers, found_keys(os.environ))
+def read_installation(config_file: Path | None, environment: Mapping[str, str], here: Path) -> Installation:
+    """Read the config: that file's, else the one found from the folder `here`. Raises ConfigError."""
+    home = find_home(environment)
+    file = find_config(config_file, home, here)
+    return Installation(home, file, here if file is None else file.parent, load_config(file))
 
 
-async def _servers() -> tuple[FoundServer, ...]:
-    http = http_client(os.environ)
+async def with_surroundings(here: Installation, environment: Mapping[str, str]) -> Installation:
+    """Where there is no config: the same with servers on this machine's usual ports, and vendors' keys."""
+    if here.file is not None:
+        return here
+    http = http_client(environment)
     try:
-        return await found_servers(http)
+        servers = await found_servers(http)
     finally:
         await http.close()
+    config = with_found(here.config, servers)
+    return msgspec.structs.replace(here, config=config, servers=servers, vendors=found_keys(environment))
 
 
 def items(here: Installation, store: ModelStore, environment: Mapping[str, str]) -> list[Item]:
