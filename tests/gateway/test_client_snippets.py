@@ -1,0 +1,80 @@
+"""Snippets for clients: what the guides say, with a gateway's own address, key and model in them."""
+
+import json
+import tomllib
+
+import pytest
+
+from ecotone.gateway.client_snippets import Client, can_be_shown, clients
+from ecotone.values.errors import MalformedRequest
+from tests.docs.pages import ROOT, blocks
+
+URL, MODEL = "http://127.0.0.1:4100", "assistant"
+# Said in the guides as a table or in part of a block.
+NOT_WORD_FOR_WORD = {("environment", title) for title in ("Made for Anthropic", "Made for Google", "Made for Ollama")}
+
+
+def named(name: str, key: str | None = None, model: str = MODEL) -> Client:
+    return next(client for client in clients(URL, model, key) if client.name == name)
+
+
+@pytest.mark.parametrize("client", clients(URL, MODEL), ids=lambda client: client.name)
+def test_snippets_are_those_of_the_guides(client: Client) -> None:
+    shown = [block.text for block in blocks(ROOT / client.guide)]
+    for snippet in client.snippets:
+        if (client.name, snippet.title) not in NOT_WORD_FOR_WORD and snippet.text != "codex\n":
+            assert any(text.startswith(snippet.text) for text in shown), f"{client.name}: {snippet.title}"
+
+
+def test_every_guide_of_a_client_is_shown() -> None:
+    guides = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs" / "guides" / "clients").glob("*.md")}
+    assert guides <= {client.guide for client in clients(URL, MODEL)}
+
+
+def test_what_is_left_to_fill_in_is_filled_in() -> None:
+    for client in clients("https://ai.example.com", "acme/large:70b", "eco_abc-DEF_1"):
+        said = "\n".join((client.address, *(snippet.text for snippet in client.snippets)))
+        assert "<" not in said.replace("<<'EOF'", ""), client.name
+        assert "127.0.0.1:4100" not in said, client.name
+        assert "eco_abc-DEF_1" in said, client.name
+        assert "unused" not in said, client.name
+
+
+def test_a_key_stands_where_each_client_puts_it() -> None:
+    assert "  -H 'authorization: Bearer eco_x' \\\n" in named("curl", "eco_x").snippets[0].text
+    assert "authorization" not in named("curl").snippets[0].text
+    assert 'api_key="eco_x"' in named("openai", "eco_x").snippets[0].text
+    assert 'headers={"Authorization": "Bearer eco_x"}' in named("ollama", "eco_x").snippets[0].text
+    settings, start = named("codex", "eco_x").snippets
+    assert tomllib.loads(settings.text)["model_providers"]["ecotone"]["env_key"] == "ECOTONE_KEY"
+    assert start.text == "export ECOTONE_KEY=eco_x\ncodex\n"
+    assert "env_key" not in tomllib.loads(named("codex").snippets[0].text)["model_providers"]["ecotone"]
+
+
+def test_files_can_be_read() -> None:
+    for client in clients(URL, MODEL):
+        for snippet in client.snippets:
+            if snippet.language == "json":
+                json.loads(snippet.text)
+            if snippet.language == "python":
+                compile(snippet.text, client.name, "exec")
+
+
+@pytest.mark.parametrize(
+    "model", ["a'b", 'a"b', "a b", "$(id)", "`id`", "a\nEOF\nid", "", "-rf", "a;b", "a\\b", "<url>"]
+)
+def test_names_that_mean_something_elsewhere_are_refused(model: str) -> None:
+    assert not can_be_shown(model)
+    with pytest.raises(MalformedRequest):
+        clients(URL, model)
+
+
+@pytest.mark.parametrize("url", ["http://a b", "javascript:alert(1)", "http://a/x", "http://u:p@a", "http://a'$(id)"])
+def test_addresses_that_are_none_are_refused(url: str) -> None:
+    with pytest.raises(MalformedRequest):
+        clients(url, MODEL)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:4100", "https://ai.example.com", "http://[::1]:80"])
+def test_addresses_of_gateways(url: str) -> None:
+    assert clients(url, MODEL)[0].address == f"{url}/v1"
