@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import msgspec
@@ -28,6 +29,7 @@ from ecotone.upstream.http import is_loopback
 from ecotone.upstream.machine import usable_memory_bytes
 from ecotone.values.errors import EcotoneError
 from ecotone.web.app import App
+from ecotone.web.console import Console
 from ecotone.web.door import Door
 from ecotone.web.server import Server
 
@@ -107,6 +109,7 @@ class _Service:
 
     async def serve(self) -> None:
         runtime = Runtime(self._home, os.environ, self._config, folder=self._folder)
+        console = Console(runtime, self._home, self.url, self._file, self._folder)
         try:
             await self._apply_first(runtime)
             app = App(
@@ -115,9 +118,11 @@ class _Service:
                 max_body_bytes=self._server.max_body_mb * 1024 * 1024,
                 model_problem=runtime.problem,
                 started_at_s=int(time.time()),
+                console=None if self._for_call else lambda: console.site(app),
             )
-            await self._run_server(runtime, app)
+            await self._run_server(runtime, app, console)
         finally:
+            await console.close()
             await runtime.close()
 
     async def _apply_first(self, runtime: Runtime) -> None:
@@ -141,7 +146,7 @@ class _Service:
             cors_origins=server.cors_origins,
         )
 
-    async def _run_server(self, runtime: Runtime, app: App) -> None:
+    async def _run_server(self, runtime: Runtime, app: App, console: Console) -> None:
         server = Server(app, drain_s=self._server.drain_s, say=_say_nothing if self._for_call else say)
         # The server takes these signals over while it runs; afterwards they must not disturb the end.
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -149,7 +154,7 @@ class _Service:
         if self._for_call:
             # The starter holds the other end and writes nothing: standard input is readable when the starter is gone.
             asyncio.get_running_loop().add_reader(sys.stdin, setattr, server, "should_exit", True)
-        background = asyncio.create_task(self._look_after(runtime, app, server.ready))
+        background = asyncio.create_task(self._look_after(runtime, app, console, server.ready))
         try:
             await server.serve(sockets=[self._listener])
         finally:
@@ -158,11 +163,11 @@ class _Service:
             if not self._for_call:
                 withdraw_note(self._home)
 
-    async def _look_after(self, runtime: Runtime, app: App, ready: asyncio.Event) -> None:
+    async def _look_after(self, runtime: Runtime, app: App, console: Console, ready: asyncio.Event) -> None:
         """Announce the gateway, then follow changes of config and keys."""
         watch = FileWatch(self._file) if self._file else None
         await ready.wait()
-        await self._announce(runtime)
+        await self._announce(runtime, console)
         if self._for_call:
             return
         # What lives now lives to the end: collecting it again and again costs latency.
@@ -171,7 +176,7 @@ class _Service:
         gc.set_threshold(20_000, 20, 50)
         # The thread that writes the request log must not keep requests waiting for the interpreter's default 5 ms.
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
-        warming = asyncio.create_task(_warm(runtime))
+        warming = asyncio.create_task(_warm(runtime, console, app))
         try:
             await self._follow_changes(runtime, app, watch)
         finally:
@@ -196,7 +201,7 @@ class _Service:
                 say("what was in trouble works again")
             told = troubles
 
-    async def _announce(self, runtime: Runtime) -> None:
+    async def _announce(self, runtime: Runtime, console: Console) -> None:
         if self._for_call:
             print(f"ready {self.url}", flush=True)  # noqa: T201 - for the command that started this one
             return
@@ -213,6 +218,7 @@ class _Service:
             say(f"no model can answer yet: {problem}")
         print(f"ready {self.url}", flush=True)  # noqa: T201 - the line that scripts wait for
         say(f"OpenAI clients: base_url={self.url}/v1   Anthropic, Google, Ollama clients: {self.url}")
+        say(f"console: {console.link()}   (signs you in, once, within the hour; `ecotone console` makes another link)")
         say("ask: ecotone ask 'What is an ecotone?'   stop: Ctrl-C")
 
     async def _leave_note(self, runtime: Runtime) -> None:
@@ -246,8 +252,10 @@ def _say_nothing(text: str) -> None:
     pass
 
 
-async def _warm(runtime: Runtime) -> None:
-    """Load the embedded model that requests are likeliest to ask for first, so that nobody waits for it."""
+async def _warm(runtime: Runtime, console: Console, app: App) -> None:
+    """Load the embedded model that requests are likeliest to ask for first, and the console, so that nobody waits."""
+    await asyncio.to_thread(import_module, "ecotone.web.console.site")
+    console.site(app)
     directory = runtime.gateway.directory
     preferred = [route.models[0] for route in directory.routes.values()] or list(directory.models.values())[:1]
     for model in preferred:

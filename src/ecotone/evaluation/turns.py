@@ -13,7 +13,7 @@ from ecotone.evaluation.answers import Identity, identify
 from ecotone.evaluation.costs import price
 from ecotone.gateway.client import Answer, GatewayClient
 from ecotone.values.chat import ChatRequest
-from ecotone.values.errors import EcotoneError, UpstreamRejected
+from ecotone.values.errors import EcotoneError
 from ecotone.values.reply import Event, FinishReason
 
 State = Literal["waiting", "streaming", "done", "stopped", "failed"]
@@ -123,8 +123,7 @@ class Turn:
             # The one who cancelled wants the answer to end, and nobody waits for this task to say so.
             self.state = "stopped"
         except EcotoneError as error:
-            code = error.error_code if isinstance(error, UpstreamRejected) else error.code
-            self.state, self.error = "failed", TurnError(error.message, code)
+            self.state, self.error = "failed", TurnError(error.message, error.code)
         finally:
             self._tell()
 

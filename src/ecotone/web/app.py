@@ -27,6 +27,7 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 HeaderPairs = list[tuple[bytes, bytes]]
 
 _log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ _JSON = (b"content-type", b"application/json")
 _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 _LOSSES_CHARS_MAX = 2000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONSOLE = ("/console", "/control/")
 _ALLOWED_HEADERS = (
     b"authorization, content-type, x-api-key, x-goog-api-key, anthropic-version, anthropic-beta,"
     b" x-ecotone-class, x-ecotone-conversation"
@@ -50,7 +52,8 @@ _STREAM: HeaderPairs = [
 class App:
     """One gateway's web application. Behind it: `gateway` answers, `door` decides who is let in.
 
-    `model_problem` says why no model can answer at present, None if one can.
+    `model_problem` says why no model can answer at present, None if one can. `console` gives what serves the console
+    and the control plane, made when it is first asked for; None where there is none.
     """
 
     def __init__(
@@ -61,12 +64,14 @@ class App:
         max_body_bytes: int,
         model_problem: Callable[[], str | None],
         started_at_s: int,
+        console: Callable[[], AsgiApp] | None = None,
     ) -> None:
         self._gateway = gateway
         self._door = door
         self._max_body_bytes = max_body_bytes
         self._model_problem = model_problem
         self._started_at_s = started_at_s
+        self._console = console
         self._in_flight = 0
         self._departures = _Departures()
 
@@ -74,6 +79,11 @@ class App:
         """Change the rules for requests that come from now on."""
         self._door = door
         self._max_body_bytes = max_body_bytes
+
+    @property
+    def door(self) -> Door:
+        """The rules in force for who is let in."""
+        return self._door
 
     @property
     def in_flight(self) -> int:
@@ -94,6 +104,8 @@ class App:
             await self._serve(front, scope, receive, send)
         elif path in ("/healthz", "/readyz") and method in ("GET", "HEAD"):
             await self._health(path, send)
+        elif self._console is not None and path.startswith(_CONSOLE):
+            await self._console()(scope, receive, send)
         else:
             await self._other(method, path, scope, receive, send)
 
@@ -233,6 +245,9 @@ class App:
             self._door.check_page(headers)
             if method == "OPTIONS" and self._door.allows_origin(origin):
                 await _preflight(send, self._cors(origin))
+                return
+            if path == "/" and self._console is not None and b"text/html" in sent.get(b"accept", b""):
+                await _redirect(send, b"/console/")
                 return
             if path == "/" and method in ("GET", "HEAD"):
                 await _send_body(send, 200, b"Ecotone is running", self._cors(origin), _TEXT)
@@ -381,6 +396,12 @@ async def _send_body(
     headers = [kind, (b"content-length", b"%d" % len(body)), *extra]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+async def _redirect(send: Send, target: bytes) -> None:
+    headers = [(b"location", target), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 303, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _preflight(send: Send, cors: HeaderPairs) -> None:

@@ -106,8 +106,9 @@ class Door:
         self._any_host = not loopback and not allowed_hosts
         self._origins = frozenset(origin.lower() for origin in cors_origins)
 
-    def check_page(self, headers: Headers) -> None:
-        """Refuse what a web page could send behind its visitor's back. Raises Forbidden."""
+    def check_page(self, headers: Headers, *, followed_link: bool = False) -> None:
+        """Refuse what a web page could send behind its visitor's back. `followed_link`: a visitor comes by a link,
+        which may stand on any page. Raises Forbidden."""
         host = headers.host
         if not host or not (self._any_host or _without_port(host) in self._hosts):
             raise Forbidden(
@@ -116,7 +117,7 @@ class Door:
             )
         origin = headers.origin
         if not origin:
-            if headers.fetch_site in ("cross-site", "same-site"):
+            if headers.fetch_site in ("cross-site", "same-site") and not followed_link:
                 raise Forbidden("Web pages of other sites may not use this gateway.")
         elif origin not in self._origins and origin.partition("://")[2] != host:
             raise Forbidden(

@@ -1,7 +1,8 @@
 """How operations of the control plane are declared, carried out and described (OpenAPI 3.1).
 
-An operation is a coroutine function, or an asynchronous generator of events; what it takes is told by its annotations: `control: Control`, `session: Session`,
-`body` and `query` (structs), and the names in its path (`str`). Its docstring's first line is its summary.
+An operation is a coroutine function, or an asynchronous generator of events. What it takes is told by its annotations:
+`control: Control`, `session: Session`, `body` and `query` (structs), and the names in its path (`str`). The first line
+of its docstring is its summary.
 """
 
 import inspect
@@ -64,8 +65,8 @@ class Call:
         signature = inspect.signature(does, eval_str=True)
         self.gives = signature.return_annotation
         names = set(_PATH_NAME.findall(path))
-        self.body: type | None = None
-        self.query: type | None = None
+        self.body: type[msgspec.Struct] | None = None
+        self.query: type[msgspec.Struct] | None = None
         self._takes = tuple(signature.parameters)
         for name, parameter in signature.parameters.items():
             kind = parameter.annotation
@@ -128,7 +129,7 @@ class Call:
         return given
 
 
-async def _read_body(request: Request, kind: type | None) -> Any:
+async def _read_body(request: Request, kind: type[msgspec.Struct] | None) -> Any:
     pieces: list[bytes] = []
     size = 0
     async for piece in request.stream():
@@ -142,7 +143,7 @@ async def _read_body(request: Request, kind: type | None) -> Any:
         raise MalformedRequest(f"The body is not what is asked for: {error}.") from None
 
 
-def _read_query(query: str, kind: type | None) -> Any:
+def _read_query(query: str, kind: type[msgspec.Struct] | None) -> Any:
     """Text becomes what the fields want; a field that takes several gets all of its values, another the last one."""
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)} if kind is not None else {}
     said = parse_qs(query, keep_blank_values=True)

@@ -1,0 +1,7 @@
+"""The pages, one file each. Their paths follow /console."""
+
+from starlette.routing import Route
+
+from ecotone.web.console.pages import design, reference
+
+ROUTES: tuple[Route, ...] = (*design.ROUTES, *reference.ROUTES)

@@ -1,0 +1,151 @@
+"""A gateway with its console, and a browser that is signed in to it, for tests that walk pages as people do."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from playwright.sync_api import Browser, ConsoleMessage, Page
+
+_READY_S = 60.0
+_STOP_S = 20.0
+_PAGE_MS = 15_000
+WIDE = (1280, 900)
+PHONE = (360, 740)
+
+
+@dataclass
+class House:
+    """A running gateway. `said` is what it has said to the terminal so far; `faults` what went wrong in its pages."""
+
+    url: str
+    home: Path
+    folder: Path
+    process: "subprocess.Popen[str]"
+    browser: Browser
+    said: list[str]
+    faults: list[str] = field(default_factory=list)
+
+    def link(self) -> str:
+        """A fresh link that signs in, made as its owner makes one."""
+        command = [sys.executable, "-m", "ecotone", "console", "--address", self.url, "--name", "ada", "--json"]
+        made = subprocess.run(
+            command, env=_environment(self.home), cwd=self.folder, capture_output=True, text=True, check=True
+        )
+        link: str = json.loads(made.stdout)["link"]
+        return link
+
+    def page(
+        self, *, size: tuple[int, int] = WIDE, theme: Literal["light", "dark"] = "light", signed_in: bool = True
+    ) -> Page:
+        """A page of a browser profile of its own. Whatever it complains of fails the test, at the latest when the
+        house is left."""
+        context = self.browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=theme,
+            base_url=self.url,
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        context.set_default_timeout(_PAGE_MS)
+        page = context.new_page()
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
+        if signed_in:
+            page.goto(self.link())
+        return page
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.faults.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+
+    def api(self, method: str, path: str, body: object = None, *, token: str | None = None) -> Any:
+        """What the control plane answers to a program of the owner's. Raises urllib.error.HTTPError."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/control/v1{path}", data=data, method=method)
+        request.add_header("authorization", f"Bearer {token or self.token()}")
+        request.add_header("content-type", "application/json")
+        with urllib.request.urlopen(request, timeout=60) as response:
+            said = response.read()
+        return json.loads(said) if said else None
+
+    def token(self) -> str:
+        """A session's token, taken from the cookie that a link gives."""
+        if not hasattr(self, "_token"):
+            opener = urllib.request.build_opener(_NoRedirect)
+            try:
+                opener.open(self.link(), timeout=30)
+            except urllib.error.HTTPError as answer:
+                cookie = answer.headers["set-cookie"]
+                self._token: str = re.search(r"=(ecs_[\w-]+)", cookie)[1]  # type: ignore[index]  # there, or the test fails
+        return self._token
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+def _environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
+    kept.pop("ECOTONE_URL", None)
+    return {**kept, "ECOTONE_HOME": str(home), **(extra or {})}
+
+
+@contextmanager
+def house(
+    folder: Path,
+    browser: Browser,
+    config: str | None = None,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[House]:
+    """`ecotone up` on a free port with a home of its own; `config` is its ecotone.toml, None for none."""
+    home = folder / "home"
+    command = [sys.executable, "-m", "ecotone", "up", "--port", "0", *arguments]
+    if config is not None:
+        (folder / "ecotone.toml").write_text(config)
+        command += ["--config", str(folder / "ecotone.toml")]
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=_environment(home, environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    said: list[str] = []
+    assert process.stdout is not None and process.stderr is not None
+    listening = threading.Thread(target=said.extend, args=(process.stderr,), daemon=True)
+    listening.start()
+    killer = threading.Timer(_READY_S, process.kill)
+    killer.start()
+    try:
+        line = process.stdout.readline()
+        killer.cancel()
+        if not line.startswith("ready "):
+            process.kill()
+            listening.join(_STOP_S)
+            raise AssertionError(f"the gateway did not start: {said}")
+        made = House(line.split()[1], home, folder, process, browser, said)
+        yield made
+        assert not made.faults, made.faults
+    finally:
+        killer.cancel()
+        for context in browser.contexts:
+            context.close()
+        process.send_signal(signal.SIGTERM)
+        process.wait(_STOP_S)
+        process.stdout.close()
+        listening.join(_STOP_S)
+        process.stderr.close()
