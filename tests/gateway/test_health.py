@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from ecotone.gateway.health import Health
+from ecotone.gateway.health import Health, Trouble
 from ecotone.gateway.models import Candidate
 from ecotone.upstream.endpoints import Endpoint
 
@@ -49,3 +49,14 @@ def test_a_rest_is_never_longer_than_a_minute() -> None:
         health.failed("a", 86_400.0, 0.0)
     assert order(health, 59.0) == "bca"
     assert order(health, 61.0) == "abc"
+
+
+def test_what_is_held_against_an_endpoint() -> None:
+    health = Health()
+    assert health.trouble("a", 0.0) is None
+    health.failed("a", None, 0.0)
+    health.failed("a", 10.0, 5.0)
+    assert health.trouble("a", 8.0) == Trouble(failures=2, rests_s=7.0)
+    assert health.trouble("a", 20.0) == Trouble(failures=2, rests_s=0.0)
+    health.succeeded("a")
+    assert health.trouble("a", 20.0) is None

@@ -15,6 +15,14 @@ class _Mark(msgspec.Struct):
     until_s: float
 
 
+class Trouble(msgspec.Struct, frozen=True):
+    """What is held against an endpoint: how often it failed in a row, and for how many seconds it rests; 0 where it is
+    being tried again."""
+
+    failures: int
+    rests_s: float
+
+
 class Health:
     """Marks against endpoints. A failed one rests for a second, twice as long after each further failure up to a
     minute, or as long as it asked for; one success clears it."""
@@ -31,6 +39,11 @@ class Health:
     def succeeded(self, endpoint: str) -> None:
         if self._marks:
             self._marks.pop(endpoint, None)
+
+    def trouble(self, endpoint: str, now_s: float) -> Trouble | None:
+        """What is held against it; None if it has not failed since it last answered."""
+        mark = self._marks.get(endpoint)
+        return None if mark is None else Trouble(mark.failures, max(0.0, mark.until_s - now_s))
 
     def order(self, candidates: Sequence[Candidate], now_s: float) -> Sequence[Candidate]:
         """The same candidates; those that rest come last, in the order in which their rest ends."""
