@@ -13,8 +13,8 @@ from ecotone.gateway.traffic import Whereabouts
 from ecotone.upstream.engines import EngineState
 
 State = Literal["ready", "answering", "loading", "asleep", "resting", "failed", "unavailable"]
-"""`asleep`: its engine starts when it is asked. `resting`: it failed lately and is tried last for a while. `failed`: its
-engine did not start or crashed. `unavailable`: it cannot be asked until somebody does something. `ready` of an endpoint
+"""`asleep`: its engine starts when it is asked. `resting`: it failed lately and is tried last for a while. `failed`:
+its engine did not start or crashed. `unavailable`: it cannot be asked until somebody does something. `ready` of one
 elsewhere means that nothing is known against it."""
 
 
