@@ -7,15 +7,21 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from playwright.sync_api import Browser, ConsoleMessage, Page
+
+from ecotone.gateway.sessions import Sessions
+from ecotone.storage.database import Database
+from ecotone.web.console import sign_in_link
 
 _READY_S = 60.0
 _STOP_S = 20.0
@@ -37,13 +43,19 @@ class House:
     faults: list[str] = field(default_factory=list)
 
     def link(self) -> str:
-        """A fresh link that signs in, made as its owner makes one."""
-        command = [sys.executable, "-m", "ecotone", "console", "--address", self.url, "--name", "ada", "--json"]
-        made = subprocess.run(
-            command, env=_environment(self.home), cwd=self.folder, capture_output=True, text=True, check=True
-        )
-        link: str = json.loads(made.stdout)["link"]
-        return link
+        """A fresh link that signs `ada` in."""
+        with closing(Database(self.home / "ecotone.db")) as database:
+            return sign_in_link(Sessions(database), self.url, "ada", datetime.now(UTC))
+
+    def heard(self, text: str, within_s: float = 10.0) -> str:
+        """The first line it said that has this text."""
+        until = time.monotonic() + within_s
+        while time.monotonic() < until:
+            for line in tuple(self.said):
+                if text in line:
+                    return line
+            time.sleep(0.02)
+        raise AssertionError(f"it never said {text!r}: {self.said}")
 
     def page(
         self, *, size: tuple[int, int] = WIDE, theme: Literal["light", "dark"] = "light", signed_in: bool = True

@@ -2,6 +2,9 @@
 
 import http.client
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -34,11 +37,25 @@ def asked(
 
 
 def test_the_first_start_prints_a_link_that_opens_signed_in(home: House) -> None:
-    line = next(line for line in home.said if "console: " in line)
+    line = home.heard("console: ")
     page = home.page(signed_in=False)
     page.goto(line.split("console: ")[1].split()[0])
     expect(page).to_have_url(f"{home.url}/console/")
     expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
+    page.context.close()
+
+
+def test_the_command_makes_another_link(home: House) -> None:
+    command = [sys.executable, "-m", "ecotone", "console", "--name", "grace", "--json"]
+    environment = {**os.environ, "ECOTONE_HOME": str(home.home)}
+    made = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    told = json.loads(made.stdout)
+    assert told["name"] == "grace"
+    assert told["link"].startswith(f"{home.url}/console/sign-in?token=")
+    page = home.page(signed_in=False)
+    page.goto(told["link"])
+    page.goto("/console/design")
+    expect(page.get_by_text("grace", exact=True)).to_be_visible()
     page.context.close()
 
 
@@ -127,7 +144,7 @@ def test_every_answer_says_what_a_browser_must_not_do_with_it(home: House) -> No
         assert "frame-ancestors 'none'" in policy
         assert "unsafe" not in policy
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
 
 
 def test_signing_out_ends_the_session(home: House) -> None:
