@@ -8,6 +8,7 @@ import typer
 
 from ecotone import __version__
 from ecotone.cli.evaluating import eval_app
+from ecotone.cli.ruling import rules_app
 
 ConfigOption = Annotated[
     Path | None,
@@ -36,7 +37,6 @@ config_app = typer.Typer(help="The config: is it right, and what does it come to
 app.add_typer(config_app, name="config")
 keys_app = typer.Typer(help="Keys that callers of the gateway show.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
-rules_app = typer.Typer(help="What may go where: the rules, their tests, and proofs about them.", no_args_is_help=True)
 app.add_typer(rules_app, name="rules")
 catalog_app = typer.Typer(help="What is known of models: prices, limits, who serves them.", no_args_is_help=True)
 app.add_typer(catalog_app, name="catalog")
@@ -412,51 +412,6 @@ def events(
     from ecotone.cli.events import run
 
     run(since, json)
-
-
-@rules_app.command("list")
-def rules_list(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """List the rules in force, in their order."""
-    from ecotone.cli.rules import show
-
-    show(config, json)
-
-
-@rules_app.command("test")
-def rules_test(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Run the config's [[rule_tests]]. Exits with 1 if any fails."""
-    from ecotone.cli.rules import test
-
-    test(config, json)
-
-
-@rules_app.command("prove")
-def rules_prove(
-    condition: Annotated[str, typer.Argument(help="What a request is, as a rule's condition.", show_default=False)],
-    never: Annotated[
-        str, typer.Option("--never", help="Where it must never be sent, as a rule's condition.", show_default=False)
-    ],
-    config: ConfigOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Check every request that the config allows: is nothing that CONDITION holds for ever sent where the other holds?
-
-    Exits with 0 if so, with 1 and a counterexample if not, with 2 if it cannot be told.
-    """
-    from ecotone.cli.rules import prove_promise
-
-    prove_promise(condition, never, config, json)
-
-
-@rules_app.command("start")
-def rules_start(
-    name: Annotated[str | None, typer.Argument(help="Which one to print. Left out: all are listed.")] = None,
-    json: JsonOption = False,
-) -> None:
-    """Print rules for a common wish, to copy into ecotone.toml."""
-    from ecotone.cli.rules import start
-
-    start(name, json)
 
 
 @keys_app.command("create")

@@ -43,15 +43,20 @@ class Plan(msgspec.Struct, frozen=True, eq=False):
 
     def refusal(self, asked: str) -> PolicyRefused:
         """The error for a request that nobody may have."""
-        spoken = {one.rule: one for verdict in self.verdicts.values() for one in verdict.denials}
-        reasons = [one.told for one in spoken.values()]
-        more = len(reasons) - _REASONS_MAX
-        listed = "; ".join(reasons[:_REASONS_MAX]) + (f"; and {more} more" if more > 0 else "")
-        where = "the only place" if len(self.verdicts) == 1 else f"any of the {len(self.verdicts)} places"
-        return PolicyRefused(
-            f"The rules of this gateway do not allow this request to go to {where} behind {asked!r}: {listed}.",
-            rules=tuple(spoken),
-        )
+        return refusal(asked, self.verdicts)
+
+
+def refusal(asked: str, verdicts: Mapping[str, Verdict]) -> PolicyRefused:
+    """The error for a request that none of these places, by the endpoint's id, may have."""
+    spoken = {one.rule: one for verdict in verdicts.values() for one in verdict.denials}
+    reasons = [one.told for one in spoken.values()]
+    more = len(reasons) - _REASONS_MAX
+    listed = "; ".join(reasons[:_REASONS_MAX]) + (f"; and {more} more" if more > 0 else "")
+    where = "the only place" if len(verdicts) == 1 else f"any of the {len(verdicts)} places"
+    return PolicyRefused(
+        f"The rules of this gateway do not allow this request to go to {where} behind {asked!r}: {listed}.",
+        rules=tuple(spoken),
+    )
 
 
 class Ruling:
