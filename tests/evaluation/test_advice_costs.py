@@ -4,11 +4,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from ecotone.catalog.listing import Tier
-from ecotone.evaluation.advice.costs import Assumptions, BreakEven, arithmetic, break_even, monthly_cost
+from ecotone.evaluation.advice.costs import BreakEven, arithmetic, break_even, monthly_cost
 from ecotone.evaluation.advice.options import Option
-from ecotone.evaluation.advice.question import Question, Work
+from ecotone.evaluation.advice.question import Assumptions, Question, Work
 from tests.evaluation.advising import machine, offer, option, question
 
 
@@ -70,10 +71,14 @@ def test_a_machine_costs_the_same_busy_or_not() -> None:
 def test_assumptions_scale_what_they_name() -> None:
     own, vendor = on_machine(rent_per_hour=Decimal(1)), at_vendor("2", "10")
     asked = question(2_628_000)
-    assert monthly_cost(own, asked, Assumptions(machine_costs=Decimal("0.5"))) == 365
-    assert monthly_cost(own, asked, Assumptions(machine_speeds=Decimal("0.5"))) == 1_460
-    assert monthly_cost(own, asked, Assumptions(vendor_prices=Decimal(9))) == 730
-    assert monthly_cost(vendor, question(), Assumptions(vendor_prices=Decimal(9))) == 27
+    dear = Assumptions(vendor_prices=Decimal(9))
+    assert monthly_cost(own, replace(asked, assumptions=Assumptions(machine_costs=Decimal("0.5")))) == 365
+    assert monthly_cost(own, replace(asked, assumptions=Assumptions(machine_speeds=Decimal("0.5")))) == 1_460
+    assert monthly_cost(own, replace(asked, assumptions=dear)) == 730
+    assert monthly_cost(vendor, question(assumptions=dear)) == 27
+    # The factor is among the steps: 9 x (1,000 x 2 + 100 x 10) / 1,000,000 = 0.027
+    assert arithmetic(vendor, question(assumptions=dear))[0].startswith("a request: 9 (assumed) x (")
+    assert arithmetic(vendor, question(assumptions=dear))[0].endswith("= $0.027")
 
 
 def met(answer_price: str, **more: Any) -> BreakEven:

@@ -7,7 +7,7 @@ import pytest
 
 from ecotone.evaluation.advice.options import Option
 from ecotone.evaluation.advice.question import Weights
-from ecotone.evaluation.advice.ranking import Ranked, cost_value, quality_value, rank, winner
+from ecotone.evaluation.advice.ranking import Contest, Ranked, cost_value, quality_value, rank
 from tests.evaluation.advising import option, quality
 
 
@@ -71,7 +71,7 @@ def test_ties_go_to_the_cheaper_then_by_name() -> None:
     only = Weights(quality=Decimal(1), cost=Decimal(0), lock_in=Decimal(0))
     options = [option(key, model=f"maker/{key}") for key in ("c", "b", "a")]
     assert list(ranked(options, {"a": "9", "b": "8", "c": "8"}, only)) == ["b", "c", "a"]
-    assert winner(options, dict.fromkeys("abc", Decimal(1)), only, best_rating=1500) is options[2]
+    assert Contest(options, best_rating=1500).winner(dict.fromkeys("abc", Decimal(1)), only) == "a"
 
 
 def test_draws_sum_to_one_and_are_the_same_again() -> None:
@@ -105,4 +105,4 @@ def test_places_of_one_model_share_its_draws() -> None:
 
 def test_nothing_to_rank() -> None:
     assert rank([], {}, Weights(), best_rating=1500) == ()
-    assert winner([], {}, Weights(), best_rating=1500) is None
+    assert Contest([], best_rating=1500).winner({}, Weights()) is None

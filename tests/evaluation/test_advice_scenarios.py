@@ -295,7 +295,7 @@ def test_startup_says_what_falls_out() -> None:
     advice = answer("startup-coding")
     assert "announced its end" in why_out(advice, "gemini/gemini-3-pro-preview")
     assert why_out(advice, "workstation: mistral/mistral-small-2501") == (
-        "its context holds 32,768 tokens; 100,000 are needed; it has no tools"
+        "it has no tools; its context holds 32,768 tokens; 100,000 are needed"
     )
 
 

@@ -76,9 +76,11 @@ class Offer(msgspec.Struct, frozen=True):
         )
         total = Decimal(0)
         for tokens, per_million in parts:
-            if tokens < 0 or (tokens and per_million is None):
+            if tokens == 0:
+                continue
+            if tokens < 0 or per_million is None:
                 return None
-            total += tokens * (per_million or Decimal(0))
+            total += tokens * per_million
         return total / _MILLION
 
     def prices_for(self, input_tokens: int) -> Prices:
@@ -92,7 +94,7 @@ class Offer(msgspec.Struct, frozen=True):
             self.audio_output_per_million,
             self.reasoning_per_million,
         )
-        reached = [tier for tier in self.tiers if input_tokens > tier.above]
+        reached = [tier for tier in self.tiers if input_tokens > tier.above] if self.tiers else ()
         if not reached:
             return base
         stated = {name: getattr(reached[-1], name) for name in Tier.__struct_fields__ if name != "above"}

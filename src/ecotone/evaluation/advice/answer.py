@@ -9,19 +9,12 @@ import msgspec
 from ecotone.catalog.quality import SNAPSHOT, WORK, expected_wins, ranking
 from ecotone.catalog.verdicts import Reason
 from ecotone.evaluation.advice.conditions import Standing, standing
-from ecotone.evaluation.advice.costs import (
-    AS_FOUND,
-    Assumptions,
-    BreakEven,
-    arithmetic,
-    break_even,
-    cost_per_request,
-    monthly_cost,
-)
+from ecotone.evaluation.advice.costs import BreakEven, arithmetic, break_even, cost_per_request, monthly_cost
 from ecotone.evaluation.advice.options import Measurement, Option, gather
 from ecotone.evaluation.advice.question import Question
-from ecotone.evaluation.advice.ranking import Ranked, rank, winner
-from ecotone.evaluation.advice.sensitivity import Flip, Outcome, Relaxed, flips, relaxations
+from ecotone.evaluation.advice.ranking import Contest, Ranked, rank
+from ecotone.evaluation.advice.sensitivity import Flip, Relaxed, flips, relaxations
+from ecotone.evaluation.advice.variations import Variations, cheapest_places
 from ecotone.values.errors import SetupError
 
 _PRICES_AGE_DAYS = 90
@@ -69,7 +62,7 @@ class Advice(msgspec.Struct, frozen=True):
 
 
 class _Judged(msgspec.Struct, frozen=True):
-    """All options under one question and set of assumptions; `best` are those to rank, with their costs."""
+    """All options under one question; `best` are those to rank, with their costs by key."""
 
     standings: tuple[Standing, ...]
     best: tuple[Option, ...]
@@ -90,30 +83,43 @@ def advise(
     if not options:
         raise SetupError(_no_evidence(question))
     best_rating = None if question.work.suite else ranking(WORK[question.work.category].category)[0].rating.rating
-    judged = _judge(options, question, AS_FOUND, today)
+    judged = _judge(options, question, today)
     ranked = rank(judged.best, judged.costs, question.counted, best_rating=best_rating)
     standings = {row.option.key: row for row in judged.standings}
+    places: dict[str, set[str]] = {}
+    for row in judged.standings:
+        if row.stands:
+            places.setdefault(row.option.model, set()).add(row.option.place)
     placed = tuple(
         Placed(
             row,
             arithmetic(row.option, question),
             standings[row.option.key],
-            _elsewhere(row.option, judged.standings),
+            tuple(sorted(places[row.option.model] - {row.option.place})),
             _equivalents(row, ranked),
             _reasons(row, ranked),
         )
         for row in ranked
     )
 
-    def outcome(asked: Question, assumptions: Assumptions) -> Outcome:
-        """Only another choice of vendors or models takes other options into view, and weights judge none."""
-        pool = options
-        if (asked.providers, asked.models) != (question.providers, question.models):
-            pool = gather(asked, measurements, today=today, newer=newer)
-        reweighed = msgspec.structs.replace(asked, weights=question.weights) == question
-        found = judged if reweighed and assumptions == AS_FOUND else _judge(pool, asked, assumptions, today)
-        option = winner(found.best, found.costs, asked.counted, best_rating=best_rating)
-        return Outcome(None if option is None else option.key, found.standings)
+    def pool(asked: Question) -> tuple[Option, ...]:
+        """Only another choice of vendors or models takes other options into view."""
+        if (asked.providers, asked.models) == (question.providers, question.models):
+            return options
+        return gather(asked, measurements, today=today, newer=newer)
+
+    variations = Variations(question, judged.standings, best_rating=best_rating)
+
+    def winner(asked: Question) -> str | None:
+        if variations.holds(asked):
+            return variations.winner(asked)
+        found = _judge(pool(asked), asked, today)
+        return Contest(found.best, best_rating=best_rating).winner(found.costs, asked.counted)
+
+    def why_out(key: str, asked: Question) -> tuple[str, ...]:
+        option = next(option for option in options if option.key == key)
+        found = standing(option, asked, monthly_cost(option, asked), today=today)
+        return tuple(reason.text for reason in found.broken + found.open)
 
     return Advice(
         question=question,
@@ -124,8 +130,8 @@ def advise(
         other_places=sum(row.stands for row in judged.standings) - len(placed),
         best_rating=best_rating,
         break_evens=_break_evens(placed, options, question),
-        flips=flips(question, outcome),
-        relaxed=relaxations(question, outcome),
+        flips=flips(question, winner, why_out),
+        relaxed=relaxations(question, winner),
         notes=_notes(question, placed, today),
     )
 
@@ -142,27 +148,19 @@ def _no_evidence(question: Question) -> str:
     )
 
 
-def _judge(options: Iterable[Option], question: Question, assumptions: Assumptions, today: date) -> _Judged:
+def _judge(options: Iterable[Option], question: Question, today: date) -> _Judged:
     costs: dict[str, Decimal] = {}
     standings = []
-    best: dict[tuple[str, str], Option] = {}
+    standing_ones = []
     for option in options:
-        cost = monthly_cost(option, question, assumptions)
+        cost = monthly_cost(option, question)
         found = standing(option, question, cost, today=today)
         standings.append(found)
-        if cost is None or not found.stands:
-            continue
-        costs[option.key] = cost
-        spot = (option.model, option.hosting)
-        held = best.get(spot)
-        if held is None or (cost, option.key) < (costs[held.key], held.key):
-            best[spot] = option
-    return _Judged(tuple(standings), tuple(best.values()), costs)
-
-
-def _elsewhere(option: Option, standings: Iterable[Standing]) -> tuple[str, ...]:
-    found = {row.option.place for row in standings if row.stands and row.option.model == option.model}
-    return tuple(sorted(found - {option.place}))
+        if cost is not None and found.stands:
+            costs[option.key] = cost
+            standing_ones.append(option)
+    best = cheapest_places(standing_ones, costs)
+    return _Judged(tuple(standings), best, {option.key: costs[option.key] for option in best})
 
 
 def _equivalents(row: Ranked, ranked: Iterable[Ranked]) -> tuple[str, ...]:
@@ -215,7 +213,7 @@ def _break_evens(placed: tuple[Placed, ...], options: tuple[Option, ...], questi
         same = [
             (each, option.key, option)
             for option in options
-            if option.model == mine.model and (each := cost_per_request(option, question.work)) is not None
+            if option.model == mine.model and (each := cost_per_request(option, question)) is not None
         ]
         for vendor in (*vendors[:1], *(option for _, _, option in sorted(same)[:1])):
             row = break_even(vendor, mine, question)

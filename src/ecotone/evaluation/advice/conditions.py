@@ -39,13 +39,33 @@ def standing(option: Option, question: Question, monthly: Decimal | None, *, tod
         if option.machine is not None
         else _terms(option.place, question.organisation, _needs(question), today)
     )
-    broken = [*_broken(option, question, monthly)]
-    unanswered = [*_open(option, question, monthly)]
+    broken = [*_unfit(option, question), *_too_short(option, question), *_too_dear(question, monthly)]
+    unanswered = [*_unpriced(option, monthly), *_open(option, question)]
     if verdict.status == "not allowed":
         broken += verdict.reasons
     elif verdict.status == "unknown":
         unanswered += verdict.reasons
     return Standing(option, verdict, tuple(broken), tuple(unanswered))
+
+
+def stands_at_any_volume(found: Standing, question: Question) -> bool:
+    """Whether nothing keeps it out but what more or fewer requests, tokens or dollars could change."""
+    return (
+        found.verdict.status not in ("not allowed", "unknown")
+        and not any(_unfit(found.option, question))
+        and not any(_open(found.option, question))
+    )
+
+
+def long_enough(option: Option, question: Question) -> bool:
+    """Whether prompts and answers of these lengths fit in."""
+    return not any(_too_short(option, question))
+
+
+def affordable(monthly: Decimal, question: Question) -> bool:
+    """Whether so much a month is within the limit."""
+    most = question.limits.monthly_usd_max
+    return most is None or monthly <= most
 
 
 def _needs(question: Question) -> DataNeeds:
@@ -85,8 +105,9 @@ def _licence_verdict(licence: str, organisation: Organisation, use: Use) -> Verd
     return licence_verdict(facts, organisation, use) if facts is not None else Verdict("unknown")
 
 
-def _broken(option: Option, question: Question, monthly: Decimal | None) -> Iterator[Reason]:
-    limits, work, facts = question.limits, question.work, option.facts
+def _unfit(option: Option, question: Question) -> Iterator[Reason]:
+    """What it is and what is demanded, whatever the volume."""
+    limits, facts = question.limits, option.facts
     if limits.weights is not None and option.weights != limits.weights:
         yield Reason(f"its weights are {option.weights}; only {limits.weights} ones are wanted")
     if not question.privacy.may_leave and option.hosting == "vendor":
@@ -98,16 +119,23 @@ def _broken(option: Option, question: Question, monthly: Decimal | None) -> Iter
         yield outside
     if not facts.answers_in_text:
         yield Reason("it does not answer in text")
+    for need in question.work.needs:
+        if _can(option, need) is False:
+            yield Reason(f"it has no {need}")
+    yield from _poor(option, question)
+
+
+def _too_short(option: Option, question: Question) -> Iterator[Reason]:
+    work, facts = question.work, option.facts
     if facts.context_tokens is not None and facts.context_tokens < work.context_tokens_min:
         yield Reason(f"its context holds {facts.context_tokens:,} tokens; {work.context_tokens_min:,} are needed")
     if facts.output_tokens_max is not None and facts.output_tokens_max < work.output_tokens:
         yield Reason(f"it writes {facts.output_tokens_max:,} tokens at most; {work.output_tokens:,} are needed")
-    for need in work.needs:
-        if _can(option, need) is False:
-            yield Reason(f"it has no {need}")
-    if limits.monthly_usd_max is not None and monthly is not None and monthly > limits.monthly_usd_max:
-        yield Reason(f"${monthly:,.2f} a month is over the limit of ${limits.monthly_usd_max:,.2f}")
-    yield from _poor(option, question)
+
+
+def _too_dear(question: Question, monthly: Decimal | None) -> Iterator[Reason]:
+    if monthly is not None and not affordable(monthly, question):
+        yield Reason(f"${monthly:,.2f} a month is over the limit of ${question.limits.monthly_usd_max:,.2f}")
 
 
 def _outside(option: Option, regions: tuple[str, ...] | None) -> Reason | None:
@@ -138,9 +166,12 @@ def _poor(option: Option, question: Question) -> Iterator[Reason]:
         yield Reason(f"it gave {rate:.0f} tokens/s here; {limits.tokens_per_s_min:.0f} are wanted")
 
 
-def _open(option: Option, question: Question, monthly: Decimal | None) -> Iterator[Reason]:
+def _unpriced(option: Option, monthly: Decimal | None) -> Iterator[Reason]:
     if monthly is None:
         yield Reason(f"no source says what a request costs at {option.place}")
+
+
+def _open(option: Option, question: Question) -> Iterator[Reason]:
     if option.facts.context_tokens is None:
         yield Reason("no source says how long its context is")
     for need in question.work.needs:

@@ -4,7 +4,7 @@ from decimal import ROUND_CEILING, Decimal
 
 import msgspec
 
-from ecotone.catalog.hardware import HardwareCost, hardware_cost
+from ecotone.catalog.hardware import HardwareCost, Machine, hardware_cost
 from ecotone.evaluation.advice.options import Option
 from ecotone.evaluation.advice.question import OwnMachine, Question, Work
 from ecotone.values.reply import Usage
@@ -12,44 +12,37 @@ from ecotone.values.reply import Usage
 _HUNDREDTH = Decimal("0.01")
 
 
-class Assumptions(msgspec.Struct, frozen=True):
-    """Factors on prices and speeds, to see what it would change if they were others."""
-
-    vendor_prices: Decimal = Decimal(1)
-    machine_costs: Decimal = Decimal(1)
-    machine_speeds: Decimal = Decimal(1)
-
-
-AS_FOUND = Assumptions()
-
-
-def monthly_cost(option: Option, question: Question, assumptions: Assumptions = AS_FOUND) -> Decimal | None:
+def monthly_cost(option: Option, question: Question) -> Decimal | None:
     """US dollars for one month's requests, not rounded; None where a price that it takes is unknown."""
     if option.machine is not None:
-        return _hardware(option, option.machine, question.work, assumptions).monthly
-    each = cost_per_request(option, question.work, assumptions)
+        return _hardware(option, option.machine, question).monthly
+    each = cost_per_request(option, question)
     return None if each is None else question.work.requests_per_month * each
 
 
 def arithmetic(option: Option, question: Question) -> tuple[str, ...]:
     """The steps behind `monthly_cost`, for people; empty where that is None."""
-    work = question.work
+    work, factor = question.work, question.assumptions.vendor_prices
     if option.machine is not None:
-        return _hardware(option, option.machine, work, AS_FOUND).arithmetic
-    each = cost_per_request(option, work)
+        return _hardware(option, option.machine, question).arithmetic
+    each = cost_per_request(option, question)
     if each is None:
         return ()
+    priced = _priced(option, work)
+    if factor != 1:
+        priced = f"{factor.normalize():f} (assumed) x ({priced})"
     return (
-        f"a request: {_priced(option, work)} = ${each.normalize():f}",
+        f"a request: {priced} = ${each.normalize():f}",
         f"a month: {work.requests_per_month:,} requests x ${each.normalize():f}"
         f" = ${work.requests_per_month * each:,.2f}",
     )
 
 
-def cost_per_request(option: Option, work: Work, assumptions: Assumptions = AS_FOUND) -> Decimal | None:
+def cost_per_request(option: Option, question: Question) -> Decimal | None:
     """US dollars for one average request at a vendor; None where a price is unknown, and for an own machine."""
     if option.offer is None:
         return None
+    work = question.work
     usage = Usage(
         input_tokens=work.input_tokens,
         output_tokens=work.output_tokens,
@@ -57,14 +50,17 @@ def cost_per_request(option: Option, work: Work, assumptions: Assumptions = AS_F
         reasoning_tokens=0,
     )
     cost = option.offer.cost(usage)
-    return None if cost is None else cost * assumptions.vendor_prices
+    return None if cost is None else cost * question.assumptions.vendor_prices
 
 
-def _hardware(option: Option, machine: OwnMachine, work: Work, assumptions: Assumptions) -> HardwareCost:
-    serving = machine.serving(
-        option.model, speed_factor=assumptions.machine_speeds, cost_factor=assumptions.machine_costs
-    )
-    return hardware_cost(serving, work.requests_per_month * work.output_tokens)
+def _hardware(option: Option, machine: OwnMachine, question: Question) -> HardwareCost:
+    work = question.work
+    return hardware_cost(_serving(option, machine, question), work.requests_per_month * work.output_tokens)
+
+
+def _serving(option: Option, machine: OwnMachine, question: Question) -> Machine:
+    assumed = question.assumptions
+    return machine.serving(option.model, speed_factor=assumed.machine_speeds, cost_factor=assumed.machine_costs)
 
 
 def _priced(option: Option, work: Work) -> str:
@@ -105,10 +101,10 @@ def break_even(vendor: Option, own: Option, question: Question) -> BreakEven | N
     one pays at all (b = F / p is at most C), every number of them does once it is filled well enough; n - 1 full ones
     and a new one cost more up to n b, which is a gap above (n - 1) C while n < C / (C - b).
     """
-    each = cost_per_request(vendor, question.work)
+    each = cost_per_request(vendor, question)
     if each is None or own.machine is None:
         return None
-    one = hardware_cost(own.machine.serving(own.model))
+    one = hardware_cost(_serving(own, own.machine, question))
     capacity = one.capacity_tokens / question.work.output_tokens
     steps = [
         f"one machine: ${one.monthly:,.2f} a month, at most {capacity:,.0f} requests a month",
@@ -136,7 +132,7 @@ def break_even(vendor: Option, own: Option, question: Question) -> BreakEven | N
         vendor.key,
         own.key,
         vendor_usd=question.work.requests_per_month * each,
-        own_usd=_hardware(own, own.machine, question.work, AS_FOUND).monthly,
+        own_usd=_hardware(own, own.machine, question).monthly,
         requests=None if volume is None else volume.quantize(_HUNDREDTH),
         always_from=None if always is None else always.quantize(_HUNDREDTH),
         arithmetic=tuple(steps),

@@ -19,6 +19,8 @@ Need = Literal["tools", "images", "audio", "reasoning", "json"]
 Criterion = Literal["quality", "cost", "lock_in", "openness"]
 Switching = Literal["easy", "normal", "hard"]
 
+CRITERIA: tuple[Criterion, ...] = ("quality", "cost", "lock_in", "openness")
+
 LOCK_IN_FACTORS: Mapping[Switching, Decimal] = MappingProxyType(
     {"easy": Decimal("0.5"), "normal": Decimal(1), "hard": Decimal(3)}
 )
@@ -145,6 +147,20 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return weight
 
 
+class Assumptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[assumptions]`: factors on prices and speeds, to see what it would change if they were others than today's."""
+
+    vendor_prices: Decimal = Decimal(1)
+    """All vendors' prices, times today's."""
+    machine_costs: Decimal = Decimal(1)
+    """What own machines cost to buy or rent, to power and to staff, times what is stated."""
+    machine_speeds: Decimal = Decimal(1)
+    """How fast own machines are, times what is stated."""
+
+
+AS_FOUND = Assumptions()
+
+
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that `advise` is told; a TOML file has these tables."""
 
@@ -160,6 +176,7 @@ class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     privacy: Privacy = Privacy()
     limits: Limits = Limits()
     weights: Weights = Weights()
+    assumptions: Assumptions = Assumptions()
     organisation: Organisation = Organisation()
     machines: tuple[OwnMachine, ...] = ()
 
@@ -197,6 +214,9 @@ def problems(question: Question) -> Mapping[tuple[str | int, ...], str]:
     for criterion in weights.__struct_fields__:
         if getattr(weights, criterion) < 0:
             found["weights", criterion] = "a weight cannot be negative"
+    for name in question.assumptions.__struct_fields__:
+        if getattr(question.assumptions, name) <= 0:
+            found["assumptions", name] = "a factor must be above 0; 1 leaves things as they are"
     if not any(getattr(weights, criterion) for criterion in weights.__struct_fields__):
         found["weights",] = "at least one weight must be above 0"
     return found | _of_conditions(question) | _of_machines(question)

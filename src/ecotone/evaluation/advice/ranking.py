@@ -13,16 +13,15 @@ The values do not depend on which other options there are, except that cost is t
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
 from ecotone.catalog.quality import expected_wins
 from ecotone.evaluation.advice.options import Option, Quality
-from ecotone.evaluation.advice.question import Criterion, Weights
+from ecotone.evaluation.advice.question import CRITERIA, Criterion, Weights
 
-CRITERIA: tuple[Criterion, ...] = ("quality", "cost", "lock_in", "openness")
 DRAWS = 2000
 _FACTOR_TO_NOTHING = 1000.0
 _LEAST_USD = Decimal(1)
@@ -30,6 +29,7 @@ _LEAST_USD = Decimal(1)
 _INTERVAL_WIDTH = 2 * 1.959964
 # Further from its mean than this many standard deviations no draw comes to lie; who needs that is not drawn at all.
 _FAR = 6.0
+_ROUNDING = 1e-9
 _OPENNESS = {
     "closed": 0.0,
     "API only": 0.0,
@@ -67,19 +67,37 @@ def rank(
     return tuple(msgspec.structs.replace(row, wins=shares.get(row.option.key, 0.0)) for row in ranked)
 
 
-def winner(
-    options: Sequence[Option], costs: Mapping[str, Decimal], weights: Weights, *, best_rating: float | None
-) -> Option | None:
-    """The first of `rank`, without the rest."""
-    if not options:
-        return None
-    cheapest = min(costs[option.key] for option in options)
+class Contest:
+    """Who comes first, for many costs and weights of the same options: the first of `rank` without the rest."""
 
-    def place(option: Option) -> tuple[float, Decimal, str]:
-        cost = costs[option.key]
-        return -_total(_values(option, cost, cheapest, best_rating), weights), cost, option.key
+    def __init__(self, options: Iterable[Option], *, best_rating: float | None) -> None:
+        """`best_rating` as for `rank`. `options` are all that may ever be told apart, by their keys."""
+        self._merits = {option.key: _merits(option, best_rating) for option in options}
+        self._orders: dict[Weights, list[tuple[float, str]]] = {}
 
-    return min(options, key=place)
+    def winner(self, costs: Mapping[str, Decimal], weights: Weights) -> str | None:
+        """The key of the best of those that have a cost here (US dollars a month); None if there are none."""
+        if not costs:
+            return None
+        cheapest, shares = min(costs.values()), _shares(weights)
+        first: tuple[float, Decimal, str] | None = None
+        for bound, key in self._order(weights):
+            if first is not None and bound < -first[0] - _ROUNDING:
+                break
+            cost = costs.get(key)
+            if cost is not None:
+                total = _total({**self._merits[key], "cost": cost_value(cost, cheapest)}, shares)
+                first = min((-total, cost, key), first) if first is not None else (-total, cost, key)
+        return None if first is None else first[2]
+
+    def _order(self, weights: Weights) -> list[tuple[float, str]]:
+        """All options with the total that they would have if none cost less, the highest first."""
+        found = self._orders.get(weights)
+        if found is None:
+            shares = _shares(weights)
+            totals = ((_total({**merits, "cost": 1.0}, shares), key) for key, merits in self._merits.items())
+            found = self._orders[weights] = sorted(totals, reverse=True)
+        return found
 
 
 def _ranked(
@@ -88,22 +106,28 @@ def _ranked(
     if not options:
         return []
     cheapest = min(costs[option.key] for option in options)
+    shares = _shares(weights)
     rows = []
     for option in options:
         cost = costs[option.key]
         values = _values(option, cost, cheapest, best_rating)
         low, high = (
-            _total({**values, "quality": quality_value(end, best_rating)}, weights)
+            _total({**values, "quality": quality_value(end, best_rating)}, shares)
             for end in (option.quality.low, option.quality.high)
         )
-        rows.append(Ranked(option, cost, values, _total(values, weights), low, high, 0.0))
+        rows.append(Ranked(option, cost, values, _total(values, shares), low, high, 0.0))
     return sorted(rows, key=lambda row: (-row.total, row.monthly_usd, row.option.key))
 
 
 def _values(option: Option, cost: Decimal, cheapest: Decimal, best_rating: float | None) -> dict[Criterion, float]:
+    merits = _merits(option, best_rating)
+    return {**merits, "cost": cost_value(cost, cheapest)}
+
+
+def _merits(option: Option, best_rating: float | None) -> dict[Criterion, float]:
+    """Every value but that of its cost, which alone depends on what is asked and on the others."""
     return {
         "quality": quality_value(option.quality.value, best_rating),
-        "cost": cost_value(cost, cheapest),
         "lock_in": 1 - 1 / option.places,
         "openness": _OPENNESS[option.openness or "open weights with restrictions"],
     }
@@ -126,9 +150,23 @@ def cost_value(cost: Decimal, cheapest: Decimal) -> float:
     return max(0.0, 1 - math.log(ratio) / math.log(_FACTOR_TO_NOTHING))
 
 
-def _total(values: Mapping[Criterion, float], weights: Weights) -> float:
-    shares = {criterion: float(weights.of(criterion)) for criterion in CRITERIA}
-    return sum(shares[criterion] * values[criterion] for criterion in CRITERIA) / sum(shares.values())
+_Shares = tuple[float, float, float, float, float]
+
+
+def _shares(weights: Weights) -> _Shares:
+    """The weight of each of `CRITERIA` as a float, and their sum."""
+    quality, cost, lock_in, openness = (float(weights.of(criterion)) for criterion in CRITERIA)
+    return quality, cost, lock_in, openness, quality + cost + lock_in + openness
+
+
+def _total(values: Mapping[Criterion, float], shares: _Shares) -> float:
+    quality, cost, lock_in, openness, whole = shares
+    return (
+        quality * values["quality"]
+        + cost * values["cost"]
+        + lock_in * values["lock_in"]
+        + openness * values["openness"]
+    ) / whole
 
 
 def _winning_shares(ranked: Sequence[Ranked], weights: Weights, best_rating: float | None) -> dict[str, float]:

@@ -10,8 +10,7 @@ from ecotone.evaluation.advice.costs import BreakEven
 from ecotone.evaluation.advice.document import Document, Folded, Items, Part, Section, Table, Text
 from ecotone.evaluation.advice.options import Option, Quality
 from ecotone.evaluation.advice.pictures import pictures
-from ecotone.evaluation.advice.question import LOCK_IN_FACTORS, Criterion, Question
-from ecotone.evaluation.advice.ranking import CRITERIA
+from ecotone.evaluation.advice.question import CRITERIA, LOCK_IN_FACTORS, Criterion, Question
 from ecotone.evaluation.advice.sensitivity import Flip, hard_conditions
 
 MARK = {"open": "●", "closed": "○"}

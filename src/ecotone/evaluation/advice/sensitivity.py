@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from typing import Literal
 
 import msgspec
 
-from ecotone.evaluation.advice.conditions import Standing
-from ecotone.evaluation.advice.costs import AS_FOUND, Assumptions
-from ecotone.evaluation.advice.question import Question
+from ecotone.evaluation.advice.question import CRITERIA, Question
 
 _STEP = Decimal("1.5")
 _STEPS_MAX = 11
@@ -15,12 +14,11 @@ _STEPS_MAX = 11
 _REFINEMENTS = 11
 
 
-class Outcome(msgspec.Struct, frozen=True):
-    """Key of the option that comes first under some assumptions (None if none is left), and how all stand."""
+Winner = Callable[[Question], str | None]
+"""The key of the option that comes first when that is asked; None if none is left."""
 
-    winner: str | None
-    standings: tuple[Standing, ...]
-
+WhyOut = Callable[[str, Question], tuple[str, ...]]
+"""Why the option of that key is not ranked when that is asked; empty if it is."""
 
 # Fields of `Limits` and what they demand.
 _LIMITS = {
@@ -32,15 +30,15 @@ _LIMITS = {
     "weights": "{} weights",
 }
 
-Outcomes = Callable[[Question, Assumptions], Outcome]
-
 
 class Flip(msgspec.Struct, frozen=True):
     """`assumption`, now at `now` (in `unit`), changes the winner to `winner` (None: nothing is left) at `then`, which
     is `factor` times as much: the nearest point found in steps of a half, in that direction, rounded away from `now`
-    to three digits. `because` is why what came first falls out there; empty where it is only overtaken."""
+    to three digits. `field` is where the question has it, like `work.input_tokens`. `because` is why what came first
+    falls out there; empty where it is only overtaken."""
 
     assumption: str
+    field: str
     unit: str
     now: Decimal
     then: Decimal
@@ -57,54 +55,64 @@ class Relaxed(msgspec.Struct, frozen=True):
 
 
 class _Knob(msgspec.Struct, frozen=True):
-    """Something that can be scaled: its value now, and the question and assumptions with it scaled."""
+    """Something in a table of the question that can be scaled, and its value now."""
 
     assumption: str
+    table: Literal["work", "weights", "assumptions"]
+    name: str
     unit: str
     now: Decimal
-    scaled: Callable[[Decimal], tuple[Question, Assumptions]]
+
+    def scaled(self, question: Question, factor: Decimal) -> Question:
+        value = self.now * factor
+        amount = max(1, round(value)) if self.table == "work" else value
+        changed = msgspec.structs.replace(getattr(question, self.table), **{self.name: amount})
+        return msgspec.structs.replace(question, **{self.table: changed})
 
 
-def flips(question: Question, outcomes: Outcomes) -> tuple[Flip, ...]:
+def flips(question: Question, winner: Winner, why_out: WhyOut) -> tuple[Flip, ...]:
     """For each assumption and direction the nearest value that changes the winner; the nearest first."""
-    first = outcomes(question, AS_FOUND).winner
+    first = winner(question)
     found = []
     for knob in _knobs(question):
         for step in (_STEP, 1 / _STEP):
-            flip = _nearest(knob, step, first, outcomes)
-            if flip is not None:
-                found.append(flip)
+            found_at = _nearest(question, knob, step, first, winner)
+            if found_at is not None:
+                then = knob.scaled(question, found_at)
+                because = () if first is None else why_out(first, then)
+                found.append(_flip(knob, found_at, winner(then), because))
     return tuple(sorted(found, key=lambda flip: max(flip.factor, 1 / flip.factor)))
 
 
-def _nearest(knob: _Knob, step: Decimal, first: str | None, outcomes: Outcomes) -> Flip | None:
-    def at(factor: Decimal) -> Outcome:
-        return outcomes(*knob.scaled(factor))
-
+def _nearest(question: Question, knob: _Knob, step: Decimal, first: str | None, winner: Winner) -> Decimal | None:
+    """The factor at which the winner is another one; None if there is none within reach."""
     same, factor = Decimal(1), Decimal(1)
     for _ in range(_STEPS_MAX):
         factor *= step
-        if at(factor).winner != first:
+        if winner(knob.scaled(question, factor)) != first:
             break
         same = factor
     else:
         return None
     for _ in range(_REFINEMENTS):
         middle = (same * factor).sqrt()
-        if at(middle).winner == first:
+        if winner(knob.scaled(question, middle)) == first:
             same = middle
         else:
             factor = middle
-    then = at(factor)
-    because = next((row.broken + row.open for row in then.standings if row.option.key == first), ())
+    return factor
+
+
+def _flip(knob: _Knob, factor: Decimal, winner: str | None, because: tuple[str, ...]) -> Flip:
     return Flip(
         knob.assumption,
+        f"{knob.table}.{knob.name}",
         knob.unit,
         knob.now,
         _outward(knob.now * factor, factor),
         _outward(factor, factor),
-        then.winner,
-        tuple(reason.text for reason in because),
+        winner,
+        because,
     )
 
 
@@ -115,44 +123,29 @@ def _outward(value: Decimal, factor: Decimal) -> Decimal:
 
 
 def _knobs(question: Question) -> Iterator[_Knob]:
-    def worked(name: str) -> Callable[[Decimal], tuple[Question, Assumptions]]:
-        def scaled(factor: Decimal) -> tuple[Question, Assumptions]:
-            amount = max(1, round(getattr(question.work, name) * factor))
-            work = msgspec.structs.replace(question.work, **{name: amount})
-            return msgspec.structs.replace(question, work=work), AS_FOUND
-
-        return scaled
-
-    def weighed(name: str) -> Callable[[Decimal], tuple[Question, Assumptions]]:
-        def scaled(factor: Decimal) -> tuple[Question, Assumptions]:
-            weights = msgspec.structs.replace(question.weights, **{name: getattr(question.weights, name) * factor})
-            return msgspec.structs.replace(question, weights=weights), AS_FOUND
-
-        return scaled
-
-    def assumed(name: str) -> Callable[[Decimal], tuple[Question, Assumptions]]:
-        return lambda factor: (question, Assumptions(**{name: factor}))
-
-    work = question.work
-    yield _Knob("requests a month", "requests", Decimal(work.requests_per_month), worked("requests_per_month"))
-    yield _Knob("tokens of a prompt", "tokens", Decimal(work.input_tokens), worked("input_tokens"))
-    yield _Knob("tokens of an answer", "tokens", Decimal(work.output_tokens), worked("output_tokens"))
-    yield _Knob("all vendors' prices", "times today's", Decimal(1), assumed("vendor_prices"))
+    work, weights, assumed = question.work, question.weights, question.assumptions
+    for name, words, unit in (
+        ("requests_per_month", "requests a month", "requests"),
+        ("input_tokens", "tokens of a prompt", "tokens"),
+        ("output_tokens", "tokens of an answer", "tokens"),
+    ):
+        yield _Knob(words, "work", name, unit, Decimal(getattr(work, name)))
+    yield _Knob("all vendors' prices", "assumptions", "vendor_prices", "times today's", assumed.vendor_prices)
     if question.machines:
-        yield _Knob("cost of own machines", "times as stated", Decimal(1), assumed("machine_costs"))
-        yield _Knob("speed of own machines", "times as stated", Decimal(1), assumed("machine_speeds"))
-    for name in ("quality", "cost", "lock_in", "openness"):
-        now: Decimal = getattr(question.weights, name)
+        yield _Knob("cost of own machines", "assumptions", "machine_costs", "times as stated", assumed.machine_costs)
+        yield _Knob("speed of own machines", "assumptions", "machine_speeds", "times as stated", assumed.machine_speeds)
+    for criterion in CRITERIA:
+        now = weights.of(criterion)
         if now:
-            yield _Knob(f"weight of {name.replace('_', '-')}", "", now, weighed(name))
+            yield _Knob(f"weight of {criterion.replace('_', '-')}", "weights", criterion, "", now)
 
 
-def relaxations(question: Question, outcomes: Outcomes) -> tuple[Relaxed, ...]:
+def relaxations(question: Question, winner: Winner) -> tuple[Relaxed, ...]:
     """Each hard condition whose removal, alone, changes the winner."""
-    first = outcomes(question, AS_FOUND).winner
+    first = winner(question)
     found = []
-    for condition, without in _without_each(question):
-        other = outcomes(without, AS_FOUND).winner
+    for condition, without in without_each(question):
+        other = winner(without)
         if other is not None and other != first:
             found.append(Relaxed(condition, other))
     return tuple(found)
@@ -160,10 +153,11 @@ def relaxations(question: Question, outcomes: Outcomes) -> tuple[Relaxed, ...]:
 
 def hard_conditions(question: Question) -> tuple[str, ...]:
     """What an option must keep to be ranked, in words."""
-    return tuple(condition for condition, _ in _without_each(question))
+    return tuple(condition for condition, _ in without_each(question))
 
 
-def _without_each(question: Question) -> Iterator[tuple[str, Question]]:
+def without_each(question: Question) -> Iterator[tuple[str, Question]]:
+    """Each hard condition in words, and the question without it."""
     privacy, limits, work = question.privacy, question.limits, question.work
     replace = msgspec.structs.replace
 
