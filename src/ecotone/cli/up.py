@@ -25,6 +25,7 @@ from ecotone.gateway.config import Config, ServerConfig
 from ecotone.gateway.discovery import found_keys, found_servers
 from ecotone.gateway.paths import Home, find_config, find_home
 from ecotone.gateway.reload import FileWatch, only_after_restart, told_changes
+from ecotone.gateway.stored_models import with_stored
 from ecotone.upstream.http import is_loopback
 from ecotone.upstream.machine import usable_memory_bytes
 from ecotone.values.errors import EcotoneError
@@ -131,7 +132,7 @@ class _Service:
         if self._file is None:
             servers = await found_servers(runtime.http)
             vendors = found_keys(os.environ)
-            config = with_found(config, servers)
+            config = with_stored(with_found(config, servers), runtime.store, self._folder)
             for server in () if self._for_call else servers:
                 say(f"found {server.provider.title} with {len(server.models)} models: {server.provider.name}/NAME")
             for vendor in () if self._for_call else vendors:

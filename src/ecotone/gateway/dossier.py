@@ -26,7 +26,7 @@ from ecotone.gateway.model_facts import (
     terms_judgement,
     vendor_title,
 )
-from ecotone.upstream.sources import parse_source
+from ecotone.gateway.stored_models import unnamed
 from ecotone.upstream.store import ModelStore, StoredModel
 from ecotone.values.errors import SetupError
 
@@ -97,13 +97,9 @@ def survey(installation: Installation, store: ModelStore, environment: Mapping[s
     """Look up every model of the config and every file in the store."""
     view = View(installation.config.organisation, today, stored_listing(installation.home))
     models = tuple(known(item, view) for item in items(installation, store, environment))
-    return Here(installation, view, models, tuple(_known_file(row, view) for row in _unnamed(installation, store)))
-
-
-def _unnamed(here: Installation, store: ModelStore) -> list[StoredModel]:
-    named = (parse_source(model.source, here.folder) for model in here.config.models.values() if model.source)
-    used = {stored.path for source in named if (stored := store.find(source)) is not None}
-    return [stored for stored in store.models() if stored.path not in used]
+    spare = unnamed(installation.config, store, installation.folder)
+    files = tuple(_known_file(row, view) for row in spare)
+    return Here(installation, view, models, files)
 
 
 def _known_file(stored: StoredModel, view: View) -> KnownFile:

@@ -7,12 +7,13 @@ import msgspec
 
 from ecotone.catalog.provider import Hosting, Provider, Weights
 from ecotone.catalog.suggestions import DEFAULT_MODEL, SUGGESTIONS
-from ecotone.gateway.build import http_client, load_config, with_found
+from ecotone.gateway.build import http_client, load_config, model_store, with_found
 from ecotone.gateway.config import Config, EndpointConfig, ModelConfig
 from ecotone.gateway.discovery import FoundServer, found_keys, found_servers
 from ecotone.gateway.paths import Home, find_config, find_home
 from ecotone.gateway.places import missing_key, place_problem
 from ecotone.gateway.plugins import installed
+from ecotone.gateway.stored_models import with_stored
 from ecotone.upstream.gguf import read_gguf
 from ecotone.upstream.sources import LocalSource, Source, parse_source
 from ecotone.upstream.store import ModelStore, StoredModel
@@ -70,7 +71,8 @@ def read_installation(config_file: Path | None, environment: Mapping[str, str], 
 
 
 async def with_surroundings(here: Installation, environment: Mapping[str, str]) -> Installation:
-    """Where there is no config: the same with servers on this machine's usual ports, and vendors' keys."""
+    """Where there is no config: the same with what lies in the store, servers on this machine's usual ports, and
+    vendors' keys."""
     if here.file is not None:
         return here
     http = http_client(environment)
@@ -78,7 +80,8 @@ async def with_surroundings(here: Installation, environment: Mapping[str, str]) 
         servers = await found_servers(http)
     finally:
         await http.close()
-    config = with_found(here.config, servers)
+    store = model_store(here.home, environment)
+    config = with_stored(with_found(here.config, servers), store, here.folder)
     return msgspec.structs.replace(here, config=config, servers=servers, vendors=found_keys(environment))
 
 

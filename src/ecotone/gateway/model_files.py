@@ -24,6 +24,7 @@ class ModelFiles:
         self._pulls: dict[str, asyncio.Task[None]] = {}
         self._problems: dict[str, str] = {}
         self._wanted: dict[str, tuple[Source, str | None]] = {}
+        self._progress: dict[str, Progress] = {}
         self._cancelled = threading.Event()
 
     def find(self, name: str, source: Source, sha256: str | None, *, fetch: bool = True) -> Path | None:
@@ -60,8 +61,13 @@ class ModelFiles:
             self._arrived()
         return self._problems.get(name)
 
+    def progress(self, name: str) -> Progress | None:
+        """How far the file of model `name` is, None unless it is being fetched here."""
+        return self._progress.get(name)
+
     async def _pull(self, name: str, source: Source, sha256: str | None) -> None:
         def tell(progress: Progress) -> None:
+            self._progress[name] = progress
             if progress.total:
                 percent = 100 * progress.done // progress.total
                 self._problems[name] = f"its file is being pulled from {source.text}: {progress.phase} {percent} %"
@@ -76,6 +82,7 @@ class ModelFiles:
             self._arrived()
         finally:
             self._pulls.pop(name, None)
+            self._progress.pop(name, None)
 
     async def close(self) -> None:
         """Stop fetching; what has come is kept for the next time."""

@@ -7,6 +7,7 @@ import msgspec
 
 from ecotone.catalog.suggestions import DEFAULT_MODEL, SUGGESTIONS
 from ecotone.gateway.inventory import Installation
+from ecotone.gateway.stored_models import usual_name
 from ecotone.gateway.toml_text import toml
 from ecotone.upstream.sources import LocalSource, Source, parse_source
 from ecotone.upstream.store import ModelStore, StoredModel
@@ -43,7 +44,7 @@ def wanted_file(text: str, here: Installation, folder: Path) -> WantedFile:
     known = next((row for row in (DEFAULT_MODEL, *SUGGESTIONS) if row.source == source.text), None)
     if known is not None:
         return WantedFile(known.name, source, known.sha256, known.licence)
-    return WantedFile(source.stem.lower(), source)
+    return WantedFile(usual_name(source), source)
 
 
 def config_lines(wanted: WantedFile, stored: StoredModel) -> str:

@@ -1,0 +1,48 @@
+"""Models that lie in the store and that no config names: what they are called, and which of them can be talked to."""
+
+from pathlib import Path
+
+import msgspec
+
+from ecotone.catalog.suggestions import DEFAULT_MODEL, SUGGESTIONS
+from ecotone.gateway.config import Config, ModelConfig
+from ecotone.upstream.gguf import read_gguf
+from ecotone.upstream.sources import Source, parse_source
+from ecotone.upstream.store import ModelStore, StoredModel
+from ecotone.values.errors import SetupError
+
+
+def usual_name(source: Source) -> str:
+    """What a model from there is called where nobody has given it a name."""
+    known = (row.name for row in (DEFAULT_MODEL, *SUGGESTIONS) if row.source == source.text)
+    return next(known, source.stem.lower())
+
+
+def unnamed(config: Config, store: ModelStore, folder: Path) -> list[StoredModel]:
+    """The files in the store that no model of the config uses."""
+    named = (parse_source(model.source, folder) for model in config.models.values() if model.source)
+    used = {stored.path for source in named if (stored := store.find(source)) is not None}
+    return [stored for stored in store.models() if stored.path not in used]
+
+
+def with_stored(config: Config, store: ModelStore, folder: Path) -> Config:
+    """A config-less gateway's config, with the chat models that lie in the store beside its own.
+
+    Reads the head of each file. A file that is damaged, or that is not made for talking, stays out.
+    """
+    models = dict(config.models)
+    for stored in unnamed(config, store, folder):
+        text = f"file:{stored.path}" if stored.in_place else stored.source
+        try:
+            source = parse_source(text, folder)
+            info = read_gguf(stored.path, model=stored.name)
+        except SetupError:
+            continue
+        # What is shown of an address may lack what it takes to fetch it again.
+        findable = store.find(source, sha256=stored.sha256)
+        if info.chat_template is None or info.pooling is not None or findable is None:
+            continue
+        name = usual_name(source)
+        model = ModelConfig(engine="llama.cpp", source=text, sha256=stored.sha256)
+        models[stored.name if name in models else name] = model
+    return msgspec.structs.replace(config, models=models)

@@ -1,0 +1,186 @@
+"""Files that a running gateway fetches: progress, stopping, what goes wrong, and what of the store is served."""
+
+import asyncio
+import hashlib
+import struct
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ecotone.gateway.config import Config, ModelConfig
+from ecotone.gateway.model_sources import WantedFile
+from ecotone.gateway.pulls import Pulls, PullState
+from ecotone.gateway.stored_models import with_stored
+from ecotone.upstream.sources import parse_source
+from ecotone.upstream.store import ModelStore, StoredModel
+from ecotone.values.errors import NotFound
+
+_SOON_S = 20.0
+
+
+def text(value: str) -> bytes:
+    return struct.pack("<Q", len(value)) + value.encode()
+
+
+def gguf(*entries: bytes) -> bytes:
+    """A head without weights."""
+    all_of_them = [text("general.architecture") + struct.pack("<I", 8) + text("llama"), *entries]
+    return b"GGUF" + struct.pack("<IQQ", 3, 0, len(all_of_them)) + b"".join(all_of_them)
+
+
+TALKS = gguf(text("tokenizer.chat_template") + struct.pack("<I", 8) + text("{{ messages }}"))
+MAKES_VECTORS = gguf(
+    text("tokenizer.chat_template") + struct.pack("<I", 8) + text("{{ messages }}"),
+    text("llama.pooling_type") + struct.pack("<II", 4, 1),
+)
+
+
+class Host(ThreadingHTTPServer):
+    """Sends `body` in two halves; the second when it is let go on."""
+
+    body = TALKS * 32768
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+        super().__init__(("127.0.0.1", 0), partial(_Handler, self))
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/Talker.gguf"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def __init__(self, host: Host, request: Any, client: Any, server: ThreadingHTTPServer) -> None:
+        self.host = host
+        super().__init__(request, client, server)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        half = len(self.host.body) // 2
+        self.send_response(200)
+        self.send_header("content-length", str(len(self.host.body)))
+        self.end_headers()
+        self.wfile.write(self.host.body[:half])
+        self.wfile.flush()
+        if self.host.go_on.wait(_SOON_S):
+            self.wfile.write(self.host.body[half:])
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    with Host() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.go_on.set()
+        server.shutdown()
+        thread.join()
+
+
+@asynccontextmanager
+async def pulling(folder: Path) -> AsyncIterator[tuple[Pulls, list[str]]]:
+    """Pulls into a store of its own, and the names of what has arrived."""
+    arrived: list[str] = []
+    pulls = Pulls(ModelStore(folder / "models"), lambda wanted, stored: arrived.append(f"{wanted.name} {stored.size}"))
+    try:
+        yield pulls, arrived
+    finally:
+        await pulls.close()
+
+
+def wanted(address: str, folder: Path) -> WantedFile:
+    return WantedFile("talker", parse_source(address, folder))
+
+
+async def until(pulls: Pulls, pull_id: str, holds: str) -> PullState:
+    """Wait until the pull's stage, or `some` when bytes have come."""
+    async with asyncio.timeout(_SOON_S):
+        while True:
+            state = pulls.state(pull_id)
+            if state.stage == holds or (holds == "some" and state.done > 0):
+                return state
+            await asyncio.sleep(0.02)
+
+
+async def test_a_pull_tells_how_far_it_is_and_that_it_is_done(host: Host, tmp_path: Path) -> None:
+    async with pulling(tmp_path) as (pulls, arrived):
+        begun = pulls.start(wanted(host.address, tmp_path))
+        assert (begun.name, begun.stage, begun.source) == ("talker", "pulling", host.address)
+        half = await until(pulls, begun.id, "some")
+        assert (half.phase, half.total) == ("downloading", len(host.body))
+        assert 0 < half.done <= len(host.body) // 2
+        assert pulls.start(wanted(host.address, tmp_path)).id == begun.id
+        host.go_on.set()
+        done = await until(pulls, begun.id, "done")
+        assert (done.size, done.sha256, done.error) == (
+            len(host.body),
+            hashlib.sha256(host.body).hexdigest(),
+            None,
+        )
+        assert arrived == [f"talker {len(host.body)}"]
+        assert [state.id for state in pulls.states()] == [begun.id]
+
+
+async def test_a_stopped_pull_goes_on_later(host: Host, tmp_path: Path) -> None:
+    async with pulling(tmp_path) as (pulls, arrived):
+        begun = pulls.start(wanted(host.address, tmp_path))
+        await until(pulls, begun.id, "some")
+        stopping = asyncio.create_task(pulls.stop(begun.id))
+        await asyncio.sleep(0)
+        host.go_on.set()
+        assert (await stopping).stage == "stopped"
+        assert arrived == []
+        again = pulls.start(wanted(host.address, tmp_path))
+        assert again.id != begun.id
+        assert (await until(pulls, again.id, "done")).size == len(host.body)
+
+
+async def test_one_that_waits_its_turn_stops_at_once(host: Host, tmp_path: Path) -> None:
+    async with pulling(tmp_path) as (pulls, _):
+        for name in ("a", "b"):
+            pulls.start(wanted(f"{host.address}?{name}", tmp_path))
+        third = pulls.start(wanted(f"{host.address}?c", tmp_path))
+        assert (await asyncio.wait_for(pulls.stop(third.id), _SOON_S)).stage == "stopped"
+        host.go_on.set()
+
+
+async def test_what_cannot_be_fetched_says_why(host: Host, tmp_path: Path) -> None:
+    host.go_on.set()
+    async with pulling(tmp_path) as (pulls, arrived):
+        begun = pulls.start(wanted(host.address, tmp_path), sha256="0" * 64)
+        failed = await until(pulls, begun.id, "failed")
+        assert failed.error is not None and "0000000000" in failed.error
+        assert arrived == []
+        with pytest.raises(NotFound):
+            pulls.state("another")
+
+
+def pulled(store: ModelStore, folder: Path, name: str, body: bytes) -> StoredModel:
+    (folder / name).write_bytes(body)
+    return store.pull(parse_source(f"file:{name}", folder))
+
+
+def test_chat_models_in_the_store_are_served_and_others_are_not(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "models")
+    talker = pulled(store, tmp_path, "Talker.gguf", TALKS)
+    for name, body in (("Vectors.gguf", MAKES_VECTORS), ("Base.gguf", gguf()), ("Named.gguf", TALKS)):
+        # With a digest on record they are in the store's list.
+        (tmp_path / name).write_bytes(body)
+        store.pull(parse_source(f"file:{name}", tmp_path), sha256=hashlib.sha256(body).hexdigest())
+    store.pull(parse_source("file:Talker.gguf", tmp_path), sha256=hashlib.sha256(TALKS).hexdigest())
+    config = Config(models={"mine": ModelConfig(engine="llama.cpp", source="file:Named.gguf")})
+    served = with_stored(config, store, tmp_path)
+    assert list(served.models) == ["mine", "talker"]
+    assert served.models["talker"].source == f"file:{talker.path}"
+    assert with_stored(served, store, tmp_path) == served
+    talker.path.write_bytes(TALKS[:20])
+    assert list(with_stored(config, store, tmp_path).models) == ["mine"]
