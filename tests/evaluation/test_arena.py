@@ -45,9 +45,7 @@ def battles(tmp_path: Path) -> Iterator[Battles]:
 def begun(
     battles: Battles, *names: str, blind: bool = True, prompt: str = "Is it so?", at: datetime = NOON, by: str = "ana"
 ) -> Battle:
-    battle = battles.begin(names or ("alpha", "beta"), blind=blind, settings=Settings(), by=by, now=at)
-    battles.ask(battle.id, prompt, at)
-    return battle
+    return battles.begin(names or ("alpha", "beta"), prompt, blind=blind, settings=Settings(), by=by, now=at)
 
 
 def fought(battles: Battles, *answers: SideAnswer, blind: bool = True) -> Battle:
@@ -59,8 +57,7 @@ def fought(battles: Battles, *answers: SideAnswer, blind: bool = True) -> Battle
 
 def test_all_of_it_is_kept(battles: Battles) -> None:
     settings = Settings("Be brief.", max_tokens=9, temperature=0.5, data_class="internal")
-    battle = battles.begin(("beta", "alpha"), blind=False, settings=settings, by="ana", now=NOON)
-    battles.ask(battle.id, "Is it so?", NOON)
+    battle = battles.begin(("beta", "alpha"), "Is it so?", blind=False, settings=settings, by="ana", now=NOON)
     battles.keep(battle.id, 1, 1, YES)
     battles.keep(battle.id, 1, 0, FAILED)
     battles.ask(battle.id, "Why?", NOON + timedelta(seconds=5))
@@ -74,7 +71,7 @@ def test_all_of_it_is_kept(battles: Battles) -> None:
 def test_the_lot_gives_sides_and_no_place_is_favoured(battles: Battles) -> None:
     chance = random.Random(7)
     made = [
-        battles.begin(("x", "y", "z"), blind=True, settings=Settings(), by="ana", now=NOON, chance=chance).names
+        battles.begin(("x", "y", "z"), "So?", blind=True, settings=Settings(), by="ana", now=NOON, chance=chance).names
         for _ in range(300)
     ]
     for place in range(3):
@@ -82,7 +79,8 @@ def test_the_lot_gives_sides_and_no_place_is_favoured(battles: Battles) -> None:
             # 100 are expected; 25 away from that is three standard deviations.
             assert 75 < sum(names[place] == name for names in made) < 125
     named = [
-        battles.begin(("x", "y", "z"), blind=False, settings=Settings(), by="ana", now=NOON).names for _ in range(9)
+        battles.begin(("x", "y", "z"), "So?", blind=False, settings=Settings(), by="ana", now=NOON).names
+        for _ in range(9)
     ]
     assert set(named) == {("x", "y", "z")}
 
@@ -211,7 +209,7 @@ def test_the_list_is_narrowed_by_model_and_words(battles: Battles) -> None:
 )
 def test_what_cannot_be_compared(battles: Battles, names: tuple[str, ...], settings: Settings, message: str) -> None:
     with pytest.raises(MalformedRequest, match=message):
-        battles.begin(names, blind=True, settings=settings, by="ana", now=NOON)
+        battles.begin(names, "So?", blind=True, settings=settings, by="ana", now=NOON)
 
 
 def test_prompts_have_bounds(battles: Battles) -> None:

@@ -124,7 +124,7 @@ class Battle(msgspec.Struct, frozen=True):
     blind: bool
     names: tuple[str, ...]
     settings: Settings
-    rounds: tuple[Round, ...] = ()
+    rounds: tuple[Round, ...]
     ballot: Ballot | None = None
     revealed_at: datetime | None = None
 
@@ -142,7 +142,7 @@ class Battle(msgspec.Struct, frozen=True):
     @property
     def title(self) -> str:
         """The first prompt on one line."""
-        words = " ".join(self.rounds[0].prompt[: 2 * _TITLE_CHARS_MAX].split()) if self.rounds else ""
+        words = " ".join(self.rounds[0].prompt[: 2 * _TITLE_CHARS_MAX].split())
         return words if len(words) <= _TITLE_CHARS_MAX else words[: _TITLE_CHARS_MAX - 1] + "…"
 
 
@@ -222,6 +222,7 @@ class Battles:
     def begin(
         self,
         names: Sequence[str],
+        prompt: str,
         *,
         blind: bool,
         settings: Settings,
@@ -229,35 +230,38 @@ class Battles:
         now: datetime,
         chance: random.Random | None = None,
     ) -> Battle:
-        """A new battle between these models or routes. A blind one gives them their sides by lot (`chance`, else the
-        system's own randomness). Raises MalformedRequest."""
+        """A new battle between these models or routes, with its first prompt. A blind one gives them their sides by lot
+        (`chance`, else the system's own randomness). Raises MalformedRequest."""
         _check(names, settings)
+        _check_prompt(prompt)
         order = list(names)
         if blind:
             (chance or random.SystemRandom()).shuffle(order)
-        battle = Battle(secrets.token_urlsafe(12), now, by, blind, tuple(order), settings)
-        self._database.execute(
-            "insert into battles (id, started_at_us, started_by, blind, names, settings) values (?, ?, ?, ?, ?, ?)",
-            (battle.id, _microseconds(now), by, int(blind), _json(battle.names), _json(settings)),
-        )
-        return battle
+        identity = secrets.token_urlsafe(12)
+        with self._database.transaction():
+            self._database.execute(
+                "insert into battles (id, started_at_us, started_by, blind, names, settings) values (?, ?, ?, ?, ?, ?)",
+                (identity, _microseconds(now), by, int(blind), _json(order), _json(settings)),
+            )
+            self._add_round(identity, 1, prompt, now)
+        return self.get(identity)
 
     def ask(self, battle: str, prompt: str, now: datetime) -> int:
         """Note one more prompt to all; returns the round's number. Raises NotFound, MalformedRequest, SetupError."""
-        if not prompt.strip():
-            raise MalformedRequest("There is nothing to ask: write a prompt.", param="prompt")
-        if len(prompt) > PROMPT_CHARS_MAX:
-            raise MalformedRequest(f"A prompt may have {PROMPT_CHARS_MAX:,} characters at most.", param="prompt")
+        _check_prompt(prompt)
         with self._database.transaction():
             self._require(battle)
             rows = self._database.execute("select count(*) from battle_rounds where battle = ?", (battle,))
             number = int(rows[0][0]) + 1
             if number > ROUNDS_MAX:
                 raise SetupError(f"A battle has {ROUNDS_MAX} rounds at most; begin another.")
-            self._database.execute(
-                "insert into battle_rounds values (?, ?, ?, ?)", (battle, number, _microseconds(now), prompt)
-            )
+            self._add_round(battle, number, prompt, now)
         return number
+
+    def _add_round(self, battle: str, number: int, prompt: str, now: datetime) -> None:
+        self._database.execute(
+            "insert into battle_rounds values (?, ?, ?, ?)", (battle, number, _microseconds(now), prompt)
+        )
 
     def keep(self, battle: str, number: int, side: int, answer: SideAnswer) -> None:
         """Keep how a side's answer ended. Of a battle that was deleted meanwhile nothing is kept."""
@@ -395,6 +399,7 @@ def _battle(row: tuple[Any, ...]) -> Battle:
         bool(blind),
         msgspec.json.decode(names, type=tuple[str, ...]),
         msgspec.json.decode(settings, type=Settings),
+        rounds=(),
         ballot=None if vote is None else Ballot(vote, voter, _moment(voted), after),
         revealed_at=None if revealed is None else _moment(revealed),
     )
@@ -424,12 +429,19 @@ def _check(names: Sequence[str], settings: Settings) -> None:
         raise MalformedRequest("The temperature lies between 0 and 2.", param="temperature")
 
 
+def _check_prompt(prompt: str) -> None:
+    if not prompt.strip():
+        raise MalformedRequest("There is nothing to ask: write a prompt.", param="prompt")
+    if len(prompt) > PROMPT_CHARS_MAX:
+        raise MalformedRequest(f"A prompt may have {PROMPT_CHARS_MAX:,} characters at most.", param="prompt")
+
+
 def _check_vote(battle: Battle, vote: Vote) -> None:
     if battle.ballot is not None:
         raise SetupError("There is a vote on this battle already, and it stands as it was cast.")
     if battle.blind and battle.revealed_at is not None:
         raise SetupError("The names of this battle were shown without a vote; begin another to vote blind.")
-    last = battle.rounds[-1].answers if battle.rounds else (None,)
+    last = battle.rounds[-1].answers
     if any(answer is None for answer in last):
         raise SetupError("Wait until all answers have ended, or stop them; then vote.")
     if vote in SIDES:
