@@ -2,6 +2,8 @@
 
 import getpass
 import os
+import signal
+import threading
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -51,6 +53,21 @@ def run(wish: Wish, *, dry_run: bool, report: Path | None, config_file: Path | N
     if stopped.left:
         say(f"{stopped.left:,} cases are left; go on with: ecotone eval run --resume {plan.id}")
         raise typer.Exit(1)
+
+
+def end_with_standard_input() -> None:
+    """Have this process end like with Ctrl-C as soon as whoever holds the other end of its standard input closes it,
+    or is gone. Nothing is ever written to it."""
+
+    # Where the gateway was started in a shell's background, the signal is inherited as one to be ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=wait, name="standard-input", daemon=True).start()
 
 
 def _tell(folder: RunFolder, suites: Mapping[str, Suite], *, report: Path | None, as_json: bool) -> None:

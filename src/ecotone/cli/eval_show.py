@@ -8,7 +8,7 @@ import msgspec
 
 from ecotone.cli.eval_tables import print_summary, print_words, summary_data
 from ecotone.cli.output import out, print_json, print_table, say, visible
-from ecotone.evaluation.cases import Case, Suite
+from ecotone.evaluation.cases import Case, Suite, words_of
 from ecotone.evaluation.differences import difference
 from ecotone.evaluation.example import write_example
 from ecotone.evaluation.results import in_order, summarise
@@ -16,7 +16,6 @@ from ecotone.evaluation.runs import CaseResult, Run, RunFolder, RunStore
 from ecotone.evaluation.suites import bundled_suites, load_bundled
 from ecotone.evaluation.wording import between, seconds, share
 from ecotone.gateway.paths import find_home
-from ecotone.values.chat import Message, TextPart
 from ecotone.values.errors import SetupError
 
 
@@ -157,7 +156,7 @@ def _print_case(suite: Suite, case: Case, result: CaseResult) -> None:
     if suite.system:
         _field("system", suite.system)
     for message in case.messages:
-        _field("prompt" if message.role == "user" else message.role, _text(message))
+        _field("prompt" if message.role == "user" else message.role, words_of(message))
     if answer is not None:
         if answer.reasoning:
             _field("thought", answer.reasoning)
@@ -184,10 +183,6 @@ def _field(name: str, text: str) -> None:
     out.out(f"  {name + ':':<10} {first}", highlight=False)
     for line in more:
         out.out(f"  {'':<10} {line}", highlight=False)
-
-
-def _text(message: Message) -> str:
-    return "\n".join(part.text if isinstance(part, TextPart) else "(no text)" for part in message.parts)
 
 
 # --- two runs

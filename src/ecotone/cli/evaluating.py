@@ -89,12 +89,13 @@ def eval_run(
         typer.Option("--config", help="The config to use. Left out: ./ecotone.toml, else the one in the home folder."),
     ] = None,
     json: _Json = False,
+    for_gateway: Annotated[bool, typer.Option("--for-gateway", hidden=True)] = False,
 ) -> None:
     """Ask models every case of suites, through the gateway, and score what they answer.
 
     Every result is on the disk at once: a run that was stopped or killed goes on with --resume.
     """
-    from ecotone.cli.eval_run import run
+    from ecotone.cli.eval_run import end_with_standard_input, run
     from ecotone.evaluation.planning import Wish
 
     own = temperature is not None and float(temperature) < 0
@@ -113,6 +114,8 @@ def eval_run(
         fresh=fresh,
         resume=resume,
     )
+    if for_gateway:
+        end_with_standard_input()
     run(wish, dry_run=dry_run, report=report, config_file=config, as_json=json)
 
 

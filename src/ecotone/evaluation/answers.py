@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from ecotone.catalog.models import find_model
+from ecotone.catalog.provider import Weights
 from ecotone.gateway.client import GatewayClient, ListedModel
 from ecotone.storage.database import Database, Migration
 from ecotone.upstream.endpoints import EndpointFacts
@@ -70,6 +72,18 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
         if len(self.endpoints) == 1:
             return self.endpoints[0]
         return next((place for place in self.endpoints if place.id == endpoint), None)
+
+
+def known_weights(model: Identity) -> Weights | None:
+    """Open or closed: as the place says, else as the catalog has it; None where nobody says."""
+    for place in model.endpoints:
+        if place.weights is not None:
+            return place.weights
+        for name in filter(None, (place.catalog, place.name, model.name)):
+            facts = find_model(name)
+            if facts is not None and facts.weights is not None:
+                return facts.weights
+    return None
 
 
 async def identify(gateway: GatewayClient, name: str) -> Identity:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from ecotone.values.chat import Json, Message
+from ecotone.values.chat import Json, Message, TextPart
 
 if TYPE_CHECKING:
     from ecotone.evaluation.sandbox import Sandbox
@@ -30,6 +30,11 @@ class Case(msgspec.Struct, frozen=True):
     reference: JsonValue = None
     tags: tuple[str, ...] = ()
     source: str | None = None
+
+
+def words_of(message: Message) -> str:
+    """What a message says; parts that are no text are named."""
+    return "\n".join(part.text if isinstance(part, TextPart) else "(no text)" for part in message.parts)
 
 
 class ScorerSpec(msgspec.Struct, frozen=True):

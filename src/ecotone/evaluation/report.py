@@ -5,8 +5,7 @@ from itertools import groupby
 
 import msgspec
 
-from ecotone.catalog.models import find_model
-from ecotone.evaluation.answers import Identity
+from ecotone.evaluation.answers import Identity, known_weights
 from ecotone.evaluation.cases import Case, JsonValue, Suite
 from ecotone.evaluation.html import (
     Cell,
@@ -416,12 +415,5 @@ def _digest(sha256: str | None) -> Markup:
 
 
 def weights_of(model: Identity) -> Kind:
-    """Open or closed: as the place says, else as the catalog has it; what is unknown counts as closed."""
-    for place in model.endpoints:
-        if place.weights is not None:
-            return place.weights
-        for name in filter(None, (place.catalog, place.name, model.name)):
-            facts = find_model(name)
-            if facts is not None and facts.weights is not None:
-                return facts.weights
-    return "closed"
+    """Open or closed; what is unknown counts as closed."""
+    return known_weights(model) or "closed"

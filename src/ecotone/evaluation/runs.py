@@ -9,6 +9,7 @@ import os
 import platform
 import secrets
 import shlex
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ from ecotone.values.errors import SetupError
 
 FORMAT: Literal[1] = 1
 Outcome = Literal["answered", "truncated", "failed", "unscored"]
+_LOCK_TRIES = 5
+_LOCK_PAUSE_S = 0.02
 _LINE_BYTES_MAX = 64 * 1024 * 1024
 
 
@@ -192,6 +195,15 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @property
+    def results_file(self) -> Path:
+        return self.path / "results.jsonl"
+
+    @property
+    def said(self) -> Path:
+        """What the process that last carried out the run in the background has said."""
+        return self.path / "said.txt"
+
     def read(self) -> Run:
         """Raises SetupError for what is no run, or one of a newer Ecotone."""
         try:
@@ -223,7 +235,7 @@ class RunFolder:
         return {result.key: result for result in self._lines()}
 
     def _lines(self) -> Iterator[CaseResult]:
-        file = self.path / "results.jsonl"
+        file = self.results_file
         try:
             data = file.read_bytes()
         except FileNotFoundError:
@@ -238,13 +250,19 @@ class RunFolder:
     @contextmanager
     def writing(self) -> Iterator["ResultWriter"]:
         """The run's results, open for more. Raises SetupError while another process writes them."""
-        with (self.path / "results.jsonl").open("a+b") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+        with self.results_file.open("a+b") as file:
+            if not _locked(file, fcntl.LOCK_EX, tries=_LOCK_TRIES):
                 raise SetupError(f"run {self.path.name} is going on in another process; wait for it to end") from None
             _drop_torn_line(file)
             yield ResultWriter(file)
+
+    def is_being_written(self) -> bool:
+        """Does a process carry out the run?"""
+        try:
+            with self.results_file.open("rb") as file:
+                return not _locked(file, fcntl.LOCK_SH)
+        except FileNotFoundError:
+            return False
 
 
 class ResultWriter:
@@ -261,6 +279,19 @@ class ResultWriter:
             os.fsync(self._file.fileno())
         except OSError as error:
             raise SetupError(f"{self._file.name} cannot be written: {error.strerror}; make room and resume") from None
+
+
+def _locked(file: BinaryIO, kind: int, *, tries: int = 1) -> bool:
+    """Lock the file until it is closed. More than one try is for those who only look whether it is locked."""
+    for left in reversed(range(tries)):
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except OSError:
+            if left:
+                time.sleep(_LOCK_PAUSE_S)
+        else:
+            return True
+    return False
 
 
 def _drop_torn_line(file: BinaryIO) -> None:

@@ -72,6 +72,25 @@ def _distance(row: Comparison) -> str:
     return f"{size} points ({100 * ends[0]:.0f} to {100 * ends[1]:.0f})"
 
 
+SCORED_BY = {
+    "exact": "the reply is exactly the text",
+    "normalised": "the reply is the text, whatever its case, accents and spaces",
+    "contains": "the text is in the reply",
+    "key-facts": "the share of key facts in the reply",
+    "regex": "a pattern matches the reply",
+    "numeric": "the last number is right",
+    "choice": "the letter is right",
+    "label": "the label is right",
+    "json": "the fields of the JSON are right",
+    "instructions": "a program checks each instruction",
+    "python": "its code passes tests, in a sandbox",
+    "refusal": "unsafe is refused, safe is answered",
+    "judge-pair": "another model prefers it",
+    "judge-grade": "another model grades it",
+}
+"""When a reply scores, for each kind of scorer."""
+
+
 def listed(words: Sequence[str]) -> str:
     """One, two and three."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

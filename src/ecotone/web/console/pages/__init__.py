@@ -2,6 +2,6 @@
 
 from starlette.routing import Route
 
-from ecotone.web.console.pages import design, reference
+from ecotone.web.console.pages import design, evaluations, reference
 
-ROUTES: tuple[Route, ...] = (*design.ROUTES, *reference.ROUTES)
+ROUTES: tuple[Route, ...] = (*design.ROUTES, *evaluations.ROUTES, *reference.ROUTES)

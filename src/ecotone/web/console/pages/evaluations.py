@@ -1,0 +1,339 @@
+"""Suites and runs: start one, watch it, look at its cases, compare two."""
+
+import asyncio
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from ecotone.evaluation.answers import known_weights
+from ecotone.evaluation.archive import Opened
+from ecotone.evaluation.case_list import Came, case_in_full, found_rows, neighbours
+from ecotone.evaluation.cases import Suite, words_of
+from ecotone.evaluation.differences import difference
+from ecotone.evaluation.results import Comparison, Summary
+from ecotone.evaluation.runs import Run, command_of
+from ecotone.evaluation.suites import find_suite
+from ecotone.evaluation.wording import SCORED_BY, between, dollars, in_words, on_what, points, seconds, share
+from ecotone.values.errors import EcotoneError, MalformedRequest, NotFound
+from ecotone.web.console.rendering import control_of, render
+from ecotone.web.control.evaluations import Evaluations, NewRun, RunRow
+
+_CASES_A_PAGE = 50
+_SENTENCES_MAX = 8
+_WORDS: dict[str, Any] = {
+    "share": share,
+    "between": between,
+    "points": points,
+    "money": dollars,
+    "duration": seconds,
+    "on_what": on_what,
+}
+_LIMITS = ((5, "5, a first look"), (20, "20"), (None, "as many as each suite proposes"), (0, "all"))
+
+
+async def index(request: Request) -> Response:
+    """Runs and suites."""
+    service = control_of(request).once(Evaluations)
+    rows, suites = await service.rows(), await service.suites()
+    sort = request.query_params.get("sort", "-started")
+    words = request.query_params.get("words", "")
+    shown = sorted(
+        (row for row in rows if _fits(row, words)), key=_sort_key(sort.removeprefix("-")), reverse=sort.startswith("-")
+    )
+    query = urlencode({"words": words}) + "&" if words else ""
+    return render(
+        request,
+        "evaluations.html",
+        rows=shown,
+        total=len(rows),
+        suites=suites,
+        sort=sort,
+        words=words,
+        query=query,
+        **_WORDS,
+    )
+
+
+def _fits(row: RunRow, words: str) -> bool:
+    glance = row.glance
+    return words.casefold() in " ".join((glance.id, glance.who, row.state, *glance.models, *glance.suites)).casefold()
+
+
+def _sort_key(column: str) -> Any:
+    keys = {
+        "started": lambda row: row.glance.id,
+        "models": lambda row: (row.glance.models, row.glance.id),
+        "suites": lambda row: (row.glance.suites, row.glance.id),
+        "score": lambda row: (max((score or 0 for score in row.glance.scores.values()), default=0), row.glance.id),
+        "state": lambda row: (row.state, row.glance.id),
+    }
+    return keys.get(column, keys["started"])
+
+
+# --- a new run
+
+
+async def new(request: Request) -> Response:
+    """The form for a run; what it asks is in its address."""
+    service = control_of(request).once(Evaluations)
+    suites, models = await service.suites(), await service.models()
+    said = request.query_params
+    chosen_suites = said.getlist("suite") or (["knowledge"] if "model" not in said else [])
+    names = [model.name for model in models]
+    chosen_models = said.getlist("model") or names[:1]
+    limit = _limit(said.get("limit", "5"))
+    limits = list(_LIMITS)
+    if limit not in [value for value, _ in limits]:
+        limits.insert(0, (limit, str(limit)))
+    return render(
+        request,
+        "evaluations_new.html",
+        suites=suites,
+        models=models,
+        chosen_suites=chosen_suites,
+        chosen_models=chosen_models,
+        limit=limit,
+        limits=limits,
+        said=said,
+        **_WORDS,
+    )
+
+
+async def estimate(request: Request) -> Response:
+    """What the run in the form would take: a part of that page."""
+    service = control_of(request).once(Evaluations)
+    forecast, problem = None, ""
+    try:
+        forecast = await service.forecast(_wanted(request.query_params))
+    except EcotoneError as error:
+        problem = error.message
+    return render(request, "evaluations_estimate.html", forecast=forecast, problem=problem, **_WORDS)
+
+
+def _limit(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < 7 else None
+
+
+def _wanted(said: QueryParams) -> NewRun:
+    """The form as the API takes it. Raises MalformedRequest."""
+    fields = {
+        name: text
+        for name in ("concurrency", "requests_per_minute", "judge", "seed", "temperature", "max_tokens")
+        if (text := said.get(name, "").strip())
+    }
+    budget = said.get("budget_usd", "").strip()
+    try:
+        return msgspec.convert(
+            {
+                **fields,
+                "suites": said.getlist("suite"),
+                "models": said.getlist("model"),
+                "limit": _limit(said.get("limit", "")),
+                "budget_usd": Decimal(budget) if budget else None,
+                "fresh": "fresh" in said,
+            },
+            type=NewRun,
+            strict=False,
+        )
+    except (msgspec.ValidationError, InvalidOperation) as error:
+        raise MalformedRequest(f"A setting is not what it should be: {error}.") from None
+
+
+# --- a run
+
+
+async def run(request: Request) -> Response:
+    """One run: while it goes on, how far it is; then what it found, and its cases."""
+    service = control_of(request).once(Evaluations)
+    name = request.path_params["run"]
+    found, opened = await service.in_full(name), await service.opened(name)
+    asked = _asked(request.query_params, found.came)
+    rows = await asyncio.to_thread(found_rows, opened.run, opened.suites, opened.results, **asked)
+    start = _start(request.query_params, len(rows))
+    return render(
+        request,
+        "evaluations_run.html",
+        found=found,
+        run=opened.run,
+        title=_title(opened.run),
+        summary=opened.summary,
+        sentences=_sentences(opened.run, opened.summary),
+        weights={model.name: known_weights(model) for model in opened.run.models},
+        places={model.name: _hosting(opened, model.name) for model in opened.run.models},
+        scopes=_scopes(opened.run),
+        suites=opened.suites,
+        asked=asked,
+        rows=rows[start : start + _CASES_A_PAGE],
+        total=len(rows),
+        start=start,
+        a_page=_CASES_A_PAGE,
+        query=urlencode(asked),
+        others=[row for row in await service.rows() if row.glance.id != name and row.glance.results],
+        command=command_of(opened.run),
+        scored_by=SCORED_BY,
+        **_WORDS,
+    )
+
+
+def _asked(said: QueryParams, came: dict[Came, int]) -> dict[str, Any]:
+    """Which cases are looked at: those that are not right, unless the address says otherwise."""
+    usual: Came = "wrong" if came["wrong"] else "unanswered" if came["unanswered"] else "all"
+    wanted = said.get("came", "")
+    return {
+        "came": wanted if wanted in ("wrong", "unanswered", "right", "all") else usual,
+        "model": said.get("model", ""),
+        "suite": said.get("suite", ""),
+        "words": said.get("words", ""),
+    }
+
+
+def _start(said: QueryParams, total: int) -> int:
+    text = said.get("start", "")
+    return int(text) if text.isdecimal() and len(text) < 9 and int(text) < total else 0
+
+
+def _title(run: Run) -> str:
+    models = run.models[0].name if len(run.models) == 1 else f"{len(run.models)} models"
+    suites = run.suites[0].name if len(run.suites) == 1 else f"{len(run.suites)} suites"
+    return f"{models} on {suites}"
+
+
+def _hosting(opened: Opened, model: str) -> str | None:
+    places = {place.hosting for place in opened.run.identity(model).endpoints}
+    return places.pop() if len(places) == 1 else None
+
+
+def _scopes(run: Run) -> list[str | None]:
+    """The suites that scores are shown for; None for all together."""
+    names: list[str | None] = [suite.name for suite in run.suites]
+    return names if len(names) < 2 else [None, *names]
+
+
+def _sentences(run: Run, summary: Summary) -> list[str]:
+    """What was found, in words."""
+    if summary.comparisons:
+        return _compared(summary.comparisons)
+    return [
+        f"{row.model} scores {share(row.score)} on {on_what(row.suite)}; with so many cases its true score lies"
+        f" between {between(row.interval).replace(' to ', ' and ')} %, 95 times in 100."
+        for row in (*summary.overall, *summary.measured)
+        if row.score is not None and (row.suite is not None or len(run.suites) > 1)
+    ][:_SENTENCES_MAX]
+
+
+def _compared(comparisons: Sequence[Comparison]) -> list[str]:
+    pairs: dict[tuple[str, str], list[Comparison]] = {}
+    for row in comparisons:
+        pairs.setdefault((row.a, row.b), []).append(row)
+    return [in_words(a, b, rows) for (a, b), rows in pairs.items()][:_SENTENCES_MAX]
+
+
+async def case(request: Request) -> Response:
+    """One case of a run: what was asked and expected, what was answered, and why it scored as it did."""
+    service = control_of(request).once(Evaluations)
+    name, said = request.path_params["run"], request.query_params
+    found, opened = await service.in_full(name), await service.opened(name)
+    suite, wanted = said.get("in", ""), said.get("case", "")
+    shown = case_in_full(opened.run, opened.suites, opened.results, suite, wanted)
+    replies = list(shown.replies)
+    beside = said.get("beside", "")
+    if beside:
+        other = await service.opened(beside)
+        replies += case_in_full(other.run, other.suites, other.results, suite, wanted).replies
+    asked = _asked(said, found.came)
+    rows = await asyncio.to_thread(found_rows, opened.run, opened.suites, opened.results, **asked)
+    before, after, place, of = neighbours(rows, suite, wanted)
+    return render(
+        request,
+        "evaluations_case.html",
+        run=opened.run,
+        title=_title(opened.run),
+        shown=shown,
+        replies=replies,
+        scored_by=SCORED_BY[shown.scorer],
+        beside=beside,
+        asked=asked,
+        query=urlencode(asked),
+        before=before,
+        after=after,
+        place=place,
+        of=of,
+        **_WORDS,
+    )
+
+
+# --- two runs, and a suite
+
+
+async def compare(request: Request) -> Response:
+    """Two runs beside each other."""
+    service = control_of(request).once(Evaluations)
+    said = request.query_params
+    wanted = said.getlist("run")[:2] or [said[name] for name in ("a", "b") if said.get(name)]
+    a, b = (*wanted, "", "")[:2]
+    rows = [row for row in await service.rows() if row.glance.results]
+    found, problem = None, ""
+    if a and b:
+        try:
+            found = await asyncio.to_thread(difference, service.folder(a), service.folder(b))
+        except EcotoneError as error:
+            problem = error.message
+    return render(
+        request,
+        "evaluations_compare.html",
+        a=a,
+        b=b,
+        rows=rows,
+        found=found,
+        problem=problem,
+        sentences=_compared(found.comparisons) if found is not None else [],
+        gained=[flip for flip in found.flips if flip.score_b > flip.score_a] if found is not None else [],
+        lost=[flip for flip in found.flips if flip.score_b < flip.score_a] if found is not None else [],
+        **_WORDS,
+    )
+
+
+async def suite(request: Request) -> Response:
+    """A suite and its cases."""
+    control = control_of(request)
+    service = control.once(Evaluations)
+    word = request.query_params.get("word", "")
+    facts = next((facts for facts in await service.suites() if facts.word == word), None)
+    if facts is None or (facts.problem is not None and not facts.cases):
+        raise NotFound(f"There is no suite {word!r} here.")
+    loaded: Suite = await asyncio.to_thread(find_suite, word, control.folder)
+    words = request.query_params.get("words", "")
+    cases = [(found, words_of(found.messages[-1])) for found in loaded.cases if found.messages]
+    fitting = [row for row in cases if words.casefold() in f"{row[0].id}\n{row[1]}".casefold()]
+    start = _start(request.query_params, len(fitting))
+    return render(
+        request,
+        "evaluations_suite.html",
+        facts=facts,
+        suite=loaded,
+        cases=fitting[start : start + _CASES_A_PAGE],
+        total=len(fitting),
+        start=start,
+        a_page=_CASES_A_PAGE,
+        words=words,
+        query=urlencode({"word": word, "words": words}),
+    )
+
+
+ROUTES = (
+    Route("/evaluations", index),
+    Route("/evaluations/", lambda _: RedirectResponse("/console/evaluations", 307)),
+    Route("/evaluations/new", new),
+    Route("/evaluations/estimate", estimate),
+    Route("/evaluations/compare", compare),
+    Route("/evaluations/suite", suite),
+    Route("/evaluations/runs/{run}", run),
+    Route("/evaluations/runs/{run}/case", case),
+)

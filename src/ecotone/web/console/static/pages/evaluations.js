@@ -1,0 +1,152 @@
+// Evaluations: begin a run, watch it, stop it and go on with it; move between cases with the arrow keys.
+
+import { api, listen, toast } from "../app.js";
+
+const number = (value) => value.toLocaleString("en").replaceAll(",", "\u202f");
+const percent = (value) => (value === null ? "—" : `${Math.round(100 * value)} %`);
+
+function duration(seconds) {
+  if (seconds < 120) return `${Math.max(1, Math.round(seconds))} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+function made(tag, className, text) {
+  const element = document.createElement(tag);
+  element.className = className;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+// --- a new run
+
+const form = document.getElementById("new-run");
+
+function wanted() {
+  const said = new FormData(form);
+  const body = { suites: said.getAll("suite"), models: said.getAll("model"), fresh: said.has("fresh") };
+  for (const name of ["limit", "concurrency", "seed", "temperature", "max_tokens"]) {
+    const text = (said.get(name) ?? "").trim();
+    if (text) body[name] = Number(text);
+  }
+  for (const name of ["judge", "budget_usd"]) {
+    const text = (said.get(name) ?? "").trim();
+    if (text) body[name] = text;
+  }
+  return body;
+}
+
+form?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const button = document.getElementById("start");
+  button.disabled = true;
+  try {
+    const begun = await api("POST", "/evaluations/runs", wanted());
+    location.assign(`/console/evaluations/runs/${encodeURIComponent(begun.run.id)}`);
+  } catch (error) {
+    toast(error.message, "bad");
+    button.disabled = false;
+  }
+});
+
+// The address says what is chosen, so that it can be kept and sent.
+form?.addEventListener("change", () => {
+  const said = [...new FormData(form)].filter(([, text]) => text !== "");
+  history.replaceState(null, "", `?${new URLSearchParams(said)}`);
+});
+
+// --- a run that goes on
+
+const run = document.getElementById("run");
+
+function address(path = "") {
+  return `/evaluations/runs/${encodeURIComponent(run.dataset.run)}${path}`;
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-act]");
+  if (!button) return;
+  button.disabled = true;
+  try {
+    await api("POST", address(`/${button.dataset.act}`));
+    // A run that was stopped is shown anew by its own last event.
+    if (button.dataset.act === "resume") location.reload();
+  } catch (error) {
+    toast(error.message, "bad");
+    button.disabled = false;
+  }
+});
+
+const came = (row) => {
+  if (row.score === null) return ["none", row.outcome === "unscored" ? "no score" : "no answer"];
+  if (row.score >= 1) return ["right", "right"];
+  return row.score <= 0 ? ["wrong", "wrong"] : ["partly", percent(row.score)];
+};
+
+function latestRow(row) {
+  const item = made("li", "");
+  const [kind, words] = came(row);
+  const box = made("div", "");
+  const link = made("a", "question", row.prompt || row.case);
+  link.href = `/console${address("/case")}?${new URLSearchParams({ in: row.suite, case: row.case, came: "all" })}`;
+  box.append(link);
+  if (row.reply) box.append(made("div", "reply", row.reply));
+  if (row.why) box.append(made("div", "muted small", row.why));
+  item.append(made("span", `came ${kind}`, words), box);
+  return item;
+}
+
+let told = 0;
+
+function showProgress(now) {
+  const overall = document.getElementById("overall");
+  overall.max = now.cases;
+  overall.value = now.done;
+  document.getElementById("done").textContent = number(now.done);
+  for (const row of now.progress) {
+    const line = document.querySelector(
+      `#progress tr[data-model="${CSS.escape(row.model)}"][data-suite="${CSS.escape(row.suite)}"]`,
+    );
+    line.querySelector("progress").value = row.done;
+    line.querySelector(".done").textContent = `${row.done} / ${row.cases}`;
+    line.querySelector(".score").textContent = percent(row.score);
+    line.querySelector(".failed").textContent = row.failed || "";
+  }
+  if (now.latest.length) document.getElementById("latest").replaceChildren(...now.latest.map(latestRow));
+  // Read aloud where somebody listens, so not with every answer.
+  if (Date.now() - told > 5000 || now.done === now.cases) {
+    told = Date.now();
+    const left = now.done === now.cases ? "– scoring the last" : now.left_s === null ? "" : `– about ${duration(now.left_s)} left`;
+    document.getElementById("left").textContent = now.done ? left : "– getting ready";
+  }
+}
+
+if (run?.dataset.state === "running") {
+  const source = listen(address("/events"), {
+    progress: showProgress,
+    ended: (end) => {
+      source.close();
+      sessionStorage.setItem("evaluation", end.state);
+      location.reload();
+    },
+  });
+} else if (run) {
+  const end = sessionStorage.getItem("evaluation");
+  sessionStorage.removeItem("evaluation");
+  if (end) toast(end === "finished" ? "The run is finished" : "The run has stopped; what it has is kept");
+}
+
+// --- runs to compare, and cases one after the other
+
+const pick = document.getElementById("compare-two");
+document.addEventListener("change", (event) => {
+  if (pick && event.target.matches('input[form="pick"]')) {
+    pick.disabled = document.querySelectorAll('input[form="pick"]:checked').length !== 2;
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+  if (event.target.closest("input, textarea, select, [tabindex], summary")) return;
+  const rel = { ArrowLeft: "prev", ArrowRight: "next" }[event.key];
+  if (rel) document.querySelector(`a[rel="${rel}"]`)?.click();
+});
