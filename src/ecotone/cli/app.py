@@ -271,7 +271,7 @@ def models(
         from ecotone.gateway.catalog_rows import Wanted
 
         weights: Literal["open", "closed"] | None = "open" if only_open else "closed" if only_closed else None
-        show_all(Wanted(weights, maker, search, sort or "name", limit), json)
+        show_all(Wanted(weights, maker, search, sort or "name", limit), config, json)
         return
     from ecotone.cli.models import show
 

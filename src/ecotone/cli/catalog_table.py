@@ -1,18 +1,17 @@
 """`ecotone models --all`: the whole catalog, to choose from."""
 
-import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 from ecotone.catalog.model_words import class_cell, count_cell, licence_cell, openness_cell, price_cell, rating_cell
 from ecotone.catalog.models import all_models
-from ecotone.catalog.organisation import Organisation
 from ecotone.catalog.quality import SNAPSHOT
+from ecotone.cli.installation import find_installation
 from ecotone.cli.layout import Column, fitting, put, table_lines, terminal_columns
 from ecotone.cli.output import print_json, say
 from ecotone.gateway.catalog_rows import CatalogRow, SortKey, Wanted, catalog_data, catalog_rows
 from ecotone.gateway.listings import stored_listing
 from ecotone.gateway.model_facts import View
-from ecotone.gateway.paths import find_home
 
 _COLUMNS = (
     Column("MODEL"),
@@ -28,9 +27,10 @@ _COLUMNS = (
 _SORTED_BY: dict[SortKey, str] = {"rating": "RATING", "price": "PRICE IN / OUT", "released": "RELEASED"}
 
 
-def show(wanted: Wanted, as_json: bool) -> None:
+def show(wanted: Wanted, config_file: Path | None, as_json: bool) -> None:
     """Print the models that fit."""
-    view = View(Organisation(), datetime.now(UTC).date(), stored_listing(find_home(os.environ)))
+    here = find_installation(config_file, look_around=False)
+    view = View(here.config.organisation, datetime.now(UTC).date(), stored_listing(here.home))
     rows = catalog_rows(wanted, view)
     if as_json:
         print_json(catalog_data(rows, view))

@@ -1,8 +1,10 @@
 """The whole catalog as rows, to choose from."""
 
-from collections.abc import Callable, Iterable
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -10,46 +12,75 @@ from ecotone.catalog.models import ModelFacts, all_models, catalog
 from ecotone.catalog.openness import Openness, Word, known_openness
 from ecotone.catalog.prices import Offer
 from ecotone.catalog.quality import SNAPSHOT, WORK, Rating, ratings
-from ecotone.gateway.model_facts import View, cheapest, is_served, model_word
+from ecotone.catalog.verdicts import Status
+from ecotone.gateway.model_facts import Judgement, View, cheapest, is_served, licence_judgement, model_word
 from ecotone.values.errors import SetupError
 
-SortKey = Literal["rating", "price", "released", "name"]
+SortKey = Literal["name", "openness", "class", "licence", "verdict", "price", "output", "context", "rating", "released"]
+Ability = Literal["tools", "reasoning", "structured output", "image", "pdf", "audio", "video"]
 
 _GENERAL = WORK["general"].category
+_WORDS: tuple[Word, ...] = tuple(reversed(get_args(Word)))
+_VERDICTS: tuple[Status, ...] = ("allowed", "allowed with duties", "unknown", "not allowed")
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """Which models to list, and in which order. `search` are words that must all occur in a model's names."""
+    """Which models to list, and in which order. `search` are words that must all occur in a model's names; `can` is
+    what it must be known to do or to take; `verdict` is what its licence must come to for the organisation. The order
+    is the useful one, the best or cheapest or newest first, or its `reverse`; what is unknown comes last in both."""
 
     weights: Literal["open", "closed"] | None = None
     maker: str | None = None
     search: str | None = None
     sort: SortKey = "name"
     limit: int | None = None
+    reverse: bool = False
+    can: Ability | None = None
+    verdict: Status | None = None
 
 
 class CatalogRow(msgspec.Struct, frozen=True):
-    """A model of the catalog with what is known beside its facts."""
+    """A model of the catalog with what is known beside its facts. `offer` is the cheapest, `judgement` what its licence
+    comes to for whoever runs it; None where the weights cannot be had."""
 
     facts: ModelFacts
     word: Word | None
     openness: Openness | None
     offer: Offer | None
     rating: Rating | None
+    judgement: Judgement | None
+
+    @property
+    def verdict(self) -> Status | None:
+        return None if self.judgement is None else self.judgement.verdict.status
 
 
 def catalog_rows(wanted: Wanted, view: View) -> list[CatalogRow]:
     """The models that fit, in the order asked for. Raises SetupError for a maker that the catalog does not have."""
     rows = [_row(facts, view) for facts in _chosen(all_models(view.newer), wanted)]
-    return sorted(rows, key=_ORDER[wanted.sort])[: wanted.limit]
+    return in_order([row for row in rows if wanted.verdict in (None, row.verdict)], wanted)
+
+
+def in_order(rows: Iterable[CatalogRow], wanted: Wanted) -> list[CatalogRow]:
+    """The rows as `wanted` orders them, as many as it wants."""
+    rank, descending = _RANKS[wanted.sort]
+    by_name = sorted(rows, key=lambda row: row.facts.id)
+    known = [row for row in by_name if rank(row) is not None]
+    known.sort(key=rank, reverse=descending != wanted.reverse)
+    return [*known, *(row for row in by_name if rank(row) is None)][: wanted.limit]
+
+
+def makers(view: View) -> list[str]:
+    """Everybody who has made a model of the catalog."""
+    return sorted({facts.maker for facts in all_models(view.newer)})
 
 
 def _chosen(models: Iterable[ModelFacts], wanted: Wanted) -> list[ModelFacts]:
     models = list(models)
-    makers = sorted({facts.maker for facts in models})
-    if wanted.maker is not None and wanted.maker.lower() not in makers:
-        near = get_close_matches(wanted.maker.lower(), makers)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"makers: {', '.join(makers)}"
+    known = sorted({facts.maker for facts in models})
+    if wanted.maker is not None and wanted.maker.lower() not in known:
+        near = get_close_matches(wanted.maker.lower(), known)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"makers: {', '.join(known)}"
         raise SetupError(f"the catalog has no maker {wanted.maker!r}; {hint}")
     words = (wanted.search or "").casefold().split()
     return [
@@ -57,8 +88,23 @@ def _chosen(models: Iterable[ModelFacts], wanted: Wanted) -> list[ModelFacts]:
         for facts in models
         if (wanted.weights is None or facts.weights == wanted.weights)
         and (wanted.maker is None or facts.maker == wanted.maker.lower())
+        and (wanted.can is None or wanted.can in abilities(facts))
         and all(word in _names(facts) for word in words)
     ]
+
+
+def abilities(facts: ModelFacts) -> tuple[Ability, ...]:
+    """What a model is known to do and to take beside text."""
+    does: dict[Ability, bool | None] = {
+        "tools": facts.tools,
+        "reasoning": facts.reasoning,
+        "structured output": facts.structured_output,
+        "image": "image" in facts.input_kinds,
+        "pdf": "pdf" in facts.input_kinds,
+        "audio": "audio" in facts.input_kinds,
+        "video": "video" in facts.input_kinds,
+    }
+    return tuple(ability for ability, known in does.items() if known)
 
 
 def _names(facts: ModelFacts) -> str:
@@ -66,36 +112,42 @@ def _names(facts: ModelFacts) -> str:
 
 
 def _row(facts: ModelFacts, view: View) -> CatalogRow:
-    offer = cheapest(facts.id, view)
-    word = model_word(facts, has_api=is_served(facts.id, view))
-    return CatalogRow(facts, word, known_openness(facts.openness), offer, ratings(facts.id).get(_GENERAL))
+    return CatalogRow(
+        facts=facts,
+        word=model_word(facts, has_api=is_served(facts.id, view)),
+        openness=known_openness(facts.openness),
+        offer=cheapest(facts.id, view),
+        rating=ratings(facts.id).get(_GENERAL),
+        judgement=licence_judgement(facts, view) if facts.weights == "open" else None,
+    )
 
 
-def _by_rating(row: CatalogRow) -> tuple[float, str]:
-    return (-row.rating.rating if row.rating is not None else 0.0), row.facts.id
-
-
-def _by_price(row: CatalogRow) -> tuple[bool, Any, str]:
-    """Three input tokens to one of output, as offers are ordered; without a price last."""
+def _price(row: CatalogRow) -> Any:
+    """Three input tokens to one of output, as offers are ordered."""
     if row.offer is None:
-        return True, 0, row.facts.id
-    return False, (row.offer.input_per_million or 0) * 3 + (row.offer.output_per_million or 0), row.facts.id
+        return None
+    return (row.offer.input_per_million or 0) * 3 + (row.offer.output_per_million or 0)
 
 
-def _by_release(row: CatalogRow) -> tuple[int, str]:
-    day = row.facts.released_on
-    return (0 if day is None else -day.toordinal()), row.facts.id
-
-
-_ORDER: dict[SortKey, Callable[[CatalogRow], Any]] = {
-    "name": lambda row: row.facts.id,
-    "rating": _by_rating,
-    "price": _by_price,
-    "released": _by_release,
+# How rows are ranked (None is unknown), and whether the useful order has the highest first.
+_RANKS: Mapping[SortKey, tuple[Callable[[CatalogRow], Any], bool]] = {
+    "name": (lambda row: row.facts.id, False),
+    "openness": (lambda row: None if row.word is None else _WORDS.index(row.word), False),
+    "class": (lambda row: None if row.openness is None else row.openness.mof_class or 4, False),
+    "licence": (lambda row: row.facts.licence, False),
+    "verdict": (lambda row: None if row.verdict is None else _VERDICTS.index(row.verdict), False),
+    "price": (_price, False),
+    "output": (lambda row: None if row.offer is None else row.offer.output_per_million, False),
+    "context": (lambda row: row.facts.context_tokens, True),
+    "rating": (lambda row: None if row.rating is None else row.rating.rating, True),
+    "released": (lambda row: row.facts.released_on, True),
 }
 
 
-def catalog_data(rows: list[CatalogRow], view: View) -> dict[str, Any]:
+# --- for programs and spreadsheets
+
+
+def catalog_data(rows: Sequence[CatalogRow], view: View) -> dict[str, Any]:
     """The rows, of how many, and where all of it is from."""
     return {"models": [*map(_data, rows)], "of": len(all_models(view.newer)), "sources": sources(view)}
 
@@ -105,6 +157,7 @@ def _data(row: CatalogRow) -> dict[str, Any]:
         **msgspec.to_builtins(row.facts),
         "word": row.word,
         "mof_class": None if row.openness is None else row.openness.mof_class,
+        "verdict": row.verdict,
         "cheapest": None if row.offer is None else msgspec.to_builtins(row.offer),
         "rating": None if row.rating is None else msgspec.to_builtins(row.rating),
     }
@@ -114,3 +167,48 @@ def sources(view: View) -> list[dict[str, str]]:
     """What the catalog is made from, and the day of each."""
     listings = [{"source": row.source, "as_of": str(row.as_of)} for row in catalog(view.newer).listings]
     return [*listings, {"source": SNAPSHOT.source, "as_of": str(SNAPSHOT.as_of)}]
+
+
+def catalog_csv(rows: Iterable[CatalogRow]) -> str:
+    """The rows as a table: RFC 4180, prices in US dollars per million tokens, empty where unknown."""
+    return as_csv(
+        (
+            *("id", "name", "maker", "weights", "openness", "mof_class", "licence", "licence_verdict"),
+            *("input_usd_per_million", "output_usd_per_million", "cheapest_at", "context_tokens", "output_tokens_max"),
+            *("takes", "tools", "reasoning", "structured_output", "rating", "rating_low", "rating_high"),
+            *("released", "page"),
+        ),
+        map(_cells, rows),
+    )
+
+
+def _cells(row: CatalogRow) -> tuple[object, ...]:
+    facts, offer, rating = row.facts, row.offer, row.rating
+    return (
+        *(facts.id, facts.name, facts.maker, facts.weights, row.word),
+        row.openness and (row.openness.mof_class or "unclassified"),
+        *(facts.licence, row.verdict),
+        *((offer.input_per_million, offer.output_per_million, offer.provider) if offer else (None, None, None)),
+        *(facts.context_tokens, facts.output_tokens_max, " ".join(facts.input_kinds)),
+        *(facts.tools, facts.reasoning, facts.structured_output),
+        *((rating.rating, rating.low, rating.high) if rating else (None, None, None)),
+        *(facts.released, facts.page),
+    )
+
+
+def as_csv(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table for spreadsheets, in which no cell is taken for a formula."""
+    file = io.StringIO()
+    writer = csv.writer(file)
+    writer.writerow(heads)
+    for row in rows:
+        writer.writerow([_cell(value) for value in row])
+    return file.getvalue()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    return value
