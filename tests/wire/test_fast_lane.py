@@ -199,6 +199,15 @@ def test_usage_that_the_client_did_not_ask_for_is_hidden() -> None:
     watch.close()
 
 
+def test_a_byte_order_mark_does_not_become_the_first_of_a_stream_whose_first_event_is_hidden() -> None:
+    """Further on it makes of `data` another field, so that the upstream's stream has no end: nor may the client's."""
+    watch = StreamWatch({})
+    forwarded = watch.feed(USAGE) + watch.feed(b"\xef\xbb\xbf" + DONE)
+    assert forwarded == b":\n\n\xef\xbb\xbf" + DONE
+    with pytest.raises(UpstreamCut):
+        watch.close()
+
+
 @given(
     st.lists(st.integers(0, 10_000), max_size=8),
     st.sampled_from([b"\n", b"\r\n", b"\r"]),

@@ -2,9 +2,12 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from ecotone.values.chat import ChatRequest, Message, ReasoningPart, TextPart
 from ecotone.values.errors import MalformedRequest
+from ecotone.values.reply import Choice, Reply
 from ecotone.wire.gemini import WIRE
 from ecotone.wire.gemini.schema import json_schema
 
@@ -35,3 +38,15 @@ def test_very_many_parts_are_read_in_passing(role: str, part: Any) -> None:
     decoded = WIRE.decode_request(request)
     assert len(decoded.messages) == 2
     WIRE.encode_request(decoded)
+
+
+def test_a_thought_that_claims_to_stand_on_a_text_without_a_signature_stays_where_it_is() -> None:
+    """What Ecotone notes for its way back comes from clients, who may have made it up."""
+    part = ReasoningPart("why", vendor={"gemini.form": {"at": "text"}})
+    message = Message("assistant", (TextPart("so"), part))
+    request = ChatRequest("m", (message,))
+    (content,) = WIRE.encode_request(request).body["contents"]
+    assert content["parts"] == [{"text": "so"}, {"text": "why"}]
+    reply = Reply((Choice(0, (TextPart("so"), part), "stop"),))
+    (candidate,) = msgspec.json.decode(WIRE.encode_reply(reply, request))["candidates"]
+    assert candidate["content"]["parts"] == [{"text": "so"}, {"text": "why"}]

@@ -72,6 +72,6 @@ class SseWatch(SseStream):
             self.error = too_long()
 
 
-def rejoined(events: list[bytes], dropped: list[int] | None = None) -> bytes:
-    """These events as bytes, without those at the places in `dropped`."""
-    return b"".join(event + b"\n\n" for number, event in enumerate(events) if event and number not in (dropped or ()))
+def rejoined(events: list[bytes]) -> bytes:
+    """These events as bytes, without the empty ones."""
+    return b"".join(event + b"\n\n" for event in events if event)

@@ -259,11 +259,14 @@ def thought(text: str, signature: str | None, vendor: Vendor) -> Json:
 
 def put_signatures_back(parts: list[Json], alone: list[int]) -> None:
     """Gives signatures that stood on a text, now at these places on empty ones of their own, back to the text: the one
-    before, or if there is none, the next; they stay where no text without a signature is."""
+    before, or if there is none, the next; they stay where no text without a signature is. A part at one of these places
+    may have none: where it stood is told by whoever sent it."""
     texts = [place for place, part in enumerate(parts) if _is_plain_text(part)]
     moved: set[int] = set()
     while alone and texts:
         number = alone.pop()
+        if SIGNATURE not in parts[number]:
+            continue
         target = texts.pop(max(bisect_left(texts, number) - 1, 0))
         parts[target][SIGNATURE] = parts[number][SIGNATURE]
         moved.add(number)

@@ -152,7 +152,7 @@ class StreamWatch(SseWatch):
     def watch(self, whole: bytes) -> bytes:
         events = split_events(whole)
         plain = b"\r" not in whole
-        dropped: list[int] = []
+        dropped = False
         for number, event in enumerate(events):
             if plain and event.startswith(b"data: {") and b"\n" not in event:
                 data: bytes | None = event[6:]
@@ -162,16 +162,19 @@ class StreamWatch(SseWatch):
                     self.ended = True
                     self.events += 1
                     late = any(events[number + 1 :])
-                    return rejoined(events[: number + 1], dropped) if late or dropped else whole
+                    return rejoined(events[: number + 1]) if late or dropped else whole
             if not data:
                 continue
             self.events += 1
             self.read_safely(data)
             if self.error is not None:
-                return rejoined(events[:number], dropped)
+                return rejoined(events[:number])
             if self._hide_usage and self._only_usage:
-                dropped.append(number)
-        return rejoined(events, dropped) if dropped else whole
+                dropped = True
+                # Before the first token a comment takes its place: what follows must not become the first of the
+                # stream, where a byte order mark means nothing and further on hides a field's name.
+                events[number] = b"" if self.token_seen else b":"
+        return rejoined(events) if dropped else whole
 
     def read(self, data: bytes) -> None:
         if self.token_seen:
