@@ -2,13 +2,11 @@
 
 import os
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from ecotone.cli.output import print_json, print_table, say
 from ecotone.gateway.build import open_database
-from ecotone.gateway.events import Event, read_events
+from ecotone.gateway.events import Event, event_words, read_events
 from ecotone.gateway.paths import find_home
 from ecotone.values.errors import SetupError
 
@@ -42,18 +40,4 @@ def _moment(since: str, now: datetime) -> datetime:
 
 
 def _cells(event: Event) -> tuple[str, ...]:
-    return f"{event.at:%Y-%m-%d %H:%M:%S} UTC", event.principal, event.kind, _told(event.kind, event.detail)
-
-
-def _told(kind: str, detail: Mapping[str, Any]) -> str:
-    match kind:
-        case "rising_denials":
-            return (
-                f"{detail['denials']} requests refused in {detail['minutes']} minutes,"
-                f" {detail['before']} in the {detail['before_minutes']} minutes before"
-            )
-        case "repeated_blocks":
-            return f"refused {detail['times']} times in {detail['minutes']} minutes over {detail['blocked']}"
-        case "sweep":
-            return f"{detail['requests']} different requests of one template in {detail['minutes']} minutes"
-    return ", ".join(f"{name} {value}" for name, value in detail.items())
+    return f"{event.at:%Y-%m-%d %H:%M:%S} UTC", event.principal, event.kind, event_words(event)

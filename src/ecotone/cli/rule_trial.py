@@ -4,9 +4,6 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from ecotone.cli.detect import masked
 from ecotone.cli.layout import put
@@ -15,7 +12,7 @@ from ecotone.cli.rules import rulebook
 from ecotone.cli.text_input import read_text
 from ecotone.gateway.build import content_guard, installed_redaction
 from ecotone.gateway.paths import find_home
-from ecotone.gateway.trial import PlaceTrial, Trial, Wish, tried
+from ecotone.gateway.trial import ClassReason, PlaceTrial, Trial, Wish, tried
 from ecotone.policy.explaining import Part, RuleOutcome
 
 _WEIGHTS = {"open": "● open weights", "closed": "◇ closed weights", None: "○ weights unknown"}
@@ -36,7 +33,7 @@ def run(
         now=datetime.now(UTC),
     )
     if as_json:
-        print_json(as_data(trial))
+        print_json(trial)
         return
     put(trial.summary, "bold")
     if trial.refusal is not None:
@@ -53,12 +50,7 @@ def run(
         put(f"note: {note}")
 
 
-def as_data(trial: Trial) -> dict[str, Any]:
-    """A trial as JSON has it."""
-    return {"summary": trial.summary, **msgspec.to_builtins(trial)}
-
-
-def _decisive(trial: Trial) -> Iterator[Any]:
+def _decisive(trial: Trial) -> Iterator[ClassReason]:
     return (reason for reason in trial.class_reasons if reason.data_class == trial.data_class)
 
 

@@ -56,3 +56,19 @@ def read_events(database: Database, since: datetime) -> tuple[Event, ...]:
         Event(_EPOCH + timedelta(microseconds=at_us), kind, principal, msgspec.json.decode(detail))
         for at_us, kind, principal, detail in rows
     )
+
+
+def event_words(event: Event) -> str:
+    """What happened, in words."""
+    detail = event.detail
+    match event.kind:
+        case "rising_denials":
+            return (
+                f"{detail['denials']} requests refused in {detail['minutes']} minutes,"
+                f" {detail['before']} in the {detail['before_minutes']} minutes before"
+            )
+        case "repeated_blocks":
+            return f"refused {detail['times']} times in {detail['minutes']} minutes over {detail['blocked']}"
+        case "sweep":
+            return f"{detail['requests']} different requests of one template in {detail['minutes']} minutes"
+    return ", ".join(f"{name} {value}" for name, value in detail.items())

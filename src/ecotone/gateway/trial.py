@@ -2,7 +2,7 @@
 would be sent. Nothing is sent."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, cast
@@ -118,11 +118,13 @@ class PlaceTrial(msgspec.Struct, frozen=True):
 class Trial(msgspec.Struct, frozen=True):
     """What would become of a text. `asked` None: each model was tried by its own name.
 
-    `places` are in the order in which they would be tried, those that may not have it last. `refusal` is what the
+    `summary` is what it comes to, in a sentence. `places` are in the order in which they would be tried, those that may
+    not have it last. `refusal` is what the
     caller would be told where none may. `scores` is None where no rule reads them. `notes` say what a trial cannot
     know.
     """
 
+    summary: str
     asked: str | None
     principal: str
     purpose: str | None
@@ -141,24 +143,6 @@ class Trial(msgspec.Struct, frozen=True):
     def allowed(self) -> tuple[PlaceTrial, ...]:
         """The places that would be sent something."""
         return tuple(place for place in self.places if place.sent is not None)
-
-    @property
-    def summary(self) -> str:
-        """What it comes to, in a sentence."""
-        allowed, count = self.allowed, len(self.places)
-        if not count:
-            return "There is no model that it could be sent to."
-        if not allowed:
-            return "It would be sent nowhere: the rules refuse it."
-        if self.asked is None:
-            if len(allowed) == count:
-                return f"All {count} places may have it." if count > 1 else "The only place may have it."
-            return f"{len(allowed)} of {count} places may have it; {count - len(allowed)} may not."
-        ready = [place for place in allowed if place.problem is None]
-        if not ready:
-            return "The rules allow it, but no place that may have it can be asked now."
-        then = f", and if that fails to {ready[1].endpoint}" if len(ready) > 1 else ""
-        return f"It would go to {ready[0].endpoint}{then}."
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -231,6 +215,7 @@ def tried(
             )
     places.sort(key=lambda place: (place.sent is None, not place.allowed, -place.preferred))
     return Trial(
+        summary=_summary(wish.asked, places),
         asked=wish.asked,
         principal=wish.principal,
         purpose=labels.purpose,
@@ -245,6 +230,23 @@ def tried(
         refusal=refusal(wish.asked, denied).message if wish.asked and len(denied) == len(places) > 0 else None,
         notes=tuple(_notes(book)),
     )
+
+
+def _summary(asked: str | None, places: Sequence[PlaceTrial]) -> str:
+    allowed, count = [place for place in places if place.sent is not None], len(places)
+    if not count:
+        return "There is no model that it could be sent to."
+    if not allowed:
+        return "It would be sent nowhere: the rules refuse it."
+    if asked is None:
+        if len(allowed) == count:
+            return f"All {count} places may have it." if count > 1 else "The only place may have it."
+        return f"{len(allowed)} of {count} places may have it; {count - len(allowed)} may not."
+    ready = [place for place in allowed if place.problem is None]
+    if not ready:
+        return "The rules allow it, but no place that may have it can be asked now."
+    then = f", and if that fails to {ready[1].endpoint}" if len(ready) > 1 else ""
+    return f"It would go to {ready[0].endpoint}{then}."
 
 
 def _behind(book: Rulebook, asked: str | None, now: datetime) -> Mapping[str, tuple[Place, ...]]:
