@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 
-from ecotone.web.control import evaluations
+from ecotone.web.control import connecting, evaluations, keys, rules, status
 from ecotone.web.control.api import Call
 
 SUBJECTS: Mapping[str, tuple[Call, ...]] = {
+    "status": status.CALLS,
+    "keys": keys.CALLS,
+    "clients": connecting.CALLS,
     "evaluations": evaluations.CALLS,
+    "rules": rules.CALLS,
 }
