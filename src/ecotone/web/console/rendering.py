@@ -70,12 +70,12 @@ def render(request: Request, template: str, /, *, status: int = 200, **context: 
     return HTMLResponse(text, status_code=status, headers={"cache-control": "no-store"})
 
 
-async def form_of(request: Request) -> Mapping[str, str]:
+async def form_of(request: Request, bytes_max: int = _FORM_BYTES_MAX) -> Mapping[str, str]:
     """The fields of a posted form, the last of each name. Raises BodyTooLarge."""
     body = b""
     async for piece in request.stream():
         body += piece
-        if len(body) > _FORM_BYTES_MAX:
+        if len(body) > bytes_max:
             raise BodyTooLarge("The form is too long; send less.")
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
