@@ -13,7 +13,7 @@ from ecotone.gateway.models import Directory
 from ecotone.gateway.paths import Home
 from ecotone.gateway.plugins import installed
 from ecotone.gateway.request_log import RequestRow
-from ecotone.gateway.traffic import MINUTES, TrafficReader, Waits, Whereabouts, finder
+from ecotone.gateway.traffic import MINUTES, ByWeights, TrafficReader, Waits, Whereabouts, finder
 from ecotone.storage.database import Database
 
 NOW = datetime(2026, 11, 22, 14, 30, 20, tzinfo=UTC)
@@ -104,9 +104,10 @@ def test_what_came_of_requests_and_where_they_went(database: Database) -> None:
     total = traffic.total
     assert total.requests == 12
     assert (total.answered, total.refused, total.cancelled, total.failed) == (5, 3, 1, 3)
-    assert (total.in_house, total.left_house) == (4, 5)
-    assert (total.open, total.closed, total.unknown) == (3, 1, 1)
-    assert (total.retried, total.input_tokens, total.output_tokens) == (1, 118, 57)
+    assert total.house == ByWeights(open=4, closed=0, unknown=0)
+    assert total.left == ByWeights(open=0, closed=4, unknown=1)
+    assert (total.house.requests, total.left.requests) == (4, 5)
+    assert (total.retried, total.input_tokens, total.output_tokens, total.left_input_tokens) == (1, 118, 57, 100)
     assert [(one.endpoint, one.tally.requests, one.tally.answered) for one in traffic.endpoints] == [
         ("claude@anthropic", 4, 1),
         ("small@embedded", 3, 2),

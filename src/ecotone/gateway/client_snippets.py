@@ -13,7 +13,7 @@ from ecotone.values.errors import MalformedRequest
 
 Group = Literal["Any program", "SDKs", "Frameworks", "Coding agents", "Chat programs"]
 
-PLACEHOLDER_KEY: Final = f"{KEY_PREFIX}..."
+PLACEHOLDER_KEY: Final = f"{KEY_PREFIX}YOUR_KEY"
 """Stands where a key is needed and none is to be shown."""
 NO_KEY: Final = "unused"
 """What clients that insist on a key are given where none is needed."""

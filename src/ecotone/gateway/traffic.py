@@ -7,7 +7,7 @@ now and else by the provider's name, which is a part of the endpoint's id.
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
@@ -76,12 +76,25 @@ class Waits(msgspec.Struct, frozen=True):
     whole_p95_s: float | None = None
 
 
+class ByWeights(msgspec.Struct, frozen=True):
+    """Requests by the weights of the model that they were sent to."""
+
+    open: int
+    closed: int
+    unknown: int
+
+    @property
+    def requests(self) -> int:
+        return self.open + self.closed + self.unknown
+
+
 class Tally(msgspec.Struct, frozen=True):
     """Counts of requests, and of the tokens that were reported.
 
-    `requests` is the sum of the four outcomes. `in_house` and `left_house` count those that were sent to a model, by
-    where the last attempt went; what was sent nowhere is in neither. `open`, `closed` and `unknown` divide the answered
-    ones by the model's weights. `retried` had more than one attempt, of which the log names the last alone.
+    `requests` is the sum of the four outcomes. `house` and `left` are those that were sent to a model inside the house
+    and outside of it, answered or not, by where the last attempt went; what was sent nowhere is in neither. `retried`
+    had more than one attempt, of which the log names the last alone. `left_input_tokens` are those of requests that
+    left the house.
     """
 
     requests: int
@@ -89,14 +102,12 @@ class Tally(msgspec.Struct, frozen=True):
     refused: int
     cancelled: int
     failed: int
-    in_house: int
-    left_house: int
-    open: int
-    closed: int
-    unknown: int
+    house: ByWeights
+    left: ByWeights
     retried: int
     input_tokens: int
     output_tokens: int
+    left_input_tokens: int
 
 
 class Minute(msgspec.Struct, frozen=True):
@@ -244,29 +255,29 @@ def _told(reading: _Reading, first: int, now: datetime, find: Callable[[str], Wh
 
 
 def _tally(sent: Sequence[_Sent]) -> Tally:
-    def requests(those: Callable[[_Cell, Whereabouts | None], bool]) -> int:
-        return sum(cell.requests for cell, where in sent if those(cell, where))
-
-    def answered_by(weights: Weights | None) -> int:
-        return requests(
-            lambda cell, where: where is not None and cell.outcome == "answered" and where.weights == weights
-        )
-
+    cells = [cell for cell, _ in sent]
+    house = [(cell, where) for cell, where in sent if where is not None and where.in_house]
+    left = [(cell, where) for cell, where in sent if where is not None and not where.in_house]
+    outcomes = dict.fromkeys(get_args(Outcome), 0)
+    for cell in cells:
+        outcomes[cell.outcome] += cell.requests
     return Tally(
-        requests=sum(cell.requests for cell, _ in sent),
-        answered=requests(lambda cell, _: cell.outcome == "answered"),
-        refused=requests(lambda cell, _: cell.outcome == "refused"),
-        cancelled=requests(lambda cell, _: cell.outcome == "cancelled"),
-        failed=requests(lambda cell, _: cell.outcome == "failed"),
-        in_house=requests(lambda _, where: where is not None and where.in_house),
-        left_house=requests(lambda _, where: where is not None and not where.in_house),
-        open=answered_by("open"),
-        closed=answered_by("closed"),
-        unknown=answered_by(None),
-        retried=sum(cell.retried for cell, _ in sent),
-        input_tokens=sum(cell.input_tokens for cell, _ in sent),
-        output_tokens=sum(cell.output_tokens for cell, _ in sent),
+        requests=sum(outcomes.values()),
+        **outcomes,
+        house=_by_weights(house),
+        left=_by_weights(left),
+        retried=sum(cell.retried for cell in cells),
+        input_tokens=sum(cell.input_tokens for cell in cells),
+        output_tokens=sum(cell.output_tokens for cell in cells),
+        left_input_tokens=sum(cell.input_tokens for cell, _ in left),
     )
+
+
+def _by_weights(sent: Sequence[tuple[_Cell, Whereabouts]]) -> ByWeights:
+    found = {"open": 0, "closed": 0, "unknown": 0}
+    for cell, where in sent:
+        found[where.weights or "unknown"] += cell.requests
+    return ByWeights(**found)
 
 
 def _speed(sent: Sequence[_Sent]) -> float | None:

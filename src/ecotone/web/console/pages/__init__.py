@@ -2,6 +2,6 @@
 
 from starlette.routing import Route
 
-from ecotone.web.console.pages import design, evaluations, reference
+from ecotone.web.console.pages import connect, design, evaluations, home, reference
 
-ROUTES: tuple[Route, ...] = (*design.ROUTES, *evaluations.ROUTES, *reference.ROUTES)
+ROUTES: tuple[Route, ...] = (*home.ROUTES, *connect.ROUTES, *design.ROUTES, *evaluations.ROUTES, *reference.ROUTES)

@@ -1,0 +1,102 @@
+// Connect: one client at a time, a key made and filled in, keys revoked.
+
+import { api, toast } from "../app.js";
+
+const PLACEHOLDER = "eco_YOUR_KEY";
+const box = document.getElementById("snippets");
+let key = null;
+
+// --- one client at a time; which one is in the address
+
+function asked() {
+  const named = location.hash.replace("#client-", "") || box.dataset.shown;
+  return box.querySelector(`#client-${CSS.escape(named)}`) ?? box.querySelector(".client");
+}
+
+function show() {
+  const chosen = asked();
+  box.querySelector(".client-pages").classList.add("one");
+  for (const client of box.querySelectorAll(".client")) client.classList.toggle("shown", client === chosen);
+  for (const link of box.querySelectorAll("[data-client]")) {
+    if (`client-${link.dataset.client}` === chosen.id) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+box.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-client]");
+  if (!link) return;
+  event.preventDefault();
+  history.replaceState(null, "", `#client-${link.dataset.client}`);
+  show();
+});
+addEventListener("hashchange", show);
+
+// --- the key stands in the lines as long as this page is open, and nowhere else
+
+function fill() {
+  if (!key) return;
+  for (const code of box.querySelectorAll("pre")) code.textContent = code.textContent.replaceAll(PLACEHOLDER, key);
+  for (const button of box.querySelectorAll("[data-copy]")) button.dataset.copy = button.dataset.copy.replaceAll(PLACEHOLDER, key);
+}
+
+box.addEventListener("htmx:afterSwap", () => {
+  show();
+  fill();
+});
+
+document.getElementById("make-key").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const field = event.target.elements.name;
+  try {
+    const made = await api("POST", "/keys", { name: field.value });
+    key = made.key;
+    field.value = "";
+    tell(made);
+    await renew();
+  } catch (error) {
+    toast(error.message, "bad");
+  }
+});
+
+function tell(made) {
+  const told = document.getElementById("made-template").content.cloneNode(true);
+  told.querySelector("[data-name]").textContent = made.name;
+  told.querySelector("[data-key]").textContent = made.key;
+  told.querySelector("[data-copy]").dataset.copy = made.key;
+  document.getElementById("made").replaceChildren(told);
+}
+
+async function renew() {
+  document.getElementById("with-key").value = key ? "yes" : document.getElementById("with-key").value;
+  const model = document.getElementById("model").value;
+  await htmx.ajax("GET", `/console/connect/snippets?key=yes&model=${encodeURIComponent(model)}`, { target: box, swap: "innerHTML" });
+  await htmx.ajax("GET", "/console/connect", { target: "#keys", select: "#keys", swap: "outerHTML" });
+}
+
+// --- revoking
+
+const dialog = document.getElementById("revoke");
+let revoking = "";
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-revoke]");
+  if (!button) return;
+  revoking = button.dataset.revoke;
+  document.getElementById("revoke-name").textContent = revoking;
+  dialog.returnValue = "";
+  dialog.showModal();
+});
+
+dialog.addEventListener("close", async () => {
+  if (dialog.returnValue !== "yes") return;
+  try {
+    await api("DELETE", `/keys/${encodeURIComponent(revoking)}`);
+    toast(`The key of ${revoking} is revoked.`);
+    await htmx.ajax("GET", "/console/connect", { target: "#keys", select: "#keys", swap: "outerHTML" });
+  } catch (error) {
+    toast(error.message, "bad");
+  }
+});
+
+show();

@@ -1,0 +1,62 @@
+"""How clients reach this gateway."""
+
+import msgspec
+
+from ecotone.gateway.client_snippets import PLACEHOLDER_KEY, Client, can_be_shown, clients
+from ecotone.gateway.sessions import Session
+from ecotone.upstream.timeouts import Timeouts
+from ecotone.values.errors import MalformedRequest
+from ecotone.web.control.api import Call
+from ecotone.web.control.control import Control
+
+_TIMEOUTS = Timeouts(connect_s=2.0, first_byte_s=5.0, between_bytes_s=5.0, whole_s=10.0)
+
+
+class ClientsWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`model` is a route or model, the gateway's first if left out. `url` is where the client reaches the gateway, left
+    out: its address on this machine. `with_key`: with a place for a key also where none is needed."""
+
+    model: str | None = None
+    url: str | None = None
+    with_key: bool = False
+
+
+class Connections(msgspec.Struct, frozen=True):
+    """`models` are the names that a snippet may have, routes first; `key_needed` whether callers need a key; `key` is
+    what stands for it in the snippets, None where they have none."""
+
+    url: str
+    model: str
+    models: tuple[str, ...]
+    key_needed: bool
+    key: str | None
+    clients: tuple[Client, ...]
+
+
+async def list_clients(control: Control, session: Session, query: ClientsWanted) -> Connections:
+    """What to write into each client so that it asks this gateway."""
+    names = nameable(control)
+    model = query.model if query.model is not None else next(iter(names), "assistant")
+    if query.model is not None and model not in names:
+        raise MalformedRequest(f"There is no route or model {model!r} here.", param="model")
+    url = query.url or control.url
+    key_needed = await needs_key(control)
+    key = PLACEHOLDER_KEY if key_needed or query.with_key else None
+    return Connections(url, model, names, key_needed, key, clients(url, model, key))
+
+
+def nameable(control: Control) -> tuple[str, ...]:
+    """Routes and models whose names can stand in a snippet."""
+    directory = control.runtime.gateway.directory
+    return tuple(name for name in (*directory.routes, *directory.models) if can_be_shown(name))
+
+
+async def needs_key(control: Control) -> bool:
+    """Whether a caller without a key is turned away, as a client would find out."""
+    http = control.runtime.http
+    response = await http.send(http.target("GET", f"{control.url}/api/ps"), timeouts=_TIMEOUTS)
+    response.close()
+    return response.status == 401
+
+
+CALLS = (Call("GET", "/clients", list_clients),)
