@@ -27,7 +27,8 @@ The config is optional: without one, `ecotone up` serves a small open model on t
 looked for in the current folder, then in the home folder (`$ECOTONE_HOME`); `--config` names another file. Every
 setting has a default except where it says "needed". A gateway that runs follows changes of the file without a restart,
 and keeps what it has when the new text is wrong; `ecotone config check` says where, `ecotone config show` prints what
-is in force.
+is in force. Where rules are in force, a file that says nothing of rules counts as wrong: to do without them, write
+`rules = []` at its top.
 
 `ecotone config check` exits with 1 if the config cannot be honoured. A key that is not in the environment or a `file:`
 that is not there is a warning, with exit 0: both may still come before the start, and other models answer without them.

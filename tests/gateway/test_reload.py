@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ecotone.gateway.config import Config, parse_config
-from ecotone.gateway.reload import FileWatch, only_after_restart, told_changes
+from ecotone.gateway.reload import FileWatch, lost_rules, only_after_restart, told_changes, weakened
+from ecotone.values.errors import ConfigError
 
 FILE = Path("/etc/ecotone/ecotone.toml")
 MODELS = """
@@ -48,6 +49,57 @@ def read(text: str) -> Config:
 )
 def test_a_change_is_told(now: str, told: str) -> None:
     assert told_changes(read(MODELS + ROUTE), read(now)) == told
+
+
+RULES = """
+[[rules]]
+name = "stays home"
+deny = 'data.class >= restricted && endpoint.hosting == "vendor"'
+because = "restricted data stays on our own machines"
+[[rules]]
+deny = 'request.bytes > 1000000'
+because = "nothing that long"
+[principals.ward]
+class = "restricted"
+[data]
+default = "internal"
+"""
+FLOOR = ROUTE + 'class = "confidential"\n'
+
+
+@pytest.mark.parametrize("lines", range(len((MODELS + RULES).splitlines())))
+def test_a_config_that_was_cut_off_never_removes_all_rules_without_a_sound(lines: int) -> None:
+    whole = read(MODELS + RULES)
+    try:
+        cut = read("\n".join((MODELS + RULES).splitlines()[:lines]))
+    except ConfigError:
+        return
+    assert bool(cut.rules) == (lost_rules(whole, cut) is None)
+    assert weakened(whole, cut)
+
+
+def test_to_do_without_rules_is_said_in_words() -> None:
+    whole, bare = read(MODELS + RULES), read("rules = []\n" + MODELS)
+    told = lost_rules(whole, read(MODELS))
+    assert told is not None
+    assert "rules = []" in told
+    assert lost_rules(whole, bare) is None
+    assert lost_rules(bare, read(MODELS)) is None
+    assert lost_rules(read(MODELS), read(MODELS)) is None
+    assert told_changes(whole, bare).startswith("rules changed: there are 0")
+
+
+def test_rules_and_classes_that_are_gone_are_named() -> None:
+    whole, now = read(MODELS + FLOOR + RULES), read("rules = []\n" + MODELS + ROUTE)
+    assert weakened(whole, now) == (
+        "rule 'stays home'",
+        "1 rule without a name",
+        "the class 'internal' of all requests",
+        "the class 'restricted' of [principals.ward]",
+        "the class 'confidential' of [routes.assistant]",
+    )
+    assert weakened(now, whole) == weakened(whole, whole) == ()
+    assert weakened(whole, read(MODELS + RULES)) == ()
 
 
 def test_what_waits_for_a_restart_is_held_against_what_is_in_force() -> None:

@@ -72,7 +72,7 @@ def test_a_starter_says_what_it_does_and_passes_its_tests(name: str) -> None:
     assert len(summary(starters()[name])) > 20
     assert len(config.rule_tests) >= 4
     tested = {test.rule for test in config.rule_tests}
-    denying = {rule.name for rule in config.rules if rule.on == "request" and (rule.deny or rule.require)}
+    denying = {rule.name for rule in config.rules or () if rule.on == "request" and (rule.deny or rule.require)}
     assert denying & tested
     check_rules(config, TODAY)
 

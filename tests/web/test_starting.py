@@ -250,6 +250,34 @@ async def test_a_reload_says_what_changed_and_what_does_not_work(tmp_path: Path)
             assert len(warned) == sum(words.startswith("warning") for words in expected)
 
 
+async def test_a_config_without_its_rules_is_kept_out_of_a_gateway_that_has_some(tmp_path: Path) -> None:
+    models = '[models.near]\nprovider = "ollama"\n'
+    first, second = (
+        f'[[rules]]\nname = "{name}"\ndeny = \'data.class >= restricted\'\nbecause = "it stays home"\n'
+        for name in ("one", "two")
+    )
+    asked = {"model": "near", "messages": [{"role": "user", "content": "hello"}]}
+    async with gateway(tmp_path, models + first + second) as gate, httpx.AsyncClient() as client:
+
+        async def is_refused() -> bool:
+            sent = await client.post(
+                f"{gate.url}/v1/chat/completions", json=asked, headers={"x-ecotone-class": "restricted"}
+            )
+            return sent.status_code == 403
+
+        assert await is_refused()
+        seen = len(gate.log)
+        await gate.reconfigure(models)
+        assert await gate.said(f"kept as it was: {gate.config}: the rules are gone", since=seen)
+        assert await is_refused()
+        await gate.reconfigure(models + first)
+        assert await gate.said("warning: no longer in force: rule 'two'", since=seen)
+        assert await is_refused()
+        await gate.reconfigure("rules = []\n" + models)
+        assert await gate.said("warning: no longer in force: rule 'one'", since=seen)
+        assert not await is_refused()
+
+
 async def test_a_gateway_without_models_is_alive_but_not_ready(tmp_path: Path) -> None:
     async with gateway(tmp_path, "") as gate, httpx.AsyncClient() as client:
         assert (await client.get(f"{gate.url}/healthz")).status_code == 200

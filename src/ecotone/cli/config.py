@@ -125,6 +125,7 @@ def _finds(here: Installation) -> list[str]:
 def _effective(config: Config) -> dict[str, Any]:
     """The config as data, defaults filled in. What is chosen from the machine at start is left out, except memory."""
     data: dict[str, Any] = msgspec.to_builtins(config)
+    data["rules"] = data["rules"] or []
     data["engine"]["memory_mb"] = engine_memory_bytes(config) // (1024 * 1024)
     data["models"] = {name: _effective_model(name, model) for name, model in config.models.items()}
     return data

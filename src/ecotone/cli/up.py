@@ -24,11 +24,11 @@ from ecotone.gateway.client import is_healthy
 from ecotone.gateway.config import Config, ServerConfig
 from ecotone.gateway.discovery import found_keys, found_servers
 from ecotone.gateway.paths import Home, find_config, find_home
-from ecotone.gateway.reload import FileWatch, only_after_restart, told_changes
+from ecotone.gateway.reload import FileWatch, lost_rules, only_after_restart, told_changes, weakened
 from ecotone.gateway.stored_models import with_stored
 from ecotone.upstream.http import is_loopback
 from ecotone.upstream.machine import usable_memory_bytes
-from ecotone.values.errors import EcotoneError
+from ecotone.values.errors import ConfigError, EcotoneError
 from ecotone.web.app import App
 from ecotone.web.console import Console
 from ecotone.web.door import Door
@@ -232,12 +232,18 @@ class _Service:
     def _reload(self, runtime: Runtime, app: App) -> None:
         try:
             config = load_config(self._file)
+            lost = lost_rules(self._config, config)
+            if lost is not None:
+                raise ConfigError(lost, file=str(self._file))
             runtime.apply(config)
         except EcotoneError as error:
             say(f"kept as it was: {error.message}")
             return
         app.configure(self._door(runtime, config.server), config.server.max_body_mb * 1024 * 1024)
         say(f"config reloaded: {told_changes(self._config, config)}")
+        gone = weakened(self._config, config)
+        if gone:
+            say(f"warning: no longer in force: {', '.join(gone)}")
         self._config = config
         waiting = only_after_restart(self._at_start, config)
         if waiting:

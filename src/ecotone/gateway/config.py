@@ -140,7 +140,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data: DataSettings = DataSettings()
     guard: GuardSettings = GuardSettings()
     principals: dict[str, PrincipalSettings] = {}
-    rules: tuple[RuleSettings, ...] = ()
+    rules: tuple[RuleSettings, ...] | None = None
+    """None where the file says nothing of rules, which is not what `rules = []` says: see `reload.lost_rules`."""
     rule_tests: tuple[RuleTestSettings, ...] = ()
 
 

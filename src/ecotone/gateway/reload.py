@@ -49,6 +49,46 @@ def told_changes(before: Config, now: Config) -> str:
     return "; ".join(changes) or "nothing that takes effect now"
 
 
+def lost_rules(before: Config, now: Config) -> str | None:
+    """Why `now` is not to follow `before` in a gateway that runs: it says nothing of rules, as a file does that was cut
+    off while it was saved, and data would flow that must not. None if it may."""
+    if not before.rules or now.rules is not None:
+        return None
+    return (
+        f"the rules are gone, and there are {len(before.rules)} in force; to do without rules, write `rules = []` at"
+        " the top of the file, or restart"
+    )
+
+
+def weakened(before: Config, now: Config) -> tuple[str, ...]:
+    """What protected data in `before` and is gone in `now`, in words: rules, and the classes of callers, routes and
+    all requests. A file that was cut off while it was saved loses them without a sound."""
+    return (*_gone_rules(before, now), *_gone_classes(before, now))
+
+
+def _gone_rules(before: Config, now: Config) -> Iterator[str]:
+    old, new = ([rule.name for rule in config.rules or ()] for config in (before, now))
+    for name in old:
+        if name is not None and name not in new:
+            yield f"rule {name!r}"
+    unnamed = old.count(None) - new.count(None)
+    if unnamed > 0:
+        yield f"{unnamed} rule{'s' if unnamed > 1 else ''} without a name"
+
+
+def _gone_classes(before: Config, now: Config) -> Iterator[str]:
+    if before.data.default is not None and now.data.default is None:
+        yield f"the class {before.data.default!r} of all requests"
+    for caller, settings in before.principals.items():
+        left = now.principals.get(caller)
+        if settings.data_class is not None and (left is None or left.data_class is None):
+            yield f"the class {settings.data_class!r} of [principals.{caller}]"
+    for name, route in before.routes.items():
+        # Nobody can ask for a route that is gone.
+        if route.data_class is not None and name in now.routes and now.routes[name].data_class is None:
+            yield f"the class {route.data_class!r} of [routes.{name}]"
+
+
 def only_after_restart(at_start: Config, now: Config) -> tuple[str, ...]:
     """Settings of `now` that are not in force in a gateway that started with `at_start`, like `[server] port`."""
     return tuple(
@@ -59,8 +99,8 @@ def only_after_restart(at_start: Config, now: Config) -> tuple[str, ...]:
 
 
 def _rules(before: Config, now: Config) -> Iterator[str]:
-    if before.rules != now.rules or before.rule_tests != now.rule_tests:
-        yield f"rules changed: there are {len(now.rules)}"
+    if (before.rules or ()) != (now.rules or ()) or before.rule_tests != now.rule_tests:
+        yield f"rules changed: there are {len(now.rules or ())}"
     if before.principals != now.principals:
         yield "[principals] changed"
 

@@ -55,7 +55,7 @@ def compile_policy(config: Config, detectors: Detectors) -> Policy:
         guard=config.guard,
         principals=config.principals,
         routes={name: route.data_class for name, route in config.routes.items()},
-        rules=config.rules,
+        rules=config.rules or (),
         kinds=detectors.kinds,
     )
 
