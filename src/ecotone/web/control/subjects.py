@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ecotone.web.control import connecting, evaluations, keys, rules, status
+from ecotone.web.control import comparisons, connecting, evaluations, keys, rules, status
 from ecotone.web.control.api import Call
 
 SUBJECTS: Mapping[str, tuple[Call, ...]] = {
@@ -10,5 +10,6 @@ SUBJECTS: Mapping[str, tuple[Call, ...]] = {
     "keys": keys.CALLS,
     "clients": connecting.CALLS,
     "evaluations": evaluations.CALLS,
+    "battles": comparisons.CALLS,
     "rules": rules.CALLS,
 }
