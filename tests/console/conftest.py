@@ -26,6 +26,8 @@ def browser() -> Iterator[Browser]:
     """Chromium as the system has it; CHROMIUM names another one."""
     found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
+        if "ECOTONE_NEEDS_BROWSER" in os.environ:
+            pytest.fail("there is no Chromium here, and this run is to use one")
         pytest.skip("there is no Chromium here; install the package `chromium`")
     with sync_playwright() as playwright:
         made = playwright.chromium.launch(executable_path=found, args=list(_ARGUMENTS))
