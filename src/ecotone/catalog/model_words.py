@@ -1,14 +1,15 @@
 """Facts of models in few words, for the cells of tables."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
+from ecotone.catalog.licences import Clause, Effect, LicenceFacts, licence_facts
 from ecotone.catalog.openness import Openness, Word
 from ecotone.catalog.prices import Offer
 from ecotone.catalog.providers import Weights
 from ecotone.catalog.quality import Rating
-from ecotone.catalog.verdicts import Verdict
+from ecotone.catalog.verdicts import Citation, Verdict
 
 DISCLAIMER = "Verdicts are information drawn from public texts, not legal advice."
 
@@ -22,6 +23,16 @@ _OPENNESS_CELLS: Mapping[Word, str] = {
     "open science": "● open science",
 }
 _WEIGHTS_CELLS: Mapping[Weights | None, str] = {"open": "● open", "closed": "○ closed", None: "? unknown"}
+
+
+EFFECTS: Mapping[Effect, str] = {
+    "allows": "allowed",
+    "duty": "duty",
+    "forbids": "forbidden",
+    "needs a licence": "needs a licence of its own",
+    "open": "left open by the text",
+    "note": "note",
+}
 
 
 def usd(price: Decimal | None) -> str:
@@ -77,3 +88,31 @@ def rating_cell(rating: Rating | None) -> str:
         return "?"
     up, down = f"{rating.high - rating.rating:.0f}", f"{rating.rating - rating.low:.0f}"
     return f"{rating.rating:.0f} ±{up}" if up == down else f"{rating.rating:.0f} +{up} -{down}"
+
+
+def clauses_beside(verdict: Verdict, licence: LicenceFacts) -> list[tuple[LicenceFacts, Clause]]:
+    """What a licence, and the policies that bind with it, say beside what the verdict turns on."""
+    shown = "\n".join(reason.text for reason in (*verdict.reasons, *verdict.duties))
+    texts = (licence, *(text for policy in licence.policies if (text := licence_facts(policy)) is not None))
+    return [(text, clause) for text in texts for clause in text.clauses if clause.means not in shown]
+
+
+def cited(citation: Citation, licence: LicenceFacts | None) -> str:
+    """The clause; of another text than the licence itself, that too."""
+    if licence is not None and citation.source == licence.id:
+        return citation.section
+    text = licence_facts(citation.source)
+    return f"{citation.source if text is None else text.name}, {citation.section}"
+
+
+def remarks(offer: Offer) -> Iterator[str]:
+    """What must be known beside the price: that it ends, what long input or peak hours cost, and who doubts it."""
+    if offer.status is not None:
+        yield offer.status
+    for tier in offer.tiers:
+        yield f"above {tier.above:,} tokens of input {usd(tier.input)} in, {usd(tier.output)} out"
+    if offer.peak is not None:
+        hours = ", ".join(offer.peak_hours)
+        yield f"{usd(offer.peak.input)} in, {usd(offer.peak.output)} out from {hours} UTC"
+    if offer.disagreement is not None:
+        yield f"the sources disagree: {offer.disagreement}"

@@ -10,8 +10,7 @@ from ecotone.cli.installation import find_installation
 from ecotone.cli.layout import Column, fitting, put, table_lines, terminal_columns
 from ecotone.cli.output import print_json, say
 from ecotone.gateway.catalog_rows import CatalogRow, SortKey, Wanted, catalog_data, catalog_rows
-from ecotone.gateway.listings import stored_listing
-from ecotone.gateway.model_facts import View
+from ecotone.gateway.dossier import view_of
 
 _COLUMNS = (
     Column("MODEL"),
@@ -30,7 +29,7 @@ _SORTED_BY: dict[SortKey, str] = {"rating": "RATING", "price": "PRICE IN / OUT",
 def show(wanted: Wanted, config_file: Path | None, as_json: bool) -> None:
     """Print the models that fit."""
     here = find_installation(config_file, look_around=False)
-    view = View(here.config.organisation, datetime.now(UTC).date(), stored_listing(here.home))
+    view = view_of(here, datetime.now(UTC).date())
     rows = catalog_rows(wanted, view)
     if as_json:
         print_json(catalog_data(rows, view))

@@ -1,22 +1,26 @@
 """The page that `ecotone models show` prints."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 
-from ecotone.catalog.licences import Clause, LicenceFacts, licence_facts
+from ecotone.catalog.licences import LicenceFacts
 from ecotone.catalog.model_words import (
     DISCLAIMER,
+    EFFECTS,
     MOF_CLASSES,
+    cited,
+    clauses_beside,
     count_cell,
     openness_cell,
     price_cell,
+    remarks,
     usd,
     verdict_cell,
 )
 from ecotone.catalog.prices import Offer
 from ecotone.catalog.quality import SNAPSHOT, WORK
 from ecotone.catalog.terms import FactName, VendorTerms
-from ecotone.catalog.verdicts import Citation, Reason
+from ecotone.catalog.verdicts import Reason
 from ecotone.cli.layout import Column, fitting, joined_lines, put, table_lines, terminal_columns, wrapped
 from ecotone.gateway.dossier import RATED_WORK, Dossier, Vendor
 from ecotone.gateway.model_facts import KnownModel, KnownPlace, vendor_title
@@ -34,14 +38,6 @@ _TERMS: tuple[tuple[FactName, str], ...] = (
     ("zero_retention", "zero retention"),
     ("residency", "residency"),
 )
-_EFFECTS = {
-    "allows": "allowed",
-    "duty": "duty",
-    "forbids": "forbidden",
-    "needs a licence": "needs a licence of its own",
-    "open": "left open by the text",
-    "note": "note",
-}
 
 
 def print_page(found: Dossier) -> None:
@@ -238,33 +234,17 @@ def _licence(page: _Page, found: Dossier) -> None:
         for duty in verdict.duties:
             page.under(_told(duty, licence), "-")
     if licence is not None:
-        shown = "\n".join(reason.text for reason in (*verdict.reasons, *verdict.duties))
-        rest = [(text, clause) for text, clause in _clauses(licence) if clause.means not in shown]
+        rest = clauses_beside(verdict, licence)
         if rest:
             page.row("it also says", "clauses that this verdict does not turn on")
         for text, clause in rest:
             acts = f", to {', '.join(clause.acts)}".replace("_", " ") if clause.acts else ""
-            citation = _cited(text.citation(clause), licence)
-            page.under(f"{_EFFECTS[clause.effect]}{acts}: {clause.means} ({citation})", "-")
-
-
-def _clauses(licence: LicenceFacts) -> Iterator[tuple[LicenceFacts, Clause]]:
-    policies = (licence_facts(policy) for policy in licence.policies)
-    for text in (licence, *policies):
-        for clause in () if text is None else text.clauses:
-            yield text or licence, clause
+            citation = cited(text.citation(clause), licence)
+            page.under(f"{EFFECTS[clause.effect]}{acts}: {clause.means} ({citation})", "-")
 
 
 def _told(reason: Reason, licence: LicenceFacts | None) -> str:
-    return reason.text if reason.citation is None else f"{reason.text} ({_cited(reason.citation, licence)})"
-
-
-def _cited(citation: Citation, licence: LicenceFacts | None) -> str:
-    """The clause; of another text than the licence itself, that too."""
-    if licence is not None and citation.source == licence.id:
-        return citation.section
-    text = licence_facts(citation.source)
-    return f"{citation.source if text is None else text.name}, {citation.section}"
+    return reason.text if reason.citation is None else f"{reason.text} ({cited(reason.citation, licence)})"
 
 
 def _vendors(page: _Page, found: Dossier) -> None:
@@ -353,7 +333,7 @@ def _offers(page: _Page, found: Dossier) -> None:
     sources = dict.fromkeys(f"{offer.source}, {offer.as_of}" for offer in found.offers[:_OFFERS_MAX])
     page.row("from", "; ".join(sources))
     for offer in found.offers[:_OFFERS_MAX]:
-        for remark in _remarks(offer):
+        for remark in remarks(offer):
             page.row("note", f"{vendor_title(offer.provider)}: {remark}")
 
 
@@ -366,18 +346,6 @@ def _offer_cells(offer: Offer) -> tuple[str, ...]:
         usd(offer.cached_input_per_million),
         str(offer.as_of),
     )
-
-
-def _remarks(offer: Offer) -> Iterable[str]:
-    if offer.status is not None:
-        yield offer.status
-    for tier in offer.tiers:
-        yield f"above {tier.above:,} tokens of input {usd(tier.input)} in, {usd(tier.output)} out"
-    if offer.peak is not None:
-        hours = ", ".join(offer.peak_hours)
-        yield f"{usd(offer.peak.input)} in, {usd(offer.peak.output)} out from {hours} UTC"
-    if offer.disagreement is not None:
-        yield f"the sources disagree: {offer.disagreement}"
 
 
 def _ratings(page: _Page, found: Dossier) -> None:

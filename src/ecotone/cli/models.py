@@ -1,9 +1,8 @@
 """`ecotone models`: what can answer here, how open it is, what it may be used for, what it costs, where data goes."""
 
 import os
-import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from ecotone.cli.layout import Column, fitting, joined_lines, put, table_lines, 
 from ecotone.cli.output import print_json, say
 from ecotone.gateway.build import model_store
 from ecotone.gateway.dossier import Here, KnownFile, survey
-from ecotone.gateway.model_facts import Judgement, KnownModel, KnownPlace
+from ecotone.gateway.model_facts import KnownModel, KnownPlace, unsaid_facts
 from ecotone.gateway.model_rows import UNNAMED, file_openness, here_data
 from ecotone.values.sizes import in_bytes
 
@@ -180,15 +179,3 @@ def _hint_at_joins(here: Here) -> None:
             f"not certain which model of the catalog this is: {', '.join(lost)}; say it with catalog = "
             '"MAKER/MODEL" in the config (`ecotone models --all --search WORD` finds it)'
         )
-
-
-def unsaid_facts(judgements: Iterable[Judgement]) -> tuple[str, ...]:
-    """What the organisation would have to say of itself for verdicts that are unknown now."""
-    reasons = (
-        reason.text
-        for judgement in judgements
-        if judgement.verdict.status == "unknown"
-        for reason in judgement.verdict.reasons
-    )
-    keys = (key for text in reasons for key in re.findall(r"set `(\w+)` in \[organisation\]", text))
-    return tuple(sorted(set(keys)))

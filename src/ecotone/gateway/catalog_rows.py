@@ -1,7 +1,5 @@
 """The whole catalog as rows, to choose from."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, get_args
@@ -13,6 +11,7 @@ from ecotone.catalog.openness import Openness, Word, known_openness
 from ecotone.catalog.prices import Offer
 from ecotone.catalog.quality import SNAPSHOT, WORK, Rating, ratings
 from ecotone.catalog.verdicts import Status
+from ecotone.gateway.csv_text import as_csv
 from ecotone.gateway.model_facts import Judgement, View, cheapest, is_served, licence_judgement, model_word
 from ecotone.values.errors import SetupError
 
@@ -194,21 +193,3 @@ def _cells(row: CatalogRow) -> tuple[object, ...]:
         *((rating.rating, rating.low, rating.high) if rating else (None, None, None)),
         *(facts.released, facts.page),
     )
-
-
-def as_csv(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table for spreadsheets, in which no cell is taken for a formula."""
-    file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow(heads)
-    for row in rows:
-        writer.writerow([_cell(value) for value in row])
-    return file.getvalue()
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"
-    return value

@@ -93,9 +93,14 @@ class Dossier(msgspec.Struct, frozen=True):
     today: date
 
 
+def view_of(installation: Installation, today: date) -> View:
+    """What the installation's owner says of the organisation, and the newest listing at hand."""
+    return View(installation.config.organisation, today, stored_listing(installation.home))
+
+
 def survey(installation: Installation, store: ModelStore, environment: Mapping[str, str], today: date) -> Here:
     """Look up every model of the config and every file in the store."""
-    view = View(installation.config.organisation, today, stored_listing(installation.home))
+    view = view_of(installation, today)
     models = tuple(known(item, view) for item in items(installation, store, environment))
     spare = unnamed(installation.config, store, installation.folder)
     files = tuple(_known_file(row, view) for row in spare)

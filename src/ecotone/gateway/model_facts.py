@@ -1,6 +1,8 @@
 """What is known of the models that a gateway has: which one of the catalog each is, how open, what its licence or its
 vendor's terms come to for the organisation, what it costs where it runs, and where the data goes."""
 
+import re
+from collections.abc import Iterable
 from datetime import date
 from typing import Literal
 from urllib.parse import urlsplit
@@ -197,3 +199,15 @@ def cheapest(model_id: str, view: View) -> Offer | None:
     found = offers(model_id, day=view.today, newer=view.newer)
     priced = (row for row in found if row.input_per_million is not None and row.output_per_million is not None)
     return next((row for row in priced if row.status != "deprecated"), None)
+
+
+def unsaid_facts(judgements: Iterable[Judgement]) -> tuple[str, ...]:
+    """What the organisation would have to say of itself for verdicts that are unknown now."""
+    reasons = (
+        reason.text
+        for judgement in judgements
+        if judgement.verdict.status == "unknown"
+        for reason in judgement.verdict.reasons
+    )
+    keys = (key for text in reasons for key in re.findall(r"set `(\w+)` in \[organisation\]", text))
+    return tuple(sorted(set(keys)))

@@ -10,9 +10,10 @@ from ecotone.catalog.models import ModelFacts
 from ecotone.catalog.openness import Openness, Word, known_openness
 from ecotone.catalog.quality import SNAPSHOT, WORK
 from ecotone.catalog.verdicts import Verdict
+from ecotone.gateway.csv_text import as_csv
 from ecotone.gateway.dossier import RATED_WORK, Dossier, Here, KnownFile, Vendor
 from ecotone.gateway.inventory import Installation
-from ecotone.gateway.model_facts import Judgement, KnownModel, model_word
+from ecotone.gateway.model_facts import Judgement, KnownModel, KnownPlace, model_word
 
 UNNAMED = "pulled, not in the config"
 
@@ -21,6 +22,43 @@ def here_data(here: Here) -> dict[str, Any]:
     """Every route, every model, and model files that no config names."""
     routes, models, files = _route_rows(here.installation), map(model_row, here.models), map(_file_row, here.files)
     return {"models": [*routes, *models, *files], "note": DISCLAIMER}
+
+
+def here_csv(here: Here) -> str:
+    """A row for each place of each model, and one for each model file that no config names."""
+    places = [_place_cells(model, place) for model in here.models for place in model.places]
+    return as_csv(
+        (
+            *("name", "weights", "openness", "mof_class", "licence", "verdict_of", "verdict", "input_usd_per_million"),
+            *("output_usd_per_million", "context_tokens", "hosting", "provider", "data_goes", "state", "catalog_id"),
+        ),
+        [*places, *map(_file_cells, here.files)],
+    )
+
+
+def _place_cells(model: KnownModel, place: KnownPlace) -> tuple[object, ...]:
+    offer = place.offer
+    return (
+        *(model.item.name, model.weights, model.word, _class_cell(model.openness), model.licence),
+        *(place.judgement.of, place.judgement.verdict.status),
+        *((offer.input_per_million, offer.output_per_million) if offer else (None, None)),
+        *(model.context_tokens, place.place.hosting, place.place.provider, place.data_goes),
+        *(place.place.problem or (model.item.state if model.item.source else "ready"), place.join.id),
+    )
+
+
+def _file_cells(file: KnownFile) -> tuple[object, ...]:
+    openness, word = file_openness(file.facts)
+    licence = None if file.facts is None else file.facts.licence
+    return (
+        *(file.stored.name, "open", word, _class_cell(openness), licence),
+        *(file.judgement.of, file.judgement.verdict.status, None, None),
+        *(None if file.facts is None else file.facts.context_tokens, None, None, None, UNNAMED, file.join.id),
+    )
+
+
+def _class_cell(openness: Openness | None) -> object:
+    return None if openness is None else openness.mof_class or "unclassified"
 
 
 def _route_rows(here: Installation) -> list[dict[str, Any]]:

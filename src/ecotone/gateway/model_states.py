@@ -35,8 +35,8 @@ class ModelState(msgspec.Struct, frozen=True):
     """A model of the gateway, now.
 
     `ready` and `answering` models are in memory or elsewhere; `asleep` ones are loaded by the next request. `absent`
-    has no file; `resting` failed lately and is tried last; `unavailable` cannot be asked as things are. `because` says why
-    where that is not plain. `memory_bytes` is the engine's estimate. `can` is what may be asked for now.
+    has no file; `resting` failed lately and is tried last; `unavailable` cannot be asked as things are. `because` says
+    why where that is not plain. `memory_bytes` is the engine's estimate. `can` is what may be asked for now.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ecotone.web.control import comparisons, connecting, evaluations, keys, rules, status
+from ecotone.web.control import comparisons, connecting, evaluations, keys, models, rules, status
 from ecotone.web.control.api import Call
 
 SUBJECTS: Mapping[str, tuple[Call, ...]] = {
@@ -11,5 +11,6 @@ SUBJECTS: Mapping[str, tuple[Call, ...]] = {
     "clients": connecting.CALLS,
     "evaluations": evaluations.CALLS,
     "battles": comparisons.CALLS,
+    "models": models.CALLS,
     "rules": rules.CALLS,
 }
