@@ -28,6 +28,8 @@ COMMANDS = (
     "models show",
     "models classify",
     "models rm",
+    "models load",
+    "models unload",
     "detect",
     "guard",
     "pull",

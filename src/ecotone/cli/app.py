@@ -251,19 +251,42 @@ def models(
     only_closed: Annotated[bool, typer.Option("--closed", help="With --all: closed models only.")] = False,
     maker: Annotated[str | None, typer.Option(help="With --all: of this maker only.")] = None,
     search: Annotated[str | None, typer.Option(help="With --all: with all these words in their names.")] = None,
-    sort: Annotated[
-        Literal["rating", "price", "released", "name"] | None,
-        typer.Option(help="With --all: the best, cheapest, newest or by name."),
+    can: Annotated[
+        Literal["tools", "reasoning", "structured output", "image", "pdf", "audio", "video"] | None,
+        typer.Option(help="With --all: known to do or take this."),
     ] = None,
+    verdict: Annotated[
+        Literal["allowed", "allowed with duties", "unknown", "not allowed"] | None,
+        typer.Option(help="With --all: whose licence comes to this for the organisation in the config."),
+    ] = None,
+    sort: Annotated[
+        Literal[
+            "name",
+            "openness",
+            "class",
+            "licence",
+            "verdict",
+            "price",
+            "output",
+            "context",
+            "rating",
+            "released",
+        ]
+        | None,
+        typer.Option(help="With --all: the most open, allowed, best, cheapest, longest or newest first, or by name."),
+    ] = None,
+    reverse: Annotated[bool, typer.Option("--reverse", help="With --all: the other way round.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="With --all: so many at most.")] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
     if context.invoked_subcommand is not None:
         return
-    narrowed = only_open or only_closed or any(value is not None for value in (maker, search, sort, limit))
-    if narrowed and not everything:
-        raise typer.BadParameter("--open, --closed, --maker, --search, --sort and --limit go with --all")
+    said = (maker, search, can, verdict, sort, limit)
+    if (only_open or only_closed or reverse or any(value is not None for value in said)) and not everything:
+        raise typer.BadParameter(
+            "--open, --closed, --maker, --search, --can, --verdict, --sort, --reverse and --limit go with --all"
+        )
     if only_open and only_closed:
         raise typer.BadParameter("--open and --closed exclude each other")
     if everything:
@@ -271,7 +294,7 @@ def models(
         from ecotone.gateway.catalog_rows import Wanted
 
         weights: Literal["open", "closed"] | None = "open" if only_open else "closed" if only_closed else None
-        show_all(Wanted(weights, maker, search, sort or "name", limit), config, json)
+        show_all(Wanted(weights, maker, search, sort or "name", limit, reverse, can, verdict), config, json)
         return
     from ecotone.cli.models import show
 
@@ -307,6 +330,28 @@ def models_rm(
     from ecotone.cli.model_files import remove
 
     remove(name, config, json)
+
+
+@models_app.command("load")
+def models_load(
+    name: Annotated[str, typer.Argument(help="As the running gateway has it.", show_default=False)],
+    json: JsonOption = False,
+) -> None:
+    """Load an embedded model into the running gateway's memory, so that the first request need not wait."""
+    from ecotone.cli.model_loading import load
+
+    load(name, json)
+
+
+@models_app.command("unload")
+def models_unload(
+    name: Annotated[str, typer.Argument(help="As the running gateway has it.", show_default=False)],
+    json: JsonOption = False,
+) -> None:
+    """Free the memory that an embedded model takes in the running gateway, once it has answered."""
+    from ecotone.cli.model_loading import unload
+
+    unload(name, json)
 
 
 @models_app.command("classify")
