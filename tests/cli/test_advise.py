@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+import ecotone.evaluation
 from tests.cli.terminal import Done, Shell, screen
 
-SCENARIOS = Path(__file__).parents[2] / "docs" / "examples" / "advise"
+SCENARIOS = Path(ecotone.evaluation.__file__).parent / "data" / "questions"
 # A question with few options, so that it is quick.
 FEW = ("-m", "anthropic/claude-haiku-4-5", "-m", "openai/gpt-oss-20b", "--vendor", "anthropic", "--vendor", "groq")
 

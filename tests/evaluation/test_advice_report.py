@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+import ecotone.evaluation
 from ecotone.evaluation.advice.answer import Advice, advise
 from ecotone.evaluation.advice.document import Document, Folded, Items, Picture, Section, Table, Text, as_markdown
 from ecotone.evaluation.advice.document_html import as_html
@@ -18,7 +19,7 @@ from ecotone.evaluation.advice.question import Limits, Privacy, Question, Work, 
 from ecotone.evaluation.advice.report import report
 from tests.evaluation.advising import machine
 
-SCENARIOS = Path(__file__).parents[2] / "docs" / "examples" / "advise"
+SCENARIOS = Path(ecotone.evaluation.__file__).parent / "data" / "questions"
 TODAY = date(2026, 11, 22)
 HOSTILE = "<script>alert(1)</script> [x](http://evil.example) `a` *b* | c # \\ _d_"
 
@@ -194,7 +195,7 @@ def test_html_fetches_nothing_and_runs_only_its_own_script() -> None:
     assert not re.search(r"url\(\s*['\"]?(?!#)", page)
     assert "@import" not in page
     assert len([tag for tag, _ in seen.tags if tag == "script"]) <= 1
-    assert sum(tag == "svg" for tag, _ in seen.tags) == 4
+    assert sum(tag == "svg" for tag, _ in seen.tags) == 5
 
 
 def test_markdown_makes_nothing_of_names() -> None:
@@ -222,7 +223,7 @@ def test_markdown_of_every_part() -> None:
 
 
 def test_the_guide_shows_this_answer() -> None:
-    guide = (SCENARIOS.parents[1] / "guides" / "open-or-closed.md").read_text()
+    guide = (Path(__file__).parents[2] / "docs" / "guides" / "open-or-closed.md").read_text()
     shown = re.search(r"<<'END'\n(.*?)\nEND\n", guide, re.S)
     assert shown is not None
     kept = tomllib.loads((SCENARIOS / "chatbot.toml").read_text())

@@ -1,8 +1,8 @@
 """Five written scenarios, each answer against arithmetic done by hand.
 
-The scenarios are the files in docs/examples/advise. Prices in the comments are US dollars for a million tokens, as the
-shipped copies of models.dev (2026-07-02) and genai-prices (2026-11-09) have them; ratings are LMArena's of 2025-12-17
-with style control. Costs are exact; what turns on ratings is worked out with
+The scenarios are the questions that come with the package. Prices in the comments are US dollars for a million tokens,
+as the shipped copies of models.dev (2026-07-02) and genai-prices (2026-11-09) have them; ratings are LMArena's of
+2025-12-17 with style control. Costs are exact; what turns on ratings is worked out with
 
     quality = 2 / (1 + 10^((best - rating) / 400))        cost = 1 - log10(dollars / cheapest) / 3
     lock-in = 1 - 1 / places                              total = weighted mean
@@ -18,12 +18,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+import ecotone.evaluation
 from ecotone.evaluation.advice.answer import Advice, Placed, advise
 from ecotone.evaluation.advice.costs import BreakEven
 from ecotone.evaluation.advice.question import Question, read_question
 from ecotone.evaluation.advice.sensitivity import Flip
 
-SCENARIOS = Path(__file__).parents[2] / "docs" / "examples" / "advise"
+SCENARIOS = Path(ecotone.evaluation.__file__).parent / "data" / "questions"
 NAMES = ("hospital", "chatbot", "startup-coding", "bulk-classification", "legal-research")
 TODAY = date(2026, 11, 22)
 CENT = Decimal("0.01")

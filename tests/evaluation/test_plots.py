@@ -16,14 +16,18 @@ from ecotone.evaluation.plots import (
     Line,
     Mark,
     Point,
+    Reach,
     Release,
     Standing,
+    Turn,
     dumbbell,
     interval_bars,
     lines,
     pareto,
+    reaches,
     scatter_with_intervals,
     timeline,
+    unstyled,
 )
 from ecotone.evaluation.plots.labels import Box, Wanted, place_labels, spread
 from ecotone.evaluation.plots.lettering import shortened, width, wrapped
@@ -388,3 +392,52 @@ def test_two_pictures_on_one_page_have_names_of_their_own() -> None:
     first, second = (set(re.findall(r'id="([^"]+)"', svg)) for svg in (a_scatter(), some_bars()))
     assert len(first) == len(second) == 2
     assert not first & second
+
+
+# --- how far assumptions may move
+
+
+def some_reaches() -> str:
+    rows = [
+        Reach("Speed", "as stated", None, Turn(2.0, "Birch", "open")),
+        Reach("Prices", "as today", Turn(0.1, "Fir <b>", "closed"), Turn(86.0, None)),
+    ]
+    return reaches(rows, title="What would change it", source=SOURCE)
+
+
+def test_a_turn_stands_at_its_factor() -> None:
+    wide = layout(some_reaches(), "wide")
+    # Four powers of ten from a hundredth to a hundred: a factor of ten is a quarter of the axis.
+    rules = [float(line.attrib["x1"]) for line in wide.iter(f"{SVG}line") if line.get("class") in ("grid", "rule")]
+    low, high = min(rules), max(rules)
+    (open_mark,) = [float(c.attrib["cx"]) for c in list(wide.iter(f"{SVG}circle"))[1:] if c.get("class") == "open"]
+    (nothing_left,) = [float(c.attrib["cx"]) for c in wide.iter(f"{SVG}circle") if c.get("class") == "event"]
+    assert (open_mark - low) / (high - low) == pytest.approx((2 + math.log10(2)) / 4, abs=0.001)
+    assert (nothing_left - low) / (high - low) == pytest.approx((2 + math.log10(86)) / 4, abs=0.001)
+    bars = [
+        (float(r.attrib["x"]), float(r.attrib["width"])) for r in wide.iter(f"{SVG}rect") if r.get("class") == "wash"
+    ]
+    assert bars[0][0] == pytest.approx(low, abs=0.02)
+    assert bars[1][0] == pytest.approx(low + (high - low) / 4, abs=0.02)
+    assert "÷ 10  Fir <b>" in words(wide)
+    assert "× 86  nothing is left" in words(wide)
+
+
+def test_words_of_a_turn_stay_on_their_side() -> None:
+    for name in ("wide", "narrow"):
+        drawing = layout(some_reaches(), name)
+        now = next(float(t.attrib["x"]) for t in drawing.iter(f"{SVG}text") if t.text == "now")
+        for text in drawing.iter(f"{SVG}text"):
+            box = text_box(text)
+            if (text.text or "").startswith("÷ 10 "):
+                assert box.right <= now
+            if (text.text or "").startswith(("× 2", "× 86")):
+                assert box.left >= now
+
+
+def test_a_page_with_its_own_rules_gets_no_styles() -> None:
+    for draw in (*ALL, some_reaches):
+        bare = unstyled(draw())
+        assert not ElementTree.fromstring(bare).findall(f".//{SVG}style")
+        assert "style=" not in bare
+        assert bare == re.sub(r"<style>.*?</style>", "", draw(), flags=re.DOTALL)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -13,18 +13,17 @@ import typer
 from rich.cells import cell_len
 from rich.markup import escape
 
-from ecotone import __version__
 from ecotone.catalog.organisation import Organisation
 from ecotone.catalog.quality import WORK
-from ecotone.catalog.verdicts import Reason
 from ecotone.cli.output import out, print_json, print_table, say, visible
-from ecotone.evaluation.advice.answer import Advice, Out, Placed, advise
+from ecotone.evaluation.advice.adviser import Adviser
+from ecotone.evaluation.advice.answer import Advice
 from ecotone.evaluation.advice.document import Document, Items, Section, Table, Text, as_markdown
 from ecotone.evaluation.advice.document_html import as_html
-from ecotone.evaluation.advice.measured import measurements, this_machine
-from ecotone.evaluation.advice.options import Option
+from ecotone.evaluation.advice.export import FOOTER, as_data, as_toml
 from ecotone.evaluation.advice.question import (
     LOCK_IN_FACTORS,
+    Assumptions,
     Need,
     Question,
     Switching,
@@ -34,15 +33,10 @@ from ecotone.evaluation.advice.question import (
     read_question,
 )
 from ecotone.evaluation.advice.report import report
-from ecotone.evaluation.runs import RunStore
 from ecotone.gateway.build import load_config
-from ecotone.gateway.listings import stored_listing
 from ecotone.gateway.paths import find_config, find_home
 from ecotone.gateway.toml_file import suggestion
-from ecotone.gateway.toml_text import toml
 from ecotone.values.errors import ConfigError, SetupError
-
-_FOOTER = f"Made by Ecotone {__version__}. Information drawn from the sources named, not legal advice."
 
 
 class Flags(msgspec.Struct, frozen=True):
@@ -65,6 +59,7 @@ class Flags(msgspec.Struct, frozen=True):
     vendors: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     weigh: tuple[str, ...] = ()
+    assume: tuple[str, ...] = ()
 
     @property
     def given(self) -> bool:
@@ -84,15 +79,9 @@ def run(file: Path | None, flags: Flags, outputs: Outputs, config_file: Path | N
     """Answer the question in `file`, changed by `flags`; without either, ask for it."""
     home = find_home(os.environ)
     question = _question(file, flags)
-    if question.organisation == Organisation():
-        config = load_config(find_config(config_file, home, Path.cwd()))
-        question = msgspec.structs.replace(question, organisation=config.organisation)
-    measured = measurements(RunStore(home.evaluations), question.work.suite)
-    here = this_machine(measured)
-    named = {model for machine in question.machines for model in machine.tokens_per_s}
-    if question.work.suite and here is not None and not named & set(here.tokens_per_s):
-        question = msgspec.structs.replace(question, machines=(*question.machines, here))
-    advice = advise(question, measured, today=_today(), newer=stored_listing(home))
+    unsaid = question.organisation == Organisation()
+    organisation = load_config(find_config(config_file, home, Path.cwd())).organisation if unsaid else None
+    advice = Adviser(home).answer(question, organisation=organisation, today=_today())
     _write(advice, outputs)
     if outputs.as_json:
         print_json(as_data(advice))
@@ -141,7 +130,8 @@ def _changed(base: Question, flags: Flags) -> Question:
             "first_token_ms_max": flags.first_token_ms,
             "weights": flags.only,
         },
-        "weights": _weights(flags.weigh),
+        "weights": _numbers("--weigh", Weights, "quality=5", flags.weigh),
+        "assumptions": _numbers("--assume", Assumptions, "vendor-prices=0.5", flags.assume),
     }
     data = msgspec.to_builtins(base, builtin_types=(Decimal,))
     for name, table in tables.items():
@@ -168,8 +158,9 @@ def _money(text: str) -> Decimal:
         raise SetupError(f"--budget {text}: write dollars as a number, like 500") from None
 
 
-def _weights(pairs: tuple[str, ...]) -> dict[str, Decimal]:
-    known = Weights.__struct_fields__
+def _numbers(flag: str, table: type[msgspec.Struct], example: str, pairs: tuple[str, ...]) -> dict[str, Decimal]:
+    """NAME=NUMBER pairs of a table's fields."""
+    known = table.__struct_fields__
     found = {}
     for pair in pairs:
         name, _, value = pair.partition("=")
@@ -177,9 +168,9 @@ def _weights(pairs: tuple[str, ...]) -> dict[str, Decimal]:
         try:
             found[name] = Decimal(value)
         except InvalidOperation:
-            raise SetupError(f"--weigh {pair}: write it like --weigh quality=5") from None
+            raise SetupError(f"{flag} {pair}: write it like {flag} {example}") from None
         if name not in known or not found[name].is_finite():
-            raise SetupError(f"--weigh {pair}: one of {', '.join(known)} with a number, like quality=5")
+            raise SetupError(f"{flag} {pair}: one of {', '.join(known)} with a number, like {example}")
     return found
 
 
@@ -257,35 +248,16 @@ def _switching(text: str) -> Switching:
 def _write(advice: Advice, outputs: Outputs) -> None:
     try:
         if outputs.html is not None:
-            outputs.html.write_text(as_html(report(advice), _FOOTER), encoding="utf-8")
+            outputs.html.write_text(as_html(report(advice), FOOTER), encoding="utf-8")
             say(f"written to {outputs.html}")
         if outputs.markdown is not None:
             outputs.markdown.write_text(as_markdown(report(advice, drawn=False)), encoding="utf-8")
             say(f"written to {outputs.markdown}")
         if outputs.save is not None:
-            outputs.save.write_text(toml(_without_defaults(advice.question)), encoding="utf-8")
+            outputs.save.write_text(as_toml(advice.question), encoding="utf-8")
             say(f"the question is kept in {outputs.save}: `ecotone advise {outputs.save}` asks it again")
     except OSError as error:
         raise ConfigError(f"cannot be written: {error.strerror}", file=str(error.filename)) from None
-
-
-def _without_defaults(question: Question) -> dict[str, Any]:
-    """The question as its TOML file would have it."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, msgspec.Struct):
-            defaults = {field.name: field.default for field in msgspec.structs.fields(value)}
-            said = ((name, getattr(value, name)) for name in value.__struct_fields__)
-            kept = {name: plain(item) for name, item in said if item is not None and item != defaults[name]}
-            return {name: item for name, item in kept.items() if item != {}}
-        if isinstance(value, tuple):
-            return [plain(item) for item in value]
-        if isinstance(value, Mapping):
-            return {key: plain(item) for key, item in value.items()}
-        return float(value) if isinstance(value, Decimal) else value
-
-    found: dict[str, Any] = plain(question)
-    return found
 
 
 def _print(document: Document) -> None:
@@ -326,67 +298,3 @@ def _print_table(table: Table) -> None:
         for line in lines
     )
     print_table(heads, rows)
-
-
-def as_data(advice: Advice) -> dict[str, Any]:
-    """The answer for a program. Money is decimal strings."""
-    return {
-        "question": msgspec.to_builtins(advice.question, str_keys=True),
-        "today": advice.today.isoformat(),
-        "ranked": [_placed(place, row) for place, row in enumerate(advice.placed, 1)],
-        "undecided": [_out(row) for row in advice.undecided],
-        "fallen": [_out(row) for row in advice.fallen],
-        "other_places": advice.other_places,
-        "best_rating": advice.best_rating,
-        "break_evens": msgspec.to_builtins(advice.break_evens),
-        "flips": msgspec.to_builtins(advice.flips),
-        "relaxed": msgspec.to_builtins(advice.relaxed),
-        "notes": list(advice.notes),
-    }
-
-
-def _placed(place: int, row: Placed) -> dict[str, Any]:
-    ranked, verdict = row.ranked, row.standing.verdict
-    return {
-        "rank": place,
-        **_option(ranked.option),
-        "monthly_usd": str(ranked.monthly_usd),
-        "values": dict(ranked.values),
-        "total": ranked.total,
-        "low": ranked.low,
-        "high": ranked.high,
-        "wins": ranked.wins,
-        "terms": verdict.status,
-        "terms_reasons": _reasons(verdict.reasons),
-        "duties": _reasons(verdict.duties),
-        "reasons": list(row.reasons),
-        "arithmetic": list(row.arithmetic),
-        "equivalents": list(row.equivalents),
-    }
-
-
-def _out(row: Out) -> dict[str, Any]:
-    return {**_option(row.option), "why": _reasons(row.reasons)}
-
-
-def _option(option: Option) -> dict[str, Any]:
-    offer = option.offer
-    return {
-        "key": option.key,
-        "model": option.model,
-        "name": option.name,
-        "weights": option.weights,
-        "openness": option.openness,
-        "hosting": option.hosting,
-        "place": option.place,
-        "places": option.places,
-        "quality": msgspec.to_builtins(option.quality),
-        "speed": msgspec.to_builtins(option.speed),
-        "price_as_of": None if offer is None else offer.as_of.isoformat(),
-        "price_source": None if offer is None else offer.source,
-    }
-
-
-def _reasons(reasons: tuple[Reason, ...]) -> list[Any]:
-    found: list[Any] = msgspec.to_builtins(reasons)
-    return found

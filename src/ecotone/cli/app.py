@@ -208,6 +208,12 @@ def advise(
         list[str] | None,
         typer.Option(help="How much a criterion counts: quality=5, cost=3, lock-in=1, openness=0. Repeatable."),
     ] = None,
+    assume: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What if: vendor-prices=0.5 (half of today's), machine-costs, machine-speeds. Repeatable.",
+        ),
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the answer, with pictures, to this HTML file.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the answer to this Markdown file.")] = None,
     save: Annotated[Path | None, typer.Option(help="Keep the question in this TOML file.")] = None,
@@ -239,6 +245,7 @@ def advise(
         vendors=tuple(vendor or ()),
         models=tuple(model or ()),
         weigh=tuple(weigh or ()),
+        assume=tuple(assume or ()),
     )
     run(question, flags, Outputs(html, markdown, save, json), config)
 

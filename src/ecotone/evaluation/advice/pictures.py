@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from functools import cache
 from math import log
 
 import msgspec
@@ -13,16 +14,20 @@ from ecotone.evaluation.advice.costs import monthly_cost
 from ecotone.evaluation.advice.document import Picture
 from ecotone.evaluation.advice.options import Option
 from ecotone.evaluation.advice.question import Question
+from ecotone.evaluation.advice.sensitivity import Flip
 from ecotone.evaluation.plots import (
     Axis,
     Gap,
     Line,
     Mark,
     Point,
+    Reach,
     Release,
     Standing,
+    Turn,
     dumbbell,
     lines,
+    reaches,
     scatter_with_intervals,
     timeline,
 )
@@ -39,6 +44,7 @@ def pictures(advice: Advice) -> Iterator[Picture]:
     if len(advice.placed) > 1:
         yield Picture(quality_against_price(advice), "Quality against monthly cost, open and closed options marked")
         yield Picture(cost_against_volume(advice), "Monthly cost against requests a month, with break-even points")
+        yield Picture(what_would_change_it(advice), "How far each assumption may move before the answer changes")
     yield Picture(gap_by_category(), "Best open and best closed model by category")
     yield Picture(best_by_release(advice.question.work.category), "Best open and best closed model by release date")
 
@@ -55,6 +61,7 @@ def quality_against_price(advice: Advice) -> str:
             option.weights,
             option.quality.low,
             option.quality.high,
+            chosen=row is rows[0],
         )
         for row in rows
         if row.ranked.monthly_usd > 0
@@ -100,6 +107,43 @@ def cost_against_volume(advice: Advice) -> str:
     )
 
 
+def what_would_change_it(advice: Advice) -> str:
+    """SVG: for each assumption that can change the first place, how far from it that is."""
+    options = {row.ranked.option.key: row.ranked.option for row in advice.placed}
+    options |= {out.option.key: out.option for out in (*advice.undecided, *advice.fallen)}
+
+    def turn(flip: Flip | None) -> Turn | None:
+        if flip is None:
+            return None
+        option = None if flip.winner is None else options.get(flip.winner)
+        label = flip.winner if option is None else f"{option.name}, {option.place}"
+        return Turn(float(flip.factor), label, None if option is None else option.weights)
+
+    rows = []
+    for field in dict.fromkeys(flip.field for flip in advice.flips):
+        found = [flip for flip in advice.flips if flip.field == field]
+        below, above = (next((f for f in found if (f.factor > 1) == up), None) for up in (False, True))
+        now = _now(found[0])
+        rows.append(Reach(_capital(found[0].assumption), now, turn(below), turn(above)))
+    return reaches(
+        rows,
+        title="What would change the answer",
+        subtitle="How far each assumption, alone, may move before another option comes first",
+        source="Assumptions without a row change nothing, made up to 86 times larger or smaller.",
+    )
+
+
+def _now(flip: Flip) -> str:
+    if flip.now == 1 and flip.unit.startswith("times "):
+        return flip.unit.removeprefix("times ")
+    return f"{flip.now.normalize():,f} {flip.unit}".strip()
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+@cache
 def gap_by_category() -> str:
     """SVG: the best open and the best closed model in each category of the public evidence."""
     gaps = []
@@ -122,6 +166,7 @@ def gap_by_category() -> str:
     )
 
 
+@cache
 def best_by_release(category: str = "general") -> str:
     """SVG: the best rating so far by release date, open and closed. Models without a known day are left out."""
     releases = []

@@ -6,7 +6,8 @@ diamonds in ink: told apart by shape as well as by colour.
 """
 
 from ecotone.evaluation.plots.curves import Line, Mark, Release, lines, timeline
-from ecotone.evaluation.plots.frame import Kind
+from ecotone.evaluation.plots.frame import Kind, unstyled
+from ecotone.evaluation.plots.reaches import Reach, Turn, reaches
 from ecotone.evaluation.plots.rows import Bar, Gap, Standing, dumbbell, interval_bars
 from ecotone.evaluation.plots.scales import Axis
 from ecotone.evaluation.plots.scatter import Point, pareto, scatter_with_intervals
@@ -19,12 +20,16 @@ __all__ = [
     "Line",
     "Mark",
     "Point",
+    "Reach",
     "Release",
     "Standing",
+    "Turn",
     "dumbbell",
     "interval_bars",
     "lines",
     "pareto",
+    "reaches",
     "scatter_with_intervals",
     "timeline",
+    "unstyled",
 ]

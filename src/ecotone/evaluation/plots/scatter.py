@@ -13,7 +13,7 @@ from ecotone.evaluation.plots.scales import Axis
 
 
 class Point(msgspec.Struct, frozen=True):
-    """A model at (x, y); `low` and `high` are the interval of y, where it is known."""
+    """A model at (x, y); `low` and `high` are the interval of y, where it is known. `chosen` stands out by a ring."""
 
     label: str
     x: float
@@ -21,6 +21,7 @@ class Point(msgspec.Struct, frozen=True):
     kind: Kind
     low: float | None = None
     high: float | None = None
+    chosen: bool = False
 
 
 def pareto(points: Sequence[Point]) -> tuple[Point, ...]:
@@ -53,6 +54,7 @@ def scatter_with_intervals(
     if not points:
         return nothing(caption)
     order = [*reversed(best), *sorted((p for p in points if p not in best), key=lambda point: -point.y)]
+    order.sort(key=lambda point: not point.chosen)
 
     def draw(layout: Layout, area: Box) -> Markup:
         heights = [end for p in points for end in (p.y, p.low, p.high) if end is not None]
@@ -74,15 +76,19 @@ def _points(layout: Layout, base: Ground, order: Sequence[Point], best: Sequence
             low, high = base.y.place(point.low), base.y.place(point.high)
             drawn.append(segment(x, low, x, high, f"{point.kind}-line faded", 1.6 / layout.scale**0.5))
             obstacles.append(Box(x - 1.5, high, x + 1.5, low))
+        if point.chosen:
+            marks.append(void("circle", cx=x, cy=y, r=radius * 1.9, class_="chosen"))
         marks.append(tag("g", tag("title", point.label), mark(point.kind, x, y, radius)))
         obstacles.append(Box(x - radius, y - radius, x + radius, y + radius))
-        wanted.append(Wanted(point.label, x, y, radius))
+        wanted.append(Wanted(point.label, x, y, radius * (1.9 if point.chosen else 1)))
     avoided = [
         Box(min(x1, x2) - 1, min(y1, y2) - 1, max(x1, x2) + 1, max(y1, y2) + 1)
         for (x1, y1), (x2, y2) in pairwise(corners)
     ]
+    chosen = [one for one, point in zip(wanted, order, strict=True) if point.chosen]
     names = place_labels(wanted, obstacles, avoided, base.area, layout.small)
-    return joined([*drawn, *marks, *(label(placed, layout.small) for placed in names)])
+    written = (label(placed, layout.small, "strong" if placed.wanted in chosen else "") for placed in names)
+    return joined([*drawn, *marks, *written])
 
 
 def _steps(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

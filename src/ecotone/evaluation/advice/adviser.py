@@ -1,0 +1,82 @@
+"""Advice on this installation: with what was measured here, the newest listing, and what the organisation says."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import date
+from threading import Lock
+
+import msgspec
+
+from ecotone.catalog.organisation import Organisation
+from ecotone.evaluation.advice.answer import Advice, advise
+from ecotone.evaluation.advice.measured import measurements, this_machine
+from ecotone.evaluation.advice.options import Measurement
+from ecotone.evaluation.advice.question import Question
+from ecotone.evaluation.runs import RunStore
+from ecotone.gateway.listings import listing_file, stored_listing
+from ecotone.gateway.paths import Home
+
+_ANSWERS_MAX = 48
+
+_State = tuple[tuple[str, int, int], ...]
+
+
+class Adviser:
+    """Answers questions, and keeps the last answers for as long as nothing they rest on has changed. One at a time:
+    it may be called from any thread."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._runs = RunStore(home.evaluations)
+        self._lock = Lock()
+        self._answers: OrderedDict[tuple[bytes, date], Advice] = OrderedDict()
+        self._measured: dict[str | None, Mapping[str, Measurement]] = {}
+        self._newer: str | None = None
+        self._state: _State | None = None
+
+    def answer(self, question: Question, *, organisation: Organisation | None, today: date) -> Advice:
+        """`organisation` is who asks, unless the question says. A suite's question without own machines is held against
+        the machine that it was measured on. Raises SetupError where there is no evidence at all."""
+        with self._lock:
+            self._renew()
+            asked = self._completed(question, organisation)
+            key = msgspec.json.encode(asked), today
+            found = self._answers.get(key)
+            if found is None:
+                found = advise(asked, self._measurements(asked.work.suite), today=today, newer=self._newer)
+                self._answers[key] = found
+                if len(self._answers) > _ANSWERS_MAX:
+                    self._answers.popitem(last=False)
+            self._answers.move_to_end(key)
+            return found
+
+    def suites(self) -> tuple[str, ...]:
+        """The suites that anything was measured on here."""
+        return tuple(sorted({name for folder in self._runs.runs() for name in folder.suites()}))
+
+    def _completed(self, question: Question, organisation: Organisation | None) -> Question:
+        if organisation is not None and question.organisation == Organisation():
+            question = msgspec.structs.replace(question, organisation=organisation)
+        if question.work.suite is None:
+            return question
+        here = this_machine(dict(self._measurements(question.work.suite)))
+        named = {model for machine in question.machines for model in machine.tokens_per_s}
+        if here is None or named & set(here.tokens_per_s):
+            return question
+        return msgspec.structs.replace(question, machines=(*question.machines, here))
+
+    def _measurements(self, suite: str | None) -> Mapping[str, Measurement]:
+        if suite not in self._measured:
+            self._measured[suite] = measurements(self._runs, suite)
+        return self._measured[suite]
+
+    def _renew(self) -> None:
+        """Forget everything when a run has gone on or another listing has come."""
+        files = [listing_file(self._home), *(folder.path / "results.jsonl" for folder in self._runs.runs())]
+        stats = [(str(file), file.stat()) for file in files if file.exists()]
+        state = tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
+        if state != self._state:
+            self._answers.clear()
+            self._measured.clear()
+            self._newer = stored_listing(self._home)
+            self._state = state
