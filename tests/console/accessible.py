@@ -9,8 +9,10 @@ from playwright.sync_api import Page
 _AXE = Path(__file__).parents[1] / "node/node_modules/axe-core/axe.min.js"
 _RUN = """async () => {
   const found = await axe.run(document, { resultTypes: ["violations"] });
-  return found.violations.flatMap((one) => one.nodes.map((node) =>
-    `${one.id} (${one.impact}): ${node.target.join(" ")}: ${node.failureSummary.split("\\n").slice(1).join("; ").trim()}`));
+  return found.violations.flatMap((one) => one.nodes.map((node) => {
+    const why = node.failureSummary.split("\\n").slice(1).join("; ").trim();
+    return `${one.id} (${one.impact}): ${node.target.join(" ")}: ${why}`;
+  }));
 }"""
 
 
