@@ -165,9 +165,12 @@ def _kept_key(file: Path) -> bytes:
         fresh = file.with_name(f"{file.name}.{os.getpid()}")
         fresh.touch(mode=0o600)
         fresh.write_bytes(secrets.token_bytes(32))
-        with suppress(FileExistsError):
-            os.link(fresh, file)
-        fresh.unlink()
+        try:
+            with suppress(FileExistsError):
+                os.link(fresh, file)
+        except OSError:  # a file system without links
+            fresh.replace(file)
+        fresh.unlink(missing_ok=True)
     key = file.read_bytes()
     if len(key) != 32:
         raise SetupError(f"{file} is not the key that Ecotone wrote there; remove it, and a new one is made")
