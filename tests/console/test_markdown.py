@@ -13,7 +13,7 @@ TAGS = {
     *("figure", "figcaption", "button", "table", "thead", "tbody", "tr", "th", "td"),
 }
 ATTRIBUTES = {
-    *("class", "dir", "href", "title", "rel", "target", "type", "data-copy", "tabindex", "role", "aria-label"),
+    *("class", "dir", "href", "title", "rel", "target", "type", "data-copy-code", "tabindex", "role", "aria-label"),
     *("scope", "start"),
 }
 

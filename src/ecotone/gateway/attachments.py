@@ -17,6 +17,7 @@ from ecotone.values.errors import BodyTooLarge, MalformedRequest, UnsupportedMed
 ATTACHED_MAX = 10
 TEXT_BYTES_MAX = 1024 * 1024
 IMAGE_BYTES_MAX = 8 * 1024 * 1024
+ALL_BYTES_MAX = 16 * 1024 * 1024
 TEXT = "text/plain"
 IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 _NAME_CHARS_MAX = 120
@@ -71,10 +72,13 @@ def read_attached(name: str, data: str) -> Attached:
     return Attached(name, TEXT, text.encode())
 
 
-def check_count(count: int) -> None:
-    """Raises MalformedRequest."""
-    if count > ATTACHED_MAX:
+def check_attached(attached: Sequence[Attached], kept: int = 0) -> None:
+    """Whether so many go with one question, besides `kept` that are here already. Raises MalformedRequest and
+    BodyTooLarge."""
+    if len(attached) + kept > ATTACHED_MAX:
         raise MalformedRequest(f"At most {ATTACHED_MAX} files go with one question.", param="attachments")
+    if sum(len(one.body) for one in attached) > ALL_BYTES_MAX:
+        raise BodyTooLarge(f"All files together are over the limit of {ALL_BYTES_MAX // (1024 * 1024)} MiB.")
 
 
 def question_parts(text: str, attached: Sequence[Attached]) -> tuple[Part, ...]:

@@ -63,6 +63,11 @@ class Directory:
         self._candidates = {model.name: _candidates((model,)) for model in models}
         self._candidates.update({route.name: _candidates(route.models) for route in routes})
 
+    @property
+    def open_ended(self) -> tuple[str, ...]:
+        """Providers of which any model can be asked for, as PROVIDER/NAME."""
+        return tuple(self._open_ended)
+
     def about(self, name: str) -> About:
         """What callers may know of `name`. Raises ModelNotFound, which lists near names."""
         route = self.routes.get(name)

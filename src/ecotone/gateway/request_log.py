@@ -132,3 +132,9 @@ def decision_of(database: Database, request_id: str) -> dict[str, Any] | None:
     request has not ended yet."""
     rows = database.execute("select decision from requests where id = ?", (request_id,))
     return None if not rows or rows[0][0] is None else msgspec.json.decode(rows[0][0], type=dict[str, Any])
+
+
+def attempts_of(database: Database, request_id: str) -> int | None:
+    """How many places were asked for it, one after the other; None if the request has not ended yet."""
+    rows = database.execute("select attempts from requests where id = ?", (request_id,))
+    return int(rows[0][0]) if rows else None

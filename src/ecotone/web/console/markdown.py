@@ -40,7 +40,7 @@ _LANGUAGES = {
     "h": "c", "c#": "csharp", "cs": "csharp", "golang": "go", "rb": "ruby", "rs": "rust", "yml": "yaml", "kt": "kotlin",
     "svg": "xml", "jsonc": "json", "patch": "diff", "makefile": "make", "docker": "dockerfile", "postgresql": "sql",
 }  # fmt: skip
-_FORMATTER: HtmlFormatter[str] = HtmlFormatter(nowrap=True, classprefix="hl-")
+_FORMATTER: HtmlFormatter[str] = HtmlFormatter(nowrap=True)
 
 # Characters that turn the reading direction around: code may read otherwise than it runs (CVE-2021-42574).
 _TURNING = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
@@ -59,7 +59,8 @@ def to_blocks(text: str) -> list[str]:
 
 class GrowingMarkdown:
     """An answer while it comes. `blocks` are its top-level blocks as HTML; the first `settled` of them change no more
-    before its end, and only the rest is parsed again when more comes."""
+    while it comes, and only the rest is parsed again when more does. Once it is complete, render the whole of it: what
+    stands later may change what stands before, such as a link's address given at the end."""
 
     def __init__(self) -> None:
         self.blocks: list[str] = []
@@ -85,16 +86,6 @@ class GrowingMarkdown:
         if at > 0:
             self._open = "\n".join(lines[found[at][1] :])
             self.settled += at
-
-    def end(self, text: str) -> None:
-        """The answer is complete, and `text` is all of it. What stands later may have changed what stands before: a
-        link's address given at the end."""
-        final = to_blocks(text)
-        same = next(
-            (at for at, (old, new) in enumerate(zip(self.blocks, final, strict=False)) if old != new),
-            min(len(self.blocks), len(final)),
-        )
-        self.blocks, self.settled = final, min(self.settled, same)
 
 
 def _shown(text: str) -> str:
@@ -189,7 +180,7 @@ class _Renderer(RendererHTML):
         told = f"Code, {language}" if language else "Code"
         return (
             f'<figure class="code-block"><figcaption><span>{escape(language or "code")}</span>'
-            '<button type="button" class="button quiet" data-copy>Copy</button></figcaption>'
+            '<button type="button" class="button quiet" data-copy-code>Copy</button></figcaption>'
             f'<pre tabindex="0" role="group" aria-label="{escape(told)}"><code>'
             f"{_coloured(token.content, language)}</code></pre></figure>\n"
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ecotone.web.control import comparisons, connecting, evaluations, keys, models, rules, status
+from ecotone.web.control import chats, comparisons, connecting, evaluations, keys, models, rules, status
 from ecotone.web.control.api import Call
 
 SUBJECTS: Mapping[str, tuple[Call, ...]] = {
@@ -10,6 +10,7 @@ SUBJECTS: Mapping[str, tuple[Call, ...]] = {
     "keys": keys.CALLS,
     "clients": connecting.CALLS,
     "evaluations": evaluations.CALLS,
+    "chats": chats.CALLS,
     "battles": comparisons.CALLS,
     "models": models.CALLS,
     "rules": rules.CALLS,

@@ -2,6 +2,13 @@
 
 from starlette.routing import Route
 
-from ecotone.web.console.pages import connect, design, evaluations, home, reference
+from ecotone.web.console.pages import chat, connect, design, evaluations, home, reference
 
-ROUTES: tuple[Route, ...] = (*home.ROUTES, *connect.ROUTES, *design.ROUTES, *evaluations.ROUTES, *reference.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *home.ROUTES,
+    *chat.ROUTES,
+    *connect.ROUTES,
+    *design.ROUTES,
+    *evaluations.ROUTES,
+    *reference.ROUTES,
+)

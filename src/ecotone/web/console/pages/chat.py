@@ -1,0 +1,334 @@
+"""Chat: a conversation with any route or model, and behind each answer where the words went."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ecotone.evaluation.turns import TurnFacts
+from ecotone.gateway.attachments import ALL_BYTES_MAX, ATTACHED_MAX
+from ecotone.gateway.chats import Chat, ChatMessage, ChatRow
+from ecotone.gateway.choices import Choice, choice, choices
+from ecotone.gateway.client import DEFAULT_ROUTE
+from ecotone.gateway.model_facts import vendor_title
+from ecotone.policy.policy import Policy
+from ecotone.values.chat import Json
+from ecotone.values.errors import NotFound
+from ecotone.web.console.markdown import to_html
+from ecotone.web.console.rendering import control_of, render, session_of
+from ecotone.web.control.answering import Answering, Logged
+from ecotone.web.control.chats import answering
+from ecotone.web.control.control import Control
+
+_LIST_MAX = 60
+_WORDLESS = "The model ended its answer without a word."
+_SUGGESTIONS = (
+    "Explain in three sentences what an ecotone is.",
+    "Write a Python function that checks an IBAN.",
+    "What should I ask before I send customer data to a model?",
+)
+
+
+class Spoke(msgspec.Struct, frozen=True):
+    """A rule that spoke, with its reason where the rule still stands."""
+
+    rule: str
+    effect: str
+    because: str | None
+    fault: str | None = None
+
+
+class PlaceSaid(msgspec.Struct, frozen=True):
+    """What the rules said of one place; `answered`: it is the one that answered."""
+
+    endpoint: str
+    allowed: bool
+    answered: bool
+    spoken: tuple[Spoke, ...]
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """A decision as the page tells it. `replaced` are counts by kind, before sending and in the reply."""
+
+    data_class: str | None
+    kinds: tuple[str, ...]
+    uninspected: tuple[str, ...]
+    scores: tuple[tuple[str, float], ...]
+    places: tuple[PlaceSaid, ...]
+    replaced: tuple[tuple[str, int], ...]
+    reply_kinds: tuple[str, ...]
+    reply_spoken: tuple[Spoke, ...]
+
+    @property
+    def spoken(self) -> tuple[Spoke, ...]:
+        """Every rule once."""
+        found = {one.rule: one for place in self.places for one in place.spoken}
+        return (*found.values(), *(one for one in self.reply_spoken if one.rule not in found))
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """How many places were asked besides the one that answered, and the vendors that may be among them."""
+
+    others: int
+    vendors: tuple[str, ...]
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A message as the page tells it. `place` counts from 1 among `beside`, the messages that stand in its place."""
+
+    message: ChatMessage
+    html: Markup
+    place: int
+    beside: tuple[str, ...]
+    facts: TurnFacts | None
+    provider: str | None
+    decided: Decided | None
+    tried: Tried | None
+
+    @property
+    def before(self) -> str | None:
+        return self.beside[self.place - 2] if self.place > 1 else None
+
+    @property
+    def after(self) -> str | None:
+        return self.beside[self.place] if self.place < len(self.beside) else None
+
+
+async def new_chat(request: Request) -> Response:
+    """The page before there is a chat. `?q=` puts something into the field, `?model=` chooses whom to ask."""
+    return await _page(request, None)
+
+
+async def one_chat(request: Request) -> Response:
+    """One chat."""
+    return await _page(request, await _chat(request))
+
+
+async def conversation(request: Request) -> Response:
+    """The part of the page that has what was said."""
+    chat = await _chat(request)
+    return render(request, "chat_conversation.html", chat=chat, shown=await _shown(request, chat, chat.path()))
+
+
+async def message(request: Request) -> Response:
+    """One answer, once it has ended."""
+    chat = await _chat(request)
+    found = chat.message(request.path_params["message"])
+    (shown,) = await _shown(request, chat, (found,))
+    return render(request, "chat_message.html", chat=chat, one=shown)
+
+
+async def chat_list(request: Request) -> Response:
+    """The list of chats, also as a search finds them. `?at=` is the one that is open."""
+    return render(request, "chat_list.html", **await _listed(request, request.query_params.get("at")))
+
+
+async def _chat(request: Request) -> Chat:
+    name, wanted = session_of(request).name, request.path_params["chat"]
+    return await _at_work(request).do(lambda chats: chats.get(wanted, name))
+
+
+def _at_work(request: Request) -> Answering:
+    return answering(control_of(request))
+
+
+async def _page(request: Request, chat: Chat | None) -> Response:
+    control = control_of(request)
+    found = await asyncio.to_thread(choices, control.runtime.gateway.directory)
+    policy = control.runtime.gateway.snapshot.ruling.policy
+    query = request.query_params
+    return render(
+        request,
+        "chat.html",
+        chat=chat,
+        shown=() if chat is None else await _shown(request, chat, chat.path()),
+        choices=found,
+        chosen=_chosen(found, (chat.model if chat is not None else None) or query.get("model")),
+        destination=destination,
+        data_class=None if chat is None else chat.data_class,
+        classes=policy.classes.names,
+        floor=policy.classes.name(policy.caller_floor("console")),
+        has_rules=bool(policy.rules),
+        question="" if chat is not None else query.get("q", ""),
+        suggestions=_SUGGESTIONS,
+        attached_max=ATTACHED_MAX,
+        attached_bytes_max=ALL_BYTES_MAX,
+        open_ended=bool(control.runtime.gateway.directory.open_ended),
+        left=() if chat is None else _left(chat),
+        **await _listed(request, None if chat is None else chat.id),
+    )
+
+
+def _chosen(found: Sequence[Choice], wanted: str | None) -> str | None:
+    """Whom to ask if nobody else is chosen: whom the chat asked last, also a vendor's model that is not listed."""
+    names = [one.name for one in found]
+    if wanted is not None and (wanted in names or "/" in wanted):
+        return wanted
+    return DEFAULT_ROUTE if DEFAULT_ROUTE in names else next(iter(names), None)
+
+
+def destination(choice: Choice) -> str:
+    """Where the words would go, in a sentence."""
+    away = list(dict.fromkeys(place.title for place in choice.places if place.hosting == "vendor"))
+    own = [place for place in choice.places if place.hosting != "vendor"]
+    if not away:
+        if all(place.hosting == "embedded" for place in own):
+            return "Answered inside this gateway. Nothing leaves the house."
+        return "Answered on your own machines. Nothing leaves the house."
+    vendors = " or ".join(away)
+    if not own:
+        return f"Leaves the house: goes to {vendors}."
+    if choice.places[0].hosting == "vendor":
+        return f"Leaves the house: goes to {vendors}, or stays with {own[0].model} where the rules want it."
+    return f"Stays with {own[0].model} where that answers; else it leaves the house, to {vendors}."
+
+
+def _left(chat: Chat) -> tuple[str, ...]:
+    """The vendors that words of this chat have gone to."""
+    gone = [message.facts for message in chat.messages if message.facts is not None]
+    return tuple(dict.fromkeys(vendor_title(one["provider"]) for one in gone if one.get("hosting") == "vendor"))
+
+
+# --- the list
+
+
+async def _listed(request: Request, at: str | None) -> dict[str, Any]:
+    search = request.query_params.get("search", "")[:200]
+    before = _moment(request.query_params.get("before"))
+    name = session_of(request).name
+    rows = await _at_work(request).do(lambda chats: chats.list(name, search=search, limit=_LIST_MAX + 1, before=before))
+    more = rows[_LIST_MAX - 1].changed_at.isoformat() if len(rows) > _LIST_MAX else None
+    today = control_of(request).now().date()
+    return {
+        "groups": _by_day(rows[:_LIST_MAX], today),
+        "search": search,
+        "at": at,
+        "more": more,
+        "first": before is None,
+    }
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return None if not text else datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _by_day(rows: Iterable[ChatRow], today: date) -> dict[str, list[ChatRow]]:
+    groups: dict[str, list[ChatRow]] = {}
+    for row in rows:
+        groups.setdefault(_day(row.changed_at.date(), today), []).append(row)
+    return groups
+
+
+def _day(day: date, today: date) -> str:
+    if day >= today:
+        return "Today"
+    if day == today - timedelta(days=1):
+        return "Yesterday"
+    if day > today - timedelta(days=7):
+        return "Last seven days"
+    return f"{day:%B %Y}"
+
+
+# --- messages
+
+
+async def _shown(request: Request, chat: Chat, messages: Sequence[ChatMessage]) -> tuple[Shown, ...]:
+    control, at_work = control_of(request), _at_work(request)
+    logged = await at_work.logged(chat)
+    return await asyncio.to_thread(_show, control, at_work, chat, messages, logged)
+
+
+def _show(
+    control: Control, at_work: Answering, chat: Chat, messages: Sequence[ChatMessage], logged: Mapping[str, Logged]
+) -> tuple[Shown, ...]:
+    policy = control.runtime.gateway.snapshot.ruling.policy
+    found = []
+    for one in messages:
+        beside = tuple(other.id for other in chat.beside(one))
+        facts = None if one.facts is None else msgspec.convert(one.facts, TurnFacts, strict=False)
+        log = logged.get(one.request_id or "")
+        found.append(
+            Shown(
+                message=one,
+                html=_html(at_work, one),
+                place=beside.index(one.id) + 1,
+                beside=beside,
+                facts=facts,
+                provider=None if facts is None or facts.provider is None else vendor_title(facts.provider),
+                decided=None if log is None else _decided(log.decision, policy, facts),
+                tried=None if log is None else _tried(control, one, log.attempts, facts),
+            )
+        )
+    return tuple(found)
+
+
+def _html(at_work: Answering, one: ChatMessage) -> Markup:
+    """What markdown.py makes of an answer is the only HTML here that is not the templates' own."""
+    if one.role == "user":
+        return Markup()
+    live = at_work.live(one.id)
+    if live is not None:
+        return Markup("".join(live.markdown.blocks))  # noqa: S704 - made by markdown.py
+    if one.state == "done" and not one.said:
+        return Markup("<p class='muted'>{}</p>").format(_WORDLESS)
+    return Markup(to_html(one.said))  # noqa: S704 - made by markdown.py
+
+
+def _tried(control: Control, one: ChatMessage, attempts: int, facts: TurnFacts | None) -> Tried | None:
+    """The log counts attempts and names the last: where the others were, the places behind the name may tell."""
+    answered = None if facts is None else facts.endpoint
+    others = attempts - (answered is not None)
+    if others < 1 or one.asked is None:
+        return None
+    try:
+        places = choice(control.runtime.gateway.directory, one.asked).places
+    except NotFound:
+        return Tried(others, ())
+    vendors = (place.title for place in places if place.hosting == "vendor" and place.endpoint != answered)
+    return Tried(others, tuple(dict.fromkeys(vendors)))
+
+
+def _decided(decision: Json | None, policy: Policy, facts: TurnFacts | None) -> Decided | None:
+    if decision is None:
+        return None
+    reasons = {rule.name: rule.because for rule in policy.rules}
+
+    def spoken(said: Iterable[Json]) -> tuple[Spoke, ...]:
+        return tuple(Spoke(one["rule"], one["effect"], reasons.get(one["rule"]), one.get("fault")) for one in said)
+
+    answered = None if facts is None else facts.endpoint
+    reply = decision.get("reply") or {}
+    replaced = {**decision.get("redacted", {})}
+    for kind, count in reply.get("redacted", {}).items():
+        replaced[kind] = replaced.get(kind, 0) + count
+    return Decided(
+        data_class=decision.get("class"),
+        kinds=tuple(decision.get("kinds", ())),
+        uninspected=tuple(decision.get("uninspected", ())),
+        scores=tuple((decision.get("scores") or {}).items()),
+        places=tuple(
+            PlaceSaid(endpoint, said["allowed"], endpoint == answered, spoken(said["spoken"]))
+            for endpoint, said in decision.get("places", {}).items()
+        ),
+        replaced=tuple(sorted(replaced.items())),
+        reply_kinds=tuple(reply.get("kinds", ())),
+        reply_spoken=spoken(reply.get("spoken", ())),
+    )
+
+
+ROUTES = (
+    Route("/chat", new_chat),
+    Route("/chat/list", chat_list),
+    Route("/chat/{chat}", one_chat),
+    Route("/chat/{chat}/conversation", conversation),
+    Route("/chat/{chat}/messages/{message}", message),
+)

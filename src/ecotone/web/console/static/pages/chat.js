@@ -1,0 +1,541 @@
+// Chat. What was said is made by the server; this asks, follows answers as they come, and keeps the page in step.
+
+import { api, copy, listen, toast } from "../app.js";
+
+const byId = (id) => document.getElementById(id);
+const chat = byId("chat");
+const conversation = byId("conversation");
+const composer = byId("composer");
+const question = byId("question");
+const status = byId("status");
+const picker = byId("picker");
+const filter = byId("picker-filter");
+const search = byId("search");
+const toEnd = byId("to-end");
+
+let current = chat.dataset.chat || null;
+let model = chat.dataset.model || null;
+let source = null;
+let answering = [];
+let files = []; // {name, data, image, size} or, of a question that is asked anew, {name, kept, image}
+let editing = null; // {parent}
+let choosing = null; // what is done with the name that the picker gives
+let asking = false;
+
+const part = (path) => fetch(path, { headers: { "hx-request": "true" } });
+const article = (id) => byId(`m-${id}`);
+const nearEnd = () => innerHeight + scrollY > document.documentElement.scrollHeight - 140;
+const goToEnd = () => scrollTo(0, document.documentElement.scrollHeight);
+
+async function attempt(work) {
+  try {
+    return await work();
+  } catch (error) {
+    toast(error.message, "bad");
+    return undefined;
+  }
+}
+
+// --- what was said
+
+async function html(path) {
+  const response = await part(path);
+  if (!response.ok) throw new Error("The gateway does not have this chat any more. Load the page again.");
+  return response.text();
+}
+
+let refreshing = null;
+function refresh() {
+  // One at a time: whoever asks while one is on its way gets the next.
+  const next = (refreshing ?? Promise.resolve()).then(async () => {
+    const end = nearEnd();
+    conversation.innerHTML = await html(`/console/chat/${current}/conversation`);
+    arrived();
+    if (end) goToEnd();
+  });
+  const settled = next.catch(() => {}).finally(() => {
+    if (refreshing === settled) refreshing = null;
+  });
+  refreshing = settled;
+  return next;
+}
+
+function arrived() {
+  for (const time of conversation.querySelectorAll("time[datetime]")) {
+    const at = new Date(time.dateTime);
+    time.title = time.textContent;
+    time.textContent = at.toLocaleString([], time.closest("dl") ? { dateStyle: "medium", timeStyle: "medium" } : { timeStyle: "short" });
+  }
+  const shown = conversation.querySelector(".turns");
+  if (shown) named(shown.dataset.title);
+  const going = byId("left-house");
+  if (going && conversation.querySelector(".trail .hosting.vendor")) going.hidden = false;
+}
+
+function named(title) {
+  byId("title").textContent = title;
+  document.title = `${title} – Ecotone`;
+}
+
+function follow() {
+  source?.close();
+  source = null;
+  if (!current) return;
+  const followed = current;
+  source = listen(`/chats/${current}/events?form=html`, {
+    chat: (news) => followed === current && changed(news),
+    answer: (news) => followed === current && more(news),
+  });
+}
+
+async function changed(news) {
+  const ended = answering.filter((id) => !news.answering.includes(id));
+  answering = news.answering;
+  byId("stop").hidden = answering.length === 0;
+  byId("send").hidden = answering.length > 0;
+  named(news.title);
+  const shown = conversation.querySelector(".turns")?.dataset.leaf ?? "";
+  const open = [...conversation.querySelectorAll('[aria-busy="true"]')].map((one) => one.dataset.message);
+  if (shown !== (news.leaf ?? "") || open.some((id) => !answering.includes(id) && !ended.includes(id))) {
+    await attempt(refresh);
+  } else {
+    for (const id of ended) await attempt(() => complete(id));
+  }
+  if (ended.length) list();
+}
+
+async function complete(id) {
+  const at = article(id);
+  if (!at) return;
+  const end = nearEnd();
+  const thinking = at.querySelector(".reasoning")?.open;
+  at.outerHTML = await html(`/console/chat/${current}/messages/${id}`);
+  const made = article(id);
+  if (thinking) made.querySelector(".reasoning").open = true;
+  arrived();
+  if (end) goToEnd();
+  const says = { done: "The answer is complete.", stopped: "Stopped.", failed: "There is no whole answer." };
+  status.textContent = says[made.dataset.state] ?? "";
+}
+
+function more(news) {
+  const at = article(news.id);
+  if (!at) return;
+  const end = nearEnd();
+  const body = at.querySelector("[data-body]");
+  if (news.state === "streaming" && at.dataset.state !== "streaming") {
+    at.dataset.state = "streaming";
+    at.classList.replace("waiting", "streaming");
+  }
+  if (news.reasoning) {
+    const thought = at.querySelector("[data-reasoning]");
+    // The first news of an answer brings all that was thought so far.
+    if (!at.dataset.followed) thought.textContent = "";
+    thought.append(news.reasoning);
+    thought.closest("details").hidden = false;
+  }
+  if (news.blocks.length || news.start < body.children.length) {
+    while (body.children.length > news.start) body.lastElementChild.remove();
+    body.insertAdjacentHTML("beforeend", news.blocks.join(""));
+  }
+  at.dataset.followed = "yes";
+  const waiting = at.querySelector("[data-waiting]");
+  if (waiting && (news.blocks.length || news.reasoning)) {
+    waiting.remove();
+    status.textContent = "The answer has begun.";
+  }
+  if (end) goToEnd();
+}
+
+// --- asking
+
+async function begin() {
+  const made = await api("POST", "/chats", { model, data_class: declared(), system: byId("system").value.trim() || null });
+  current = made.id;
+  chat.dataset.chat = current;
+  history.pushState({}, "", `/console/chat/${current}`);
+  byId("chat-actions").hidden = false;
+  for (const link of document.querySelectorAll("[data-export]")) {
+    link.href = `/control/v1/chats/${current}/export?form=${link.dataset.export}`;
+  }
+}
+
+const declared = () => byId("class").value || null;
+
+function lastAnswer() {
+  const answers = conversation.querySelectorAll(".turn.answer");
+  return answers.length ? answers[answers.length - 1].dataset.message : null;
+}
+
+async function ask() {
+  const text = question.value;
+  if (asking || answering.length || (!text.trim() && !files.length)) return;
+  if (!model) return choose(setModel);
+  if (told().classList.contains("wrong")) return;
+  asking = true;
+  byId("send").disabled = true;
+  await attempt(async () => {
+    const parent = editing ? editing.parent : lastAnswer();
+    if (!current) await begin();
+    await api("POST", `/chats/${current}/messages`, {
+      text,
+      model,
+      parent,
+      data_class: declared(),
+      attachments: files.filter((one) => one.data).map(({ name, data }) => ({ name, data })),
+      kept: files.filter((one) => one.kept).map((one) => one.kept),
+    });
+    question.value = "";
+    files = [];
+    stopEditing();
+    showFiles();
+    await refresh();
+    goToEnd();
+    if (!source) follow();
+    list();
+    status.textContent = `${model} is asked.`;
+  });
+  asking = false;
+  byId("send").disabled = false;
+  question.focus();
+}
+
+async function again(id, name) {
+  await attempt(async () => {
+    await api("POST", `/chats/${current}/messages/${id}/again`, { model: name, data_class: declared() });
+    setModel(name);
+    await refresh();
+    status.textContent = `${name} is asked.`;
+  });
+}
+
+const stop = () => Promise.all(answering.map((id) => attempt(() => api("POST", `/chats/${current}/messages/${id}/stop`))));
+
+function edit(at) {
+  const kept = [...at.querySelectorAll("[data-attachment]")];
+  editing = { parent: at.dataset.parent || null };
+  question.value = at.querySelector("[data-text]")?.textContent ?? "";
+  files = kept.map(({ dataset }) => ({ name: dataset.name, kept: dataset.attachment, image: dataset.kind === "image" }));
+  byId("editing").hidden = false;
+  showFiles();
+  question.focus();
+}
+
+function stopEditing() {
+  if (!editing) return;
+  editing = null;
+  byId("editing").hidden = true;
+}
+
+composer?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  ask();
+});
+question?.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    event.preventDefault();
+    ask();
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+  const menu = document.querySelector(".menu-box[open]");
+  if (menu) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  } else if (answering.length) stop();
+  else if (editing) {
+    stopEditing();
+    question.value = "";
+    files = [];
+    showFiles();
+  }
+});
+byId("stop")?.addEventListener("click", stop);
+
+// --- files
+
+function read(file) {
+  return new Promise((done, failed) => {
+    const reader = new FileReader();
+    reader.onload = () => done(reader.result);
+    reader.onerror = () => failed(new Error(`${file.name} cannot be read.`));
+    reader.readAsDataURL(file);
+  });
+}
+
+async function attach(added) {
+  for (const file of added) {
+    await attempt(async () => {
+      if (files.length >= Number(chat.dataset.filesMax)) throw new Error(`At most ${chat.dataset.filesMax} files go with one question.`);
+      if (file.size > Number(chat.dataset.imagesMax)) throw new Error(`${file.name} is too large.`);
+      const url = await read(file);
+      const image = /^image\/(png|jpeg|gif|webp)$/.test(file.type);
+      files.push({ name: file.name || "pasted", data: url.slice(url.indexOf(",") + 1), url, image, size: file.size });
+    });
+  }
+  showFiles();
+}
+
+function showFiles() {
+  const shown = byId("attached");
+  shown.hidden = files.length === 0;
+  shown.replaceChildren(
+    ...files.map((file) => {
+      const row = document.createElement("li");
+      if (file.image && file.url) {
+        const image = document.createElement("img");
+        image.src = file.url;
+        image.alt = "";
+        row.append(image);
+      }
+      const name = document.createElement("span");
+      name.textContent = file.name;
+      const away = document.createElement("button");
+      away.type = "button";
+      away.className = "button quiet";
+      away.textContent = "Remove";
+      away.setAttribute("aria-label", `Remove ${file.name}`);
+      away.addEventListener("click", () => {
+        files = files.filter((one) => one !== file);
+        showFiles();
+        question.focus();
+      });
+      row.append(name, away);
+      return row;
+    }),
+  );
+  told();
+}
+
+byId("files")?.addEventListener("change", async (event) => {
+  await attach(event.target.files);
+  event.target.value = "";
+  question.focus();
+});
+question?.addEventListener("paste", (event) => {
+  if (event.clipboardData.files.length) {
+    event.preventDefault();
+    attach(event.clipboardData.files);
+  }
+});
+const box = composer?.querySelector(".composer-box");
+for (const kind of ["dragover", "dragleave", "drop"]) {
+  box?.addEventListener(kind, (event) => {
+    if (![...event.dataTransfer.types].includes("Files")) return;
+    event.preventDefault();
+    box.classList.toggle("dropping", kind === "dragover");
+    if (kind === "drop") attach(event.dataTransfer.files);
+  });
+}
+
+// --- whom to ask
+
+const rows = () => [...picker.querySelectorAll(".choice")].filter((row) => row.dataset.name);
+const rowOf = (name) => rows().find((row) => row.dataset.name === name);
+
+function setModel(name) {
+  model = name;
+  const row = rowOf(name);
+  const shown = byId("chosen");
+  const mark = row?.querySelector(".weights svg")?.cloneNode(true);
+  const label = document.createElement("span");
+  label.className = `weights ${row?.dataset.weights || "unknown"}`;
+  if (mark && row.dataset.weights !== "mixed") label.append(mark);
+  label.append(name ?? "Choose a model");
+  shown.replaceChildren(label);
+  told();
+}
+
+/** Says below the field where the words would go, or what keeps them from going. */
+function told() {
+  const line = byId("destination");
+  const row = rowOf(model);
+  const images = files.some((one) => one.image) ? row?.dataset.images : "yes";
+  line.className = "composer-foot";
+  if (images === "no") {
+    line.textContent = `${model} cannot look at images. Ask a model that can, or remove the image.`;
+    line.classList.add("wrong");
+  } else {
+    const words = row?.dataset.destination ?? (model ? "Leaves the house: a vendor’s model that is not listed here." : "");
+    line.textContent = images === "unknown" ? `${words} Whether it can look at images is not known.` : words;
+    if (/leaves the house/i.test(words)) line.classList.add("away");
+  }
+  return line;
+}
+
+function choose(then) {
+  choosing = then;
+  filter.value = "";
+  narrow();
+  for (const row of rows()) row.toggleAttribute("aria-current", row.dataset.name === model);
+  picker.showModal();
+  filter.focus();
+}
+
+function narrow() {
+  const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const other = byId("picker-other");
+  const otherRow = other.querySelector(".choice");
+  let found = 0;
+  for (const row of picker.querySelectorAll(".picker-list li")) {
+    const button = row.querySelector(".choice");
+    if (button === otherRow) continue;
+    row.hidden = !words.every((word) => button.textContent.toLowerCase().includes(word));
+    found += !row.hidden;
+  }
+  for (const section of picker.querySelectorAll("section")) {
+    if (section !== other) section.hidden = !section.querySelector("li:not([hidden])");
+  }
+  const named = filter.value.trim();
+  other.hidden = !(filter.placeholder.includes("/") && named.includes("/") && !rowOf(named));
+  otherRow.dataset.name = other.hidden ? "" : named;
+  otherRow.querySelector(".choice-name").textContent = named;
+  byId("picker-none").hidden = found > 0 || !other.hidden;
+}
+
+filter.addEventListener("input", narrow);
+filter.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter") return;
+  event.preventDefault();
+  const first = picker.querySelector("section:not([hidden]) li:not([hidden]) .choice");
+  first?.click();
+});
+picker.addEventListener("keydown", (event) => {
+  if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+  const shown = [filter, ...picker.querySelectorAll("section:not([hidden]) li:not([hidden]) .choice")];
+  const at = shown.indexOf(document.activeElement);
+  event.preventDefault();
+  shown[(at + (event.key === "ArrowDown" ? 1 : shown.length - 1)) % shown.length].focus();
+});
+picker.addEventListener("click", (event) => {
+  const row = event.target.closest(".choice");
+  if (event.target === picker) picker.close();
+  if (!row) return;
+  picker.close();
+  choosing(row.dataset.name);
+  question?.focus();
+});
+byId("choose")?.addEventListener("click", () => choose(setModel));
+
+// --- the list
+
+let listing = 0;
+async function list() {
+  const mine = ++listing;
+  const query = new URLSearchParams({ search: search.value, at: current ?? "" });
+  const text = await attempt(() => html(`/console/chat/list?${query}`));
+  if (text !== undefined && mine === listing) byId("chat-list").innerHTML = text;
+}
+
+let typing = 0;
+search.addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(list, 150);
+});
+byId("chats-toggle").addEventListener("click", (event) => {
+  const open = byId("chats").classList.toggle("open");
+  event.currentTarget.setAttribute("aria-expanded", String(open));
+});
+
+// --- buttons
+
+async function dialog(id, prepare) {
+  const shown = byId(id);
+  shown.returnValue = "";
+  prepare?.(shown);
+  shown.showModal();
+  await new Promise((closed) => shown.addEventListener("close", closed, { once: true }));
+  return shown.returnValue === "yes";
+}
+
+const does = {
+  copy: (at) => attempt(async () => {
+    const found = await api("GET", `/chats/${current}`);
+    const said = found.messages.find((one) => one.id === at.dataset.message);
+    await copy(said.text || said.refusal);
+  }),
+  again: (at, button) => again(at.dataset.message, button.dataset.model),
+  "again-with": (at) => choose((name) => again(at.dataset.message, name)),
+  edit,
+  "stop-editing": () => {
+    stopEditing();
+    question.value = "";
+    files = [];
+    showFiles();
+    question.focus();
+  },
+  close: (_, button) => button.closest("dialog").close(),
+  "clear-search": () => {
+    search.value = "";
+    list();
+    search.focus();
+  },
+  rename: async () => {
+    const field = byId("new-title");
+    const yes = await dialog("rename", () => {
+      field.value = byId("title").textContent;
+      field.select();
+    });
+    if (!yes) return;
+    await attempt(async () => {
+      const changedTo = await api("PATCH", `/chats/${current}`, { title: field.value });
+      named(changedTo.title);
+      list();
+    });
+  },
+  delete: async () => {
+    if (!(await dialog("delete"))) return;
+    source?.close();
+    await attempt(async () => {
+      await api("DELETE", `/chats/${current}`);
+      location.assign("/console/chat");
+    });
+  },
+};
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button, a");
+  const open = document.querySelector(".menu-box[open]");
+  if (open && !event.target.closest(".menu-box > summary")) open.open = false;
+  if (!button) return;
+  const { dataset } = button;
+  if (dataset.does) {
+    does[dataset.does]?.(button.closest(".turn"), button);
+  } else if (dataset.branch) {
+    await attempt(async () => {
+      await api("POST", `/chats/${current}/messages/${dataset.branch}/show`);
+      await refresh();
+      article(dataset.branch)?.querySelector(".branches button:not(:disabled)")?.focus();
+    });
+  } else if (dataset.suggest) {
+    question.value = dataset.suggest;
+    question.focus();
+  } else if (dataset.more) {
+    const query = new URLSearchParams({ search: search.value, at: current ?? "", before: dataset.more });
+    const text = await attempt(() => html(`/console/chat/list?${query}`));
+    if (text !== undefined) button.outerHTML = text;
+  } else if ("copyCode" in dataset) {
+    copy(button.closest(".code-block").querySelector("code").textContent);
+  }
+});
+
+byId("system").addEventListener("change", (event) => {
+  if (current) attempt(() => api("PATCH", `/chats/${current}`, { system: event.target.value.trim() || null }));
+});
+toEnd?.addEventListener("click", goToEnd);
+addEventListener("scroll", () => {
+  if (toEnd) toEnd.hidden = nearEnd();
+}, { passive: true });
+addEventListener("popstate", () => location.reload());
+
+arrived();
+if (composer) {
+  setModel(model);
+  if (question.value) question.setSelectionRange(question.value.length, question.value.length);
+  question.focus({ preventScroll: true });
+}
+if (current) {
+  goToEnd();
+  follow();
+}
