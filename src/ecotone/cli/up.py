@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 import time
-from importlib import import_module
 from pathlib import Path
 
 import msgspec
@@ -261,7 +260,7 @@ def _say_nothing(text: str) -> None:
 
 async def _warm(runtime: Runtime, console: Console, app: App) -> None:
     """Load the embedded model that requests are likeliest to ask for first, and the console, so that nobody waits."""
-    await asyncio.to_thread(import_module, "ecotone.web.console.site")
+    await asyncio.to_thread(console.prepare)
     console.site(app)
     directory = runtime.gateway.directory
     preferred = [route.models[0] for route in directory.routes.values()] or list(directory.models.values())[:1]

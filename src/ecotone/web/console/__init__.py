@@ -32,6 +32,13 @@ class Console:
         self._control: Control | None = None
         self._site: Site | None = None
 
+    @staticmethod
+    def prepare() -> None:
+        """Load what the site takes. In a thread, so that requests need not wait."""
+        from ecotone.web.console import rendering, site  # noqa: F401 - to have it loaded
+
+        rendering.compile_templates()
+
     def site(self, app: App) -> "Site":
         """What serves /console/ and /control/ beside `app`, by the same rules for who is let in."""
         if self._site is None:

@@ -70,6 +70,12 @@ def render(request: Request, template: str, /, *, status: int = 200, **context: 
     return HTMLResponse(text, status_code=status, headers={"cache-control": "no-store"})
 
 
+def compile_templates() -> None:
+    """Do now what the first page of each kind would wait for."""
+    for name in _templates().list_templates():
+        _templates().get_template(name)
+
+
 async def form_of(request: Request, bytes_max: int = _FORM_BYTES_MAX) -> Mapping[str, str]:
     """The fields of a posted form, the last of each name. Raises BodyTooLarge."""
     body = b""
