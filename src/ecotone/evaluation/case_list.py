@@ -123,15 +123,16 @@ def case_row(case: Case, result: CaseResult) -> CaseRow:
         result.model,
         result.outcome,
         result.score,
-        _line(why),
-        _line(words_of(case.messages[-1])) if case.messages else "",
-        "" if result.answer is None else _line(result.answer.reply),
+        in_line(why),
+        in_line(words_of(case.messages[-1])) if case.messages else "",
+        "" if result.answer is None else in_line(result.answer.reply),
         None if result.answer is None else result.answer.total_s,
         result.cached_from is not None,
     )
 
 
-def _line(text: str) -> str:
+def in_line(text: str) -> str:
+    """The beginning of a text, without line breaks."""
     line = " ".join(text[: 4 * _LINE_CHARACTERS_MAX].split())
     return line if len(line) <= _LINE_CHARACTERS_MAX else f"{line[:_LINE_CHARACTERS_MAX].rstrip()} …"
 

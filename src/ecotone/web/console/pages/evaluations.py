@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from ecotone.evaluation.answers import known_weights
 from ecotone.evaluation.archive import Opened
-from ecotone.evaluation.case_list import Came, case_in_full, found_rows, neighbours
+from ecotone.evaluation.case_list import Came, case_in_full, found_rows, in_line, neighbours
 from ecotone.evaluation.cases import Suite, words_of
 from ecotone.evaluation.differences import difference
 from ecotone.evaluation.results import Comparison, Summary
@@ -25,12 +25,12 @@ from ecotone.values.errors import EcotoneError, MalformedRequest, NotFound
 from ecotone.web.console.rendering import control_of, render
 from ecotone.web.control.evaluations import Evaluations, NewRun, RunRow
 
-_CASES_A_PAGE = 50
+_CASES_A_PAGE = 20
 _SENTENCES_MAX = 8
 _WORDS: dict[str, Any] = {
     "share": share,
     "between": between,
-    "points": points,
+    "points": lambda value: points(value).replace("-", "\N{MINUS SIGN}"),
     "money": dollars,
     "duration": seconds,
     "on_what": on_what,
@@ -86,8 +86,8 @@ async def new(request: Request) -> Response:
     suites, models = await service.suites(), await service.models()
     said = request.query_params
     chosen_suites = said.getlist("suite") or (["knowledge"] if "model" not in said else [])
-    names = [model.name for model in models]
-    chosen_models = said.getlist("model") or names[:1]
+    usual = [name for model in models if model.kind == "route" for name in model.models]
+    chosen_models = said.getlist("model") or [*usual, *(model.name for model in models)][:1]
     limit = _limit(said.get("limit", "5"))
     limits = list(_LIMITS)
     if limit not in [value for value, _ in limits]:
@@ -279,10 +279,11 @@ async def compare(request: Request) -> Response:
     wanted = said.getlist("run")[:2] or [said[name] for name in ("a", "b") if said.get(name)]
     a, b = (*wanted, "", "")[:2]
     rows = [row for row in await service.rows() if row.glance.results]
-    found, problem = None, ""
+    found, problem, prompts = None, "", {}
     if a and b:
         try:
             found = await asyncio.to_thread(difference, service.folder(a), service.folder(b))
+            prompts = _prompts(await service.opened(b))
         except EcotoneError as error:
             problem = error.message
     return render(
@@ -293,11 +294,22 @@ async def compare(request: Request) -> Response:
         rows=rows,
         found=found,
         problem=problem,
+        prompts=prompts,
         sentences=_compared(found.comparisons) if found is not None else [],
         gained=[flip for flip in found.flips if flip.score_b > flip.score_a] if found is not None else [],
         lost=[flip for flip in found.flips if flip.score_b < flip.score_a] if found is not None else [],
         **_WORDS,
     )
+
+
+def _prompts(opened: Opened) -> dict[tuple[str, str], str]:
+    """The beginning of what each case asks."""
+    return {
+        (suite.name, case.id): in_line(words_of(case.messages[-1]))
+        for suite in opened.suites.values()
+        for case in suite.cases
+        if case.messages
+    }
 
 
 async def suite(request: Request) -> Response:
