@@ -106,7 +106,7 @@ def test_what_came_of_requests_and_where_they_went(database: Database) -> None:
     assert (total.answered, total.refused, total.cancelled, total.failed) == (5, 3, 1, 3)
     assert total.house == ByWeights(open=4, closed=0, unknown=0)
     assert total.left == ByWeights(open=0, closed=4, unknown=1)
-    assert (total.house.requests, total.left.requests) == (4, 5)
+    assert (total.house.requests, total.left.requests, total.kept_back) == (4, 5, 2)
     assert (total.retried, total.input_tokens, total.output_tokens, total.left_input_tokens) == (1, 118, 57, 100)
     assert [(one.endpoint, one.tally.requests, one.tally.answered) for one in traffic.endpoints] == [
         ("claude@anthropic", 4, 1),

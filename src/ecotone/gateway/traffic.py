@@ -92,9 +92,9 @@ class Tally(msgspec.Struct, frozen=True):
     """Counts of requests, and of the tokens that were reported.
 
     `requests` is the sum of the four outcomes. `house` and `left` are those that were sent to a model inside the house
-    and outside of it, answered or not, by where the last attempt went; what was sent nowhere is in neither. `retried`
-    had more than one attempt, of which the log names the last alone. `left_input_tokens` are those of requests that
-    left the house.
+    and outside of it, answered or not, by where the last attempt went; what was sent nowhere is in neither, and
+    `kept_back` is what rules kept from being sent. `retried` had more than one attempt, of which the log names the last
+    alone. `left_input_tokens` are those of requests that left the house.
     """
 
     requests: int
@@ -104,6 +104,7 @@ class Tally(msgspec.Struct, frozen=True):
     failed: int
     house: ByWeights
     left: ByWeights
+    kept_back: int
     retried: int
     input_tokens: int
     output_tokens: int
@@ -266,6 +267,7 @@ def _tally(sent: Sequence[_Sent]) -> Tally:
         **outcomes,
         house=_by_weights(house),
         left=_by_weights(left),
+        kept_back=sum(cell.requests for cell, where in sent if where is None and cell.outcome == "refused"),
         retried=sum(cell.retried for cell in cells),
         input_tokens=sum(cell.input_tokens for cell in cells),
         output_tokens=sum(cell.output_tokens for cell in cells),

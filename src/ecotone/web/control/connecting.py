@@ -1,15 +1,25 @@
 """How clients reach this gateway."""
 
+import asyncio
+import time
+from collections import OrderedDict
+from datetime import datetime
+
 import msgspec
 
+from ecotone.gateway.arrivals import ARRIVALS_MAX, Arrival, latest_arrivals
 from ecotone.gateway.client_snippets import PLACEHOLDER_KEY, Client, can_be_shown, clients
 from ecotone.gateway.sessions import Session
+from ecotone.storage.apart import DatabaseThread
+from ecotone.storage.database import Database
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import MalformedRequest
-from ecotone.web.control.api import Call
+from ecotone.web.control.api import Call, ServerEvent, Stream
 from ecotone.web.control.control import Control
 
 _TIMEOUTS = Timeouts(connect_s=2.0, first_byte_s=5.0, between_bytes_s=5.0, whole_s=10.0)
+_LOOK_S = 0.5
+_SILENT_S = 15.0
 
 
 class ClientsWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,4 +69,35 @@ async def needs_key(control: Control) -> bool:
     return response.status == 401
 
 
-CALLS = (Call("GET", "/clients", list_clients),)
+class _Log:
+    def __init__(self, control: Control) -> None:
+        self._thread = DatabaseThread(lambda: Database(control.home.database))
+
+    async def latest(self, since: datetime) -> tuple[Arrival, ...]:
+        return await self._thread.do(lambda database: latest_arrivals(database, since))
+
+    def close(self) -> None:
+        self._thread.close()
+
+
+async def watch_arrivals(control: Control, session: Session) -> Stream:
+    """Events named `arrival`: each exchange that begins from now on, but for the console's own, when it has ended."""
+    since = control.now()
+    told: OrderedDict[str, None] = OrderedDict()
+    yield ServerEvent("waiting", {"since": since})
+    silent_since = time.monotonic()
+    while True:
+        for arrival in await control.once(_Log).latest(since):
+            if arrival.id not in told:
+                told[arrival.id] = None
+                silent_since = time.monotonic()
+                yield ServerEvent("arrival", arrival)
+        while len(told) > 2 * ARRIVALS_MAX:
+            told.popitem(last=False)
+        if time.monotonic() - silent_since > _SILENT_S:
+            silent_since = time.monotonic()
+            yield ServerEvent(None)
+        await asyncio.sleep(_LOOK_S)
+
+
+CALLS = (Call("GET", "/clients", list_clients), Call("GET", "/clients/arrivals", watch_arrivals))

@@ -60,7 +60,7 @@ def _told(status: Status) -> dict[str, Any]:
     total = traffic.total
     by_endpoint = {one.endpoint: one for one in traffic.endpoints}
     return {
-        "status": status,
+        "gateway": status,
         "headline": headline(standing),
         "aside": aside(traffic),
         "rows": [_row(one, by_endpoint.get(one.id)) for one in standing.endpoints],

@@ -1,6 +1,6 @@
 // Connect: one client at a time, a key made and filled in, keys revoked.
 
-import { api, toast } from "../app.js";
+import { api, listen, toast } from "../app.js";
 
 const PLACEHOLDER = "eco_YOUR_KEY";
 const box = document.getElementById("snippets");
@@ -98,5 +98,38 @@ dialog.addEventListener("close", async () => {
     toast(error.message, "bad");
   }
 });
+
+// --- what arrives while this page is open
+
+const arrived = document.getElementById("arrived");
+const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const SHOWN_MAX = 8;
+
+listen("/clients/arrivals", {
+  arrival: (arrival) => {
+    const line = document.createElement("li");
+    const time = document.createElement("time");
+    time.dateTime = arrival.at;
+    time.textContent = clock.format(new Date(arrival.at));
+    const what = document.createElement("span");
+    what.className = "what";
+    what.textContent = said(arrival);
+    const outcome = document.createElement("span");
+    const well = arrival.status === 200 && !arrival.error;
+    outcome.className = `chip ${well ? "good" : "bad"}`;
+    outcome.textContent = well ? "answered" : `${arrival.status} ${arrival.error ?? ""}`.trim();
+    line.append(time, what, outcome);
+    arrived.prepend(line);
+    while (arrived.children.length > SHOWN_MAX) arrived.lastElementChild.remove();
+    document.getElementById("waiting").hidden = true;
+  },
+});
+
+function said(arrival) {
+  const who = arrival.principal ?? "somebody without a good key";
+  const asked = arrival.asked ? `asked ${arrival.asked}` : "asked";
+  const where = arrival.model && arrival.model !== arrival.asked ? `, ${arrival.model} answered` : "";
+  return `${who} ${asked} (${arrival.operation})${where}`;
+}
 
 show();

@@ -6,7 +6,9 @@ const box = document.getElementById("chart");
 const reading = document.getElementById("reading");
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const SYNC = "hour";
+const COUNTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5];
 let minutes = [];
+let data = null;
 let charts = [];
 let drawnFor = "";
 
@@ -49,7 +51,7 @@ function tell(index) {
 // --- the picture
 
 /** Bars on both sides of the line, by weights: open filled, closed hollow, unknown dashed; a cross for what went nowhere. */
-function drawBars(plot, data) {
+function drawBars(plot) {
   const { ctx } = plot;
   const step = plot.valToPos(data.at[1], "x", true) - plot.valToPos(data.at[0], "x", true);
   const width = Math.max(2, Math.floor(step * 0.68));
@@ -88,13 +90,8 @@ function drawBars(plot, data) {
   ctx.moveTo(plot.bbox.left, Math.round(zero) + 0.5);
   ctx.lineTo(plot.bbox.left + plot.bbox.width, Math.round(zero) + 0.5);
   ctx.stroke();
-  ctx.fillStyle = token("--faint");
-  ctx.font = `${12 * dot}px ${token("--sans")}`;
-  ctx.textAlign = "left";
-  ctx.textBaseline = "top";
-  ctx.fillText("in the house", plot.bbox.left + 4 * dot, plot.bbox.top + 2 * dot);
-  ctx.textBaseline = "bottom";
-  ctx.fillText("left the house", plot.bbox.left + 4 * dot, plot.bbox.top + plot.bbox.height - 2 * dot);
+  label(plot, "in the house", plot.bbox.top + 9 * dot);
+  label(plot, "left the house", plot.bbox.top + plot.bbox.height - 9 * dot);
   ctx.restore();
 }
 
@@ -129,26 +126,33 @@ function highest(columns) {
 
 const axis = (more) => ({ stroke: token("--faint"), font: `12px ${token("--sans")}`, grid: { stroke: token("--rule"), width: 1 }, ticks: { show: false }, ...more });
 
+/** New numbers in the picture that is there. */
+function update() {
+  data = columns();
+  charts[0].setData([data.at, data.at.map(() => 0)]);
+  charts[1].setData([data.at, data.most, data.half]);
+}
+
 function draw() {
   for (const plot of charts) plot.destroy();
-  charts = [];
-  if (!minutes.length) return;
-  const data = columns();
-  const above = Math.max(3, highest(data.house) * 1.15);
-  const below = Math.max(3, highest(data.left) * 1.15);
-  const width = box.clientWidth;
+  data = columns();
+  drawnFor = signature();
   const cursor = { sync: { key: SYNC }, y: false, drag: { setScale: false, x: false, y: false }, points: { show: false } };
-  const shared = { width, legend: { show: false }, cursor, padding: [10, 4, 0, 0] };
-  const reach = [data.at[0] - 30, data.at.at(-1) + 30];
+  const shared = { width: box.clientWidth, legend: { show: false }, cursor };
+  const x = { time: true, range: () => [data.at[0] - 30, data.at.at(-1) + 30] };
+  const room = (columns) => Math.max(3, highest(columns) * 1.15);
+  const whole = (_, ticks) => ticks.map((value) => (Number.isInteger(value) ? Math.abs(value) : ""));
+  const points = (fill, stroke) => ({ show: true, size: 4, fill, stroke });
   charts = [
     new uPlot(
       {
         ...shared,
         height: 200,
-        scales: { x: { time: true, range: reach }, y: { range: [-below, above] } },
-        axes: [axis({ values: (_, ticks) => ticks.map(time), size: 26, space: 80 }), axis({ values: (_, ticks) => ticks.map((value) => (Number.isInteger(value) ? Math.abs(value) : "")), size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5], space: 32 })],
+        padding: [10, 22, 0, 0],
+        scales: { x, y: { range: () => [-room(data.left), room(data.house)] } },
+        axes: [axis({ values: (_, ticks) => ticks.map(time), size: 26, space: 80 }), axis({ values: whole, size: 44, incrs: COUNTS, space: 32 })],
         series: [{}, { paths: () => null, points: { show: false } }],
-        hooks: { draw: [(plot) => drawBars(plot, data)], setCursor: [(plot) => tell(plot.cursor.idx)] },
+        hooks: { draw: [drawBars], setCursor: [(plot) => tell(plot.cursor.idx)] },
       },
       [data.at, data.at.map(() => 0)],
       box,
@@ -156,39 +160,43 @@ function draw() {
     new uPlot(
       {
         ...shared,
-        height: 88,
-        scales: { x: { time: true, range: reach }, y: { range: (_, __, most) => [0, Math.max(most ?? 0, 0.05) * 1.2] } },
+        height: 94,
+        padding: [14, 22, 6, 0],
+        scales: { x, y: { range: (_, __, most) => [0, Math.max(most ?? 0, 0.05) * 1.2] } },
         axes: [axis({ show: false }), axis({ values: (_, ticks) => ticks.map((value) => (value ? within(value) : "0")), size: 44, space: 30 })],
         series: [
           {},
-          { stroke: token("--faint"), width: 1, dash: [3, 3], points: { show: true, size: 4, fill: token("--paper"), stroke: token("--faint") } },
-          { stroke: token("--ink"), width: 1.5, points: { show: true, size: 4, fill: token("--ink"), stroke: token("--ink") } },
+          { stroke: token("--faint"), width: 1, dash: [3, 3], points: points(token("--paper"), token("--faint")) },
+          { stroke: token("--ink"), width: 1.5, points: points(token("--ink"), token("--ink")) },
         ],
-        hooks: { draw: [(plot) => caption(plot, "wait for the first token: half within, and 95 of 100 (dashed)")] },
+        hooks: { draw: [(plot) => label(plot, "first token: half within, 95 of 100 (dashed)", plot.bbox.top - 2 * devicePixelRatio)] },
       },
       [data.at, data.most, data.half],
       box,
     ),
   ];
-  drawnFor = signature();
   tell(null);
 }
 
-function caption(plot, text) {
+/** Words inside the picture, on ground of their own. */
+function label(plot, text, middle) {
   const { ctx } = plot;
   const dot = devicePixelRatio;
+  const left = plot.bbox.left + 4 * dot;
   ctx.save();
-  ctx.fillStyle = token("--faint");
   ctx.font = `${12 * dot}px ${token("--sans")}`;
+  ctx.fillStyle = token("--paper");
+  ctx.fillRect(left - 2 * dot, middle - 8 * dot, ctx.measureText(text).width + 6 * dot, 16 * dot);
+  ctx.fillStyle = token("--faint");
   ctx.textAlign = "left";
-  ctx.textBaseline = "top";
-  ctx.fillText(text, plot.bbox.left + 4 * dot, plot.bbox.top - 8 * dot);
+  ctx.textBaseline = "middle";
+  ctx.fillText(text, left, middle);
   ctx.restore();
 }
 
 const signature = () => `${box.clientWidth} ${devicePixelRatio} ${token("--paper")}`;
 const redraw = () => {
-  if (minutes.length && signature() !== drawnFor) draw();
+  if (data && box.clientWidth && signature() !== drawnFor) draw();
 };
 
 new ResizeObserver(redraw).observe(box);
@@ -197,18 +205,27 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
 // --- what changes
 
+const live = document.getElementById("live");
 let first = true;
+let waits = false;
+
 listen("/status/events", {
   status: (status) => {
     minutes = status.traffic.minutes;
-    draw();
+    const asked = status.traffic.total.requests > 0;
+    for (const name of ["picture", "key"]) document.getElementById(name).hidden = !asked;
+    document.getElementById("nothing").hidden = asked;
+    if (asked && charts.length && signature() === drawnFor) update();
+    else if (asked) draw();
     if (!first) renew();
     first = false;
   },
 });
 
+/** Renew the rest of the page; not under the fingers of somebody who is in it. */
 async function renew() {
-  const live = document.getElementById("live");
+  waits = live.contains(document.activeElement);
+  if (waits) return;
   const open = document.getElementById("minutes")?.open;
   await htmx.ajax("GET", "/console/home/live", { target: live, swap: "innerHTML" });
   const words = document.getElementById("words");
@@ -216,3 +233,7 @@ async function renew() {
   document.getElementById("aside").textContent = words.dataset.aside;
   if (open) document.getElementById("minutes").open = true;
 }
+
+live.addEventListener("focusout", () => {
+  if (waits) setTimeout(renew);
+});
