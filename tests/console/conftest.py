@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 # What it would otherwise ask of its maker's hosts, at every start.
-_ARGUMENTS = (
+ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -21,15 +21,20 @@ _ARGUMENTS = (
 )
 
 
+def chromium() -> str | None:
+    """Where it is; None if there is none."""
+    return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium as the system has it; CHROMIUM names another one."""
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    """Chromium as the system has it; the variable CHROMIUM names another one."""
+    found = chromium()
     if found is None:
         if "ECOTONE_NEEDS_BROWSER" in os.environ:
             pytest.fail("there is no Chromium here, and this run is to use one")
         pytest.skip("there is no Chromium here; install the package `chromium`")
     with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=found, args=list(_ARGUMENTS))
+        made = playwright.chromium.launch(executable_path=found, args=list(ARGUMENTS))
         yield made
         made.close()
