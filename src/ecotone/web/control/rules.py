@@ -9,6 +9,7 @@ import msgspec
 from ecotone.gateway.build import content_guard, installed_redaction
 from ecotone.gateway.config import Config
 from ecotone.gateway.events import Event, event_words, read_events
+from ecotone.gateway.keys import CONSOLE, LOCAL, Keys
 from ecotone.gateway.proving import Promise, Rulebook, compile_rulebook, proved, tested
 from ecotone.gateway.refusals import Refusal, recent_refusals
 from ecotone.gateway.sessions import Session
@@ -187,6 +188,13 @@ class Rules:
             now=self._control.now(),
             problems=problems,
         )
+
+    async def callers(self) -> tuple[str, ...]:
+        """Who may ask: callers without a key, those that the config names, the valid keys, and the console."""
+        book = await self.book()
+        keys = await self._thread.do(lambda database: Keys(database).list())
+        valid = [key.name for key in keys if key.revoked_at is None]
+        return tuple(dict.fromkeys((LOCAL.name, *book.policy.principals, *valid, CONSOLE.name)))
 
     async def proved(self, condition: str, never: str) -> Promise:
         """One at a time: each takes a core. Raises PolicyProblem and Unproved."""
