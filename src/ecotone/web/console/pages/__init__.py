@@ -2,7 +2,7 @@
 
 from starlette.routing import Route
 
-from ecotone.web.console.pages import chat, connect, design, evaluations, home, reference
+from ecotone.web.console.pages import chat, connect, design, evaluations, home, models, reference, rules
 
 ROUTES: tuple[Route, ...] = (
     *home.ROUTES,
@@ -10,5 +10,7 @@ ROUTES: tuple[Route, ...] = (
     *connect.ROUTES,
     *design.ROUTES,
     *evaluations.ROUTES,
+    *models.ROUTES,
     *reference.ROUTES,
+    *rules.ROUTES,
 )
