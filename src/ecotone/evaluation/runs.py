@@ -28,7 +28,7 @@ from ecotone.values.errors import SetupError
 
 FORMAT: Literal[1] = 1
 Outcome = Literal["answered", "truncated", "failed", "unscored"]
-_LOCK_TRIES = 5
+_LOCK_TRIES = 25
 _LOCK_PAUSE_S = 0.02
 _LINE_BYTES_MAX = 64 * 1024 * 1024
 
