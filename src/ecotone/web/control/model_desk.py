@@ -16,7 +16,7 @@ from ecotone.gateway.model_sources import WantedFile, config_lines, remove_file,
 from ecotone.gateway.model_states import ModelState, Shelf, look_at_shelf, model_states
 from ecotone.gateway.pulls import Pulls, PullState
 from ecotone.gateway.stored_models import with_stored
-from ecotone.upstream.sources import checked_sha256
+from ecotone.upstream.sources import checked_sha256, parse_source
 from ecotone.upstream.store import StoredModel
 from ecotone.values.errors import NotFound, SetupError
 from ecotone.web.control.control import Control
@@ -71,6 +71,13 @@ class ModelDesk:
             return catalog_rows(wanted, view), view
 
         return await asyncio.to_thread(find)
+
+    def stored(self, name: str) -> StoredModel | None:
+        """The file of a model of the config, None where it has none or it is not here. Looks at the disk."""
+        model = self._runtime.config.models.get(name)
+        if model is None or model.source is None:
+            return None
+        return self._runtime.store.find(parse_source(model.source, self._control.folder), sha256=model.sha256)
 
     async def states(self) -> tuple[ModelState, ...]:
         """How every model of this gateway is."""

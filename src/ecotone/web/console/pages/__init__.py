@@ -2,7 +2,7 @@
 
 from starlette.routing import Route
 
-from ecotone.web.console.pages import chat, connect, design, evaluations, home, models, reference, rules
+from ecotone.web.console.pages import chat, connect, design, evaluations, home, model, models, reference, rules
 
 ROUTES: tuple[Route, ...] = (
     *home.ROUTES,
@@ -11,6 +11,8 @@ ROUTES: tuple[Route, ...] = (
     *design.ROUTES,
     *evaluations.ROUTES,
     *models.ROUTES,
+    *model.ROUTES,
+    *models.SHORT,
     *reference.ROUTES,
     *rules.ROUTES,
 )
