@@ -183,6 +183,8 @@ def test_the_list_is_narrowed_by_model_and_words(battles: Battles) -> None:
     one = begun(battles, "alpha", "beta", prompt="Where does the\n river rise?", at=NOON)
     two = begun(battles, "beta", "gamma", prompt="Name a RIVER.", at=NOON + timedelta(minutes=1))
     assert [battle.id for battle in battles.latest()] == [two.id, one.id]
+    assert [battle.id for battle in battles.latest(oldest_first=True)] == [one.id, two.id]
+    assert battles.names() == ("alpha", "beta", "gamma")
     assert [battle.id for battle in battles.latest(model="alpha")] == [one.id]
     assert [battle.id for battle in battles.latest(words="river name")] == [two.id]
     assert [battle.id for battle in battles.latest(skip=1)] == [one.id]

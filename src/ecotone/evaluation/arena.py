@@ -322,15 +322,27 @@ class Battles:
         return self._with_rounds(_battle(rows[0]))
 
     def latest(
-        self, *, model: str | None = None, words: str | None = None, skip: int = 0, limit: int = 50
+        self,
+        *,
+        model: str | None = None,
+        words: str | None = None,
+        skip: int = 0,
+        limit: int = 50,
+        oldest_first: bool = False,
     ) -> tuple[Battle, ...]:
         """The latest first, each with its first prompt alone: those of a model, those that have these words in a
         prompt."""
         conditions, values = _narrowed(model, words)
+        order = "started_at_us, id" if oldest_first else "started_at_us desc, id"
         rows = self._database.execute(
-            f"{_SELECT} {conditions} order by started_at_us desc, id limit ? offset ?", (*values, limit, skip)
+            f"{_SELECT} {conditions} order by {order} limit ? offset ?", (*values, limit, skip)
         )
         return tuple(self._with_rounds(_battle(row), first=True) for row in rows)
+
+    def names(self) -> tuple[str, ...]:
+        """All models and routes that took part in any, by the alphabet."""
+        rows = self._database.execute("select distinct value from battles, json_each(battles.names) order by value")
+        return tuple(name for (name,) in rows)
 
     def count(self, *, model: str | None = None, words: str | None = None) -> int:
         conditions, values = _narrowed(model, words)

@@ -1,0 +1,315 @@
+"""One prompt to several models, their answers side by side; the votes on them, and what those come to."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from ecotone.evaluation.arena import SIDES, SIDES_MAX, Battles, Record, Round, SideAnswer, record_of
+from ecotone.evaluation.standings import Standings, Tally, standings
+from ecotone.gateway.choices import Choice, choices
+from ecotone.gateway.model_facts import vendor_title
+from ecotone.values.errors import NotFound
+from ecotone.web.console.markdown import to_html
+from ecotone.web.console.rendering import control_of, render
+from ecotone.web.control.comparisons import BattleRow, contests_of, row_of
+from ecotone.web.control.control import Control
+
+_RECENT = 6
+_A_PAGE = 50
+_NUMBERS = {2: "both", 3: "all three", 4: "all four"}
+
+
+class ShownAnswer(msgspec.Struct, frozen=True):
+    """A side's answer in one round as the page has it. `html` is safe; `name`, `weights` and what is in `answer.facts`
+    are None as long as nobody may know. `chosen`: it was voted for."""
+
+    side: str
+    answer: SideAnswer
+    html: str
+    name: str | None
+    weights: str | None
+    chosen: bool
+
+    @property
+    def coming(self) -> bool:
+        return self.answer.state in ("waiting", "streaming")
+
+
+class ShownRound(msgspec.Struct, frozen=True):
+    """One prompt, and what the sides answered. `voted`: the vote was cast after it."""
+
+    number: int
+    prompt: str
+    answers: tuple[ShownAnswer, ...]
+    voted: bool
+
+
+class ShownTally(msgspec.Struct, frozen=True):
+    """A row of the count, its interval in per cent of the picture's width."""
+
+    name: str
+    other: str | None
+    weights: str | None
+    other_weights: str | None
+    battles: int
+    tally: Tally
+    low: float
+    high: float
+    at: float
+
+
+# --- a new one
+
+
+async def page(request: Request) -> Response:
+    """The form, and what was compared lately."""
+    control = control_of(request)
+    found = choices(control.runtime.gateway.directory)
+    said = request.query_params
+    wanted = [name for name in said.getlist("model") if name][:SIDES_MAX]
+    classes = control.runtime.gateway.snapshot.ruling.policy.classes.names
+    recent, total = await contests_of(control).read(
+        lambda battles: (tuple(map(row_of, battles.latest(limit=_RECENT))), battles.count())
+    )
+    return render(
+        request,
+        "compare.html",
+        tab="new",
+        choices=found,
+        chosen=wanted or _first_two(found),
+        said=said,
+        blind=said.get("blind", "0" if wanted else "1") == "1",
+        classes=classes,
+        recent=recent,
+        total=total,
+        alone=len({place.endpoint for choice in found for place in choice.places}) < 2,
+        letters=SIDES.upper(),
+        **_WORDS,
+    )
+
+
+def _first_two(found: tuple[Choice, ...]) -> list[str]:
+    """Two names that lead to different places, if there are such: an open and a closed one where that can be."""
+    names = sorted(found, key=lambda choice: (choice.kind == "route", choice.problem is not None))
+    for other in ("closed", "open", None):
+        for one in names[:1]:
+            for two in names[1:]:
+                if {place.endpoint for place in one.places} != {place.endpoint for place in two.places} and (
+                    other is None or (two.weights == other != one.weights)
+                ):
+                    return [one.name, two.name]
+    return [choice.name for choice in names[:2]]
+
+
+# --- one battle
+
+
+async def battle(request: Request) -> Response:
+    """A battle with all its rounds."""
+    return await _battle(request, "compare_battle.html")
+
+
+async def battle_part(request: Request) -> Response:
+    """The battle without the frame around it."""
+    return await _battle(request, "compare_battle_part.html")
+
+
+async def judge_part(request: Request) -> Response:
+    """The place to vote."""
+    control = control_of(request)
+    record = record_of(await contests_of(control).get(request.path_params["battle"]))
+    return render(request, "compare_judge_part.html", **_judged(record), **_WORDS)
+
+
+async def _battle(request: Request, template: str) -> Response:
+    control = control_of(request)
+    record = record_of(await contests_of(control).get(request.path_params["battle"]))
+    weights = _weights(control)
+    rounds = await asyncio.to_thread(lambda: [_shown_round(record, asked, weights) for asked in record.rounds])
+    again = [*(("model", name) for name in record.order or record.models), ("blind", int(record.blind))]
+    return render(
+        request,
+        template,
+        tab="",
+        title=_title(record),
+        rounds=rounds,
+        again=urlencode(again),
+        **_judged(record),
+        **_WORDS,
+    )
+
+
+def _judged(record: Record) -> dict[str, Any]:
+    """Who may vote for whom, and when."""
+    last = record.rounds[-1].answers
+    return {
+        "battle": record,
+        "sides": SIDES[: len(record.models)],
+        "all_of": _NUMBERS[len(record.models)],
+        "coming": any(answer is None or answer.state in ("waiting", "streaming") for answer in last),
+        "may_vote": record.vote is None and record.revealed_at is None,
+        "able": [answer is not None and bool(answer.said) for answer in last],
+    }
+
+
+async def answer_part(request: Request) -> Response:
+    """One side's answer of one round. Raises NotFound."""
+    control = control_of(request)
+    record = record_of(await contests_of(control).get(request.path_params["battle"]))
+    number, side = request.path_params["number"], request.path_params["side"]
+    if not 1 <= number <= len(record.rounds) or side not in SIDES[: len(record.models)]:
+        raise NotFound("There is no such answer.")
+    asked = _shown_round(record, record.rounds[number - 1], _weights(control))
+    shown = asked.answers[SIDES.index(side)]
+    return render(request, "compare_answer_part.html", battle=record, asked=asked, shown=shown, **_WORDS)
+
+
+def _shown_round(record: Record, asked: Round, weights: Mapping[str, str | None]) -> ShownRound:
+    voted = asked.number == record.voted_after
+    answers = (answer or SideAnswer("waiting") for answer in asked.answers)
+    return ShownRound(
+        asked.number,
+        asked.prompt,
+        tuple(_shown(record, place, answer, weights, voted=voted) for place, answer in enumerate(answers)),
+        voted,
+    )
+
+
+def _shown(
+    record: Record, place: int, answer: SideAnswer, weights: Mapping[str, str | None], *, voted: bool
+) -> ShownAnswer:
+    name = None if record.order is None else record.order[place]
+    known = None if name is None else (answer.facts and answer.facts.weights) or weights.get(name)
+    return ShownAnswer(SIDES[place], answer, to_html(answer.said), name, known, voted and record.vote == SIDES[place])
+
+
+def _title(record: Record) -> str:
+    if record.vote is None:
+        if record.order is None:
+            return "Which one is better?"
+        return " and ".join(record.order) if len(record.order) == 2 else ", ".join(record.order)
+    if record.winner is not None:
+        return f"{record.winner} was better" if len(record.models) == 2 else f"{record.winner} was best"
+    return "A tie" if record.vote == "tie" else "None was good"
+
+
+def _weights(control: Control) -> dict[str, str | None]:
+    """Open or closed, by the names that can be asked for."""
+    return {choice.name: choice.weights for choice in choices(control.runtime.gateway.directory)}
+
+
+# --- all of them, and the count
+
+
+async def battles_page(request: Request) -> Response:
+    """All battles, narrowed by what the address says."""
+    control, said = control_of(request), request.query_params
+    words, model, sort = said.get("words", "").strip(), said.get("model", ""), said.get("sort", "-started")
+    start = int(said["start"]) if said.get("start", "").isdecimal() and len(said["start"]) < 9 else 0
+
+    def look(battles: Battles) -> tuple[list[BattleRow], int, int, tuple[str, ...]]:
+        narrowed = {"model": model or None, "words": words or None}
+        found = battles.latest(**narrowed, skip=start, limit=_A_PAGE, oldest_first=sort == "started")
+        return list(map(row_of, found)), battles.count(**narrowed), battles.count(), battles.names()
+
+    rows, fitting, total, names = await contests_of(control).read(look)
+    narrowing = {name: value for name, value in (("words", words), ("model", model)) if value}
+    return render(
+        request,
+        "compare_battles.html",
+        tab="battles",
+        rows=rows,
+        fitting=fitting,
+        total=total,
+        names=names,
+        words=words,
+        model=model,
+        sort=sort,
+        start=start,
+        a_page=_A_PAGE,
+        narrowing=urlencode(narrowing) + "&" if narrowing else "",
+        **_WORDS,
+    )
+
+
+async def standings_page(request: Request) -> Response:
+    """Who wins how often."""
+    control, said = control_of(request), request.query_params
+    blind, sort = said.get("votes") != "named", said.get("sort", "-share")
+
+    def look(battles: Battles) -> tuple[Standings, int]:
+        return standings(battles.votes(blind=blind)), len(battles.votes(blind=not blind))
+
+    counted, others = await contests_of(control).read(look)
+    weights = _weights(control)
+    rows = [_row(row.name, None, row.battles, row.tally, weights) for row in counted.rows]
+    return render(
+        request,
+        "compare_standings.html",
+        tab="standings",
+        blind=blind,
+        others=others,
+        counted=counted,
+        rows=sorted(rows, key=_sort_key(sort.removeprefix("-")), reverse=sort.startswith("-")),
+        pairs=[_row(pair.name, pair.other, pair.tally.votes, pair.tally, weights) for pair in counted.pairs],
+        first=_row("a", "b", counted.first.votes, counted.first, {}),
+        sort=sort,
+        **_WORDS,
+    )
+
+
+def _row(name: str, other: str | None, battles: int, tally: Tally, weights: Mapping[str, str | None]) -> ShownTally:
+    interval = tally.interval
+    return ShownTally(
+        name,
+        other,
+        weights.get(name),
+        None if other is None else weights.get(other),
+        battles,
+        tally,
+        low=0.0 if interval is None else 100 * interval.low,
+        high=100.0 if interval is None else 100 * interval.high,
+        at=50.0 if tally.share is None else 100 * tally.share,
+    )
+
+
+def _sort_key(column: str) -> Any:
+    keys = {
+        "name": lambda row: row.name.casefold(),
+        "battles": lambda row: (row.battles, row.name),
+        "share": lambda row: (-1.0 if row.tally.share is None else row.tally.share, row.tally.votes, row.name),
+    }
+    return keys.get(column, keys["share"])
+
+
+def vote_words(vote: str, sides: int = 2) -> str:
+    """What a vote says."""
+    told = {"tie": "a tie", "all_bad": "both bad" if sides == 2 else "all bad"}
+    return told.get(vote, f"{vote.upper()} is {'better' if sides == 2 else 'best'}")
+
+
+def figures(row: ShownTally) -> str:
+    """A share with its interval, in per cent."""
+    if row.tally.share is None:
+        return "—"
+    return f"{row.at:.0f}\u202f% ({row.low:.0f} to {row.high:.0f})"
+
+
+_WORDS: dict[str, Any] = {"vote_words": vote_words, "figures": figures, "vendor_title": vendor_title}
+
+ROUTES = (
+    Route("/compare", page),
+    Route("/compare/", lambda _: RedirectResponse("/console/compare", 307)),
+    Route("/compare/battles", battles_page),
+    Route("/compare/standings", standings_page),
+    Route("/compare/battle/{battle}", battle),
+    Route("/compare/battle/{battle}/part", battle_part),
+    Route("/compare/battle/{battle}/judge", judge_part),
+    Route("/compare/battle/{battle}/{number:int}/{side}", answer_part),
+)

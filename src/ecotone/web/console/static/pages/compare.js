@@ -1,0 +1,219 @@
+// Compare: begin a battle, show its answers as they come, vote, ask on.
+
+import { api, listen, toast } from "../app.js";
+
+// --- a new one
+
+const form = document.getElementById("new-battle");
+
+function wanted() {
+  const said = new FormData(form);
+  const body = { prompt: said.get("prompt"), models: said.getAll("model").filter(Boolean), blind: said.get("blind") === "1" };
+  for (const name of ["max_tokens", "temperature"]) {
+    if (said.get(name)) body[name] = Number(said.get(name));
+  }
+  for (const name of ["system", "data_class"]) {
+    if (said.get(name)) body[name] = said.get(name);
+  }
+  return body;
+}
+
+form?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const button = document.getElementById("begin");
+  const problem = document.getElementById("problem");
+  button.disabled = true;
+  problem.hidden = true;
+  try {
+    const begun = await api("POST", "/battles", wanted());
+    location.assign(`/console/compare/battle/${begun.id}`);
+  } catch (error) {
+    problem.textContent = error.message;
+    problem.hidden = false;
+    button.disabled = false;
+  }
+});
+
+const add = document.getElementById("add-side");
+
+function showAdd() {
+  if (add) add.hidden = !document.querySelector(".side-choice[hidden]");
+}
+
+add?.addEventListener("click", () => {
+  const next = document.querySelector(".side-choice[hidden]");
+  next.hidden = false;
+  const taken = new FormData(form).getAll("model");
+  const choice = next.querySelector("select");
+  const free = [...choice.options].find((option) => option.value && !taken.includes(option.value));
+  if (free) choice.value = free.value;
+  choice.focus();
+  showAdd();
+});
+showAdd();
+
+// Ctrl+Enter sends what is being written.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form) {
+    event.preventDefault();
+    event.target.form.requestSubmit();
+  }
+});
+
+// --- a battle
+
+const battle = document.getElementById("battle");
+const id = battle?.dataset.battle;
+const told = document.getElementById("told");
+const found = (name) => document.getElementById(name);
+
+async function part(path) {
+  const response = await fetch(`/console/compare/battle/${id}/${path}`);
+  if (!response.ok) throw new Error("The battle cannot be shown; load the page again.");
+  return response.text();
+}
+
+/** Show all of it anew, what is being written left as it is. */
+async function refresh() {
+  const draft = found("next")?.value ?? "";
+  battle.innerHTML = await part("part");
+  const next = found("next");
+  if (next) next.value = draft;
+}
+
+function answer(number, side) {
+  return found(`answer-${number}-${side}`);
+}
+
+function grow(words, start, blocks) {
+  while (words.children.length > start) words.lastChild.remove();
+  for (const html of blocks) {
+    const block = document.createElement("div");
+    block.innerHTML = html; // made safe by the gateway, which passes no HTML of a model on
+    words.append(block);
+  }
+}
+
+function more(article, piece) {
+  article.dataset.state = piece.state;
+  article.querySelector(".state")?.remove();
+  if (piece.reasoning) {
+    const thought = article.querySelector(".thought");
+    thought.hidden = false;
+    thought.querySelector(".said").append(piece.reasoning);
+  }
+  if (piece.blocks.length) grow(article.querySelector(".words"), piece.start, piece.blocks);
+}
+
+const isComing = (state) => state === "waiting" || state === "streaming";
+
+async function begin(now) {
+  const judge = found("judge");
+  const known = judge.dataset.named === String(now.named) && judge.dataset.voted === String(now.voted);
+  if (!known || judge.dataset.round !== String(now.number)) await refresh();
+  for (const side of now.sides) {
+    const article = answer(now.number, side.side);
+    if (!isComing(side.state)) {
+      if (isComing(article.dataset.state)) await finish(now.number, side.side);
+    } else if (side.state === "streaming") {
+      article.querySelector(".words").replaceChildren();
+      article.querySelector(".thought .said").replaceChildren();
+      more(article, { ...side, start: 0 });
+    }
+  }
+  if (!now.sides.some((side) => isComing(side.state))) await openVote();
+}
+
+async function finish(number, side) {
+  answer(number, side).outerHTML = await part(`${number}/${side}`);
+}
+
+async function openVote() {
+  found("judge").outerHTML = await part("judge");
+  found("ask-on").hidden = false;
+}
+
+function shown(work) {
+  return (data) => work(data).catch((error) => toast(error.message, "bad"));
+}
+
+if (battle) {
+  // One after the other: a change that comes while another is being shown waits for it.
+  let queue = Promise.resolve();
+  const inTurn = (work) => (data) => { queue = queue.then(() => shown(work)(data)); };
+  const source = listen(`/battles/${id}/events?form=html`, {
+    battle: inTurn(begin),
+    round: inTurn(async (asked) => {
+      await refresh();
+      document.querySelector(`[data-round="${asked.number}"].round`)?.scrollIntoView({ block: "start" });
+    }),
+    pieces: inTurn(async (news) => {
+      for (const piece of news.pieces) {
+        const article = answer(news.number, piece.side);
+        if (article && isComing(article.dataset.state)) more(article, piece);
+      }
+    }),
+    ended: inTurn(async (end) => {
+      await finish(end.number, end.side);
+      told.textContent = `${end.side.toUpperCase()} has ${end.answer.state === "done" ? "answered" : "ended"}.`;
+      if (end.open === 0) await openVote();
+    }),
+    deleted: () => {
+      source.close();
+      location.assign("/console/compare");
+    },
+  });
+
+  battle.addEventListener("click", async (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    try {
+      if (button.dataset.vote) await vote(button.dataset.vote);
+      else if (button.id === "stop") await api("POST", `/battles/${id}/stop`, {});
+      else if (button.id === "reveal") await judged(api("POST", `/battles/${id}/reveal`));
+      else if (button.id === "delete") found("delete-dialog").showModal();
+    } catch (error) {
+      toast(error.message, "bad");
+    }
+  });
+
+  battle.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const next = found("next");
+    try {
+      await api("POST", `/battles/${id}/prompts`, { prompt: next.value });
+      next.value = "";
+    } catch (error) {
+      toast(error.message, "bad");
+    }
+  });
+
+  found("delete-dialog").addEventListener("close", async (event) => {
+    if (event.target.returnValue !== "delete") return;
+    try {
+      await api("DELETE", `/battles/${id}`);
+    } catch (error) {
+      toast(error.message, "bad");
+    }
+  });
+
+  const keys = { 1: "a", 2: "b", 3: "c", 4: "d", t: "tie", b: "all_bad" };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    if (event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
+    document.querySelector(`[data-vote="${keys[event.key]}"]:not(:disabled)`)?.click();
+  });
+}
+
+async function vote(choice) {
+  await judged(api("POST", `/battles/${id}/vote`, { vote: choice }));
+}
+
+/** What opens the names also changes the title, which is where reading goes on. */
+async function judged(work) {
+  await work;
+  await refresh();
+  const title = battle.querySelector("h1");
+  title.tabIndex = -1;
+  title.focus();
+}
