@@ -2,11 +2,12 @@
 
 from starlette.routing import Route
 
-from ecotone.web.console.pages import chat, connect, design, evaluations, home, model, models, reference, rules
+from ecotone.web.console.pages import chat, compare, connect, design, evaluations, home, model, models, reference, rules
 
 ROUTES: tuple[Route, ...] = (
     *home.ROUTES,
     *chat.ROUTES,
+    *compare.ROUTES,
     *connect.ROUTES,
     *design.ROUTES,
     *evaluations.ROUTES,
