@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from shlex import quote
 from typing import Any
 
 import msgspec
@@ -105,6 +106,7 @@ async def trial(request: Request) -> Response:
         sendings=_sendings(found),
         cut=pieces,
         command=_command(wish),
+        numbers=_numbers(in_force),
         unfold=_unfolded(found),
     )
 
@@ -128,8 +130,13 @@ def _unfolded(found: Trial) -> frozenset[str]:
 
 def _command(wish: Wish) -> str:
     options = [("--model", wish.asked), ("--class", wish.data_class), ("--as", wish.principal)]
-    given = [f"{name} {value}" for name, value in options if value and (name, value) != ("--as", "local")]
+    given = [f"{name} {quote(value)}" for name, value in options if value and (name, value) != ("--as", "local")]
     return " ".join(["ecotone rules try FILE", *given])
+
+
+def _numbers(in_force: RulesInForce) -> dict[str, int]:
+    """Where each rule stands on the page of all."""
+    return {rule.name: number for number, rule in enumerate(in_force.rules, 1)}
 
 
 async def proof_page(request: Request) -> Response:
@@ -149,6 +156,7 @@ async def proof_page(request: Request) -> Response:
         never=never,
         examples=_promises(in_force),
         variables=roots,
+        command=f"ecotone rules prove {quote(condition)} --never {quote(never)}",
         **(await _proved(control, condition, never) if condition and never else _NOTHING_PROVED),
     )
 
@@ -282,6 +290,7 @@ async def refused_page(request: Request) -> Response:
         callers=sorted({one.principal for one in refusals}),
         refusals=_sorted(shown, sort, {one.name: one.rank for one in in_force.classes}),
         because={rule.name: rule.because for rule in in_force.rules},
+        numbers=_numbers(in_force),
         events=await rules.events(hours),
         has_rules=bool(in_force.rules),
         ago=lambda at: _ago(at, control.now()),

@@ -1,22 +1,27 @@
-// The try-it box: examples to take, and Ctrl+Enter. The form itself is htmx's.
+// The try-it box: examples to take, Ctrl+Enter, and the answer's first sentence read aloud. The form itself is htmx's.
 
 const form = document.getElementById("try");
-const text = document.getElementById("text");
-
-function ask() {
-  form.requestSubmit();
-}
+const result = document.getElementById("result");
 
 form?.addEventListener("click", (event) => {
   const button = event.target.closest("[data-example]");
   if (!button) return;
-  text.value = button.dataset.example;
-  ask();
+  document.getElementById("text").value = button.dataset.example;
+  form.requestSubmit();
 });
 
-// In every field that is longer than a line.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
   const field = event.target.closest("textarea");
   if (field) field.form.requestSubmit();
+});
+
+let submitted = false;
+form?.addEventListener("submit", () => { submitted = true; });
+
+result?.addEventListener("htmx:afterSwap", () => {
+  document.getElementById("said").textContent = result.querySelector("h2, .notice")?.textContent ?? "";
+  // Where the answer comes below the form, it would not be seen.
+  if (submitted && result.getBoundingClientRect().top > innerHeight * 0.6) result.scrollIntoView();
+  submitted = false;
 });
