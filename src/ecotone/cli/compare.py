@@ -1,9 +1,7 @@
 """`ecotone compare`: one prompt, several models, their answers side by side while they come."""
 
-import asyncio
 import sys
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,51 +20,18 @@ from ecotone.catalog.openness import known_openness, word_for
 from ecotone.cli.connecting import Connection, connected
 from ecotone.cli.output import print_json, visible
 from ecotone.cli.printer import AnswerPrinter
-from ecotone.evaluation.answers import Identity, identify
-from ecotone.evaluation.costs import price
+from ecotone.evaluation.turns import Turn, TurnFacts, start_turn
 from ecotone.evaluation.wording import dollars, seconds
-from ecotone.gateway.client import Answer, GatewayClient
+from ecotone.gateway.client import GatewayClient
 from ecotone.gateway.plugins import installed
 from ecotone.upstream.endpoints import EndpointFacts
 from ecotone.upstream.http import is_loopback
 from ecotone.values.chat import ChatRequest, Message, Sampling, TextPart
-from ecotone.values.errors import EcotoneError
-from ecotone.values.reply import Event
+from ecotone.values.reply import ReasoningDelta, TextDelta
 
 MODELS_MAX = 4
 _COLUMN_MIN = 28
 _REDRAWS_PER_S = 8
-
-
-class _Side:
-    """One model's answer as it comes. `place` is where it runs, None as long as that is not known."""
-
-    def __init__(self, model: str) -> None:
-        self.model = model
-        self.answer = Answer(model)
-        self.identity: Identity | None = None
-        self.error: str | None = None
-        self.done = False
-
-    @property
-    def place(self) -> EndpointFacts | None:
-        return None if self.identity is None else self.identity.place(self.answer.endpoint)
-
-    @property
-    def tokens_per_s(self) -> float | None:
-        answer = self.answer
-        tokens = None if answer.usage is None else answer.usage.output_tokens
-        if tokens is None or tokens < 2 or answer.first_token_s is None or answer.total_s is None:
-            return None
-        rest_s = answer.total_s - answer.first_token_s
-        return (tokens - 1) / rest_s if rest_s > 0.01 else None
-
-    @property
-    def cost_usd(self) -> Decimal | None:
-        place = self.place
-        if place is None or place.hosting != "vendor" or self.answer.usage is None:
-            return None
-        return price(place, self.answer.usage)
 
 
 def run(
@@ -84,21 +49,19 @@ def run(
         raise typer.BadParameter(f"name two to {MODELS_MAX} models: -m ONE -m ANOTHER")
     if not prompt.strip():
         raise typer.BadParameter("there is nothing to ask")
-    sides = [_Side(model) for model in models]
     with connected(config_file) as connection:
         asking = _Asking(connection.gateway, prompt, system, Sampling(max_tokens=max_tokens, temperature=temperature))
         width = Console().width
         if as_json:
-            connection.run(asking.all(sides))
-        elif sys.stdout.isatty() and width // len(sides) >= _COLUMN_MIN:
-            _side_by_side(lambda: connection.run(asking.all(sides)), sides, asking.url)
+            turns = connection.run(asking.all(models))
+        elif sys.stdout.isatty() and width // len(models) >= _COLUMN_MIN:
+            turns = _side_by_side(connection, asking, models)
         else:
-            for side in sides:
-                _print_one(connection, asking, side)
+            turns = [_print_one(connection, asking, model) for model in models]
         url = asking.url
     if as_json:
-        print_json({"prompt": prompt, "answers": [_data(side, url) for side in sides]})
-    if any(side.error is not None for side in sides):
+        print_json({"prompt": prompt, "answers": [_data(turn, url) for turn in turns]})
+    if any(turn.error is not None for turn in turns):
         raise typer.Exit(1)
 
 
@@ -112,64 +75,73 @@ class _Asking:
         self._system = (Message("system", (TextPart(system),)),) if system else ()
         self._sampling = sampling
 
-    async def all(self, sides: Sequence[_Side]) -> None:
+    async def all(self, models: Sequence[str], begun: Callable[[Sequence[Turn]], None] | None = None) -> list[Turn]:
         """At the same time; what goes wrong with one is its own affair."""
-        async with asyncio.TaskGroup() as group:
-            for side in sides:
-                group.create_task(self.one(side))
-
-    async def one(self, side: _Side, show: Callable[[Event], None] | None = None) -> None:
-        request = ChatRequest(side.model, self._messages, self._system, sampling=self._sampling)
+        turns = [self._start(model) for model in models]
+        if begun is not None:
+            begun(turns)
         try:
-            side.identity = await identify(self._gateway, side.model)
-            await self._gateway.ask(request, side.answer, show or _ignore)
-        except EcotoneError as error:
-            side.error = error.message
+            for turn in turns:
+                await turn.wait()
         finally:
-            side.done = True
+            for turn in turns:
+                turn.stop()
+        return turns
 
+    async def one(self, model: str, show: Callable[[Turn], None]) -> Turn:
+        """One of them, shown whenever more has come."""
+        turn = self._start(model)
+        try:
+            async for _ in turn.changes():
+                show(turn)
+        finally:
+            turn.stop()
+        return turn
 
-def _ignore(_: Event) -> None:
-    return None
+    def _start(self, model: str) -> Turn:
+        request = ChatRequest(model, self._messages, self._system, sampling=self._sampling)
+        return start_turn(self._gateway, request)
 
 
 # --- on a terminal
 
 
-def _side_by_side(work: Callable[[], None], sides: Sequence[_Side], url: str) -> None:
+def _side_by_side(connection: Connection, asking: _Asking, models: Sequence[str]) -> list[Turn]:
     console = Console(highlight=False)
     # The last lines that fit while answers come; all of them once they are there.
     lines_max = max(3, console.height - 10)
+    shown: list[Turn] = []
 
     def now() -> RenderableType:
-        return _table(sides, url, console.width, lines_max)
+        return _table(shown, asking.url, console.width, lines_max) if shown else Text()
 
     with Live(console=console, get_renderable=now, refresh_per_second=_REDRAWS_PER_S, transient=True):
-        work()
-    console.print(_table(sides, url, console.width, None))
+        turns = connection.run(asking.all(models, shown.extend))
+    console.print(_table(turns, asking.url, console.width, None))
+    return turns
 
 
-def _table(sides: Sequence[_Side], url: str, width: int, lines_max: int | None) -> Table:
+def _table(turns: Sequence[Turn], url: str, width: int, lines_max: int | None) -> Table:
     table = Table(box=box.SIMPLE_HEAD, expand=True, padding=(0, 1), show_footer=True)
-    column = max(10, width // len(sides) - 3)
-    for side in sides:
-        head = Text(visible(side.model), style="bold")
-        table.add_column(head, footer=_footer(side, url), ratio=1, overflow="fold", vertical="top")
-    table.add_row(*(_body(side, column, lines_max) for side in sides))
+    column = max(10, width // len(turns) - 3)
+    for turn in turns:
+        head = Text(visible(turn.asked), style="bold")
+        table.add_column(head, footer=_footer(turn, url), ratio=1, overflow="fold", vertical="top")
+    table.add_row(*(_body(turn, column, lines_max) for turn in turns))
     return table
 
 
-def _body(side: _Side, width: int, lines_max: int | None) -> RenderableType:
-    said = side.answer.text or side.answer.refusal
+def _body(turn: Turn, width: int, lines_max: int | None) -> RenderableType:
+    said = turn.answer.text or turn.answer.refusal
     parts: list[RenderableType] = []
-    if side.answer.reasoning and not said and not side.done:
-        parts.append(Text(_tail(visible(side.answer.reasoning), width, lines_max), style="dim"))
+    if turn.answer.reasoning and not said and not turn.ended:
+        parts.append(Text(_tail(visible(turn.answer.reasoning), width, lines_max), style="dim"))
     elif said:
         parts.append(Text(_tail(visible(said), width, lines_max)))
-    if side.error is not None:
-        parts.append(Text(visible(side.error), style="red"))
+    if turn.error is not None:
+        parts.append(Text(visible(turn.error.message), style="red"))
     elif not parts:
-        parts.append(Text("(nothing)" if side.done else "...", style="dim"))
+        parts.append(Text("(nothing)" if turn.ended else "...", style="dim"))
     return Group(*parts)
 
 
@@ -186,47 +158,56 @@ def _tail(text: str, width: int, lines_max: int | None) -> str:
     return text
 
 
-def _footer(side: _Side, url: str) -> Text:
-    return Text("\n".join(_told(side, url)), style="dim")
+def _footer(turn: Turn, url: str) -> Text:
+    return Text("\n".join(_told(turn, url)), style="dim")
 
 
 # --- without one
 
 
-def _print_one(connection: Connection, asking: _Asking, side: _Side) -> None:
-    sys.stdout.write(f"--- {visible(side.model)}\n")
+def _print_one(connection: Connection, asking: _Asking, model: str) -> Turn:
+    sys.stdout.write(f"--- {visible(model)}\n")
     sys.stdout.flush()
     printer = AnswerPrinter()
+    reasoning = text = 0
+
+    def show(turn: Turn) -> None:
+        nonlocal reasoning, text
+        thought, said = turn.answer.reasoning, turn.answer.text or turn.answer.refusal
+        printer.show(ReasoningDelta(0, 0, thought[reasoning:]))
+        printer.show(TextDelta(0, 0, said[text:]))
+        reasoning, text = len(thought), len(said)
+
     try:
-        connection.run(asking.one(side, printer.show))
+        turn = connection.run(asking.one(model, show))
     finally:
         printer.end()
-    if side.error is not None:
-        sys.stdout.write(f"{visible(side.error)}\n")
-    for line in _told(side, asking.url):
+    if turn.error is not None:
+        sys.stdout.write(f"{visible(turn.error.message)}\n")
+    for line in _told(turn, asking.url):
         sys.stdout.write(f"  {line}\n")
     sys.stdout.flush()
+    return turn
 
 
 # --- what is told of an answer
 
 
-def _told(side: _Side, url: str) -> list[str]:
+def _told(turn: Turn, url: str) -> list[str]:
     """Time, speed, tokens, cost, where the data went, how open the model is; nothing that is not known yet."""
     lines = []
-    answer, place = side.answer, side.place
-    usage = answer.usage
+    answer, place, facts = turn.answer, turn.place, turn.facts()
     if answer.first_token_s is not None:
         times = f"first token {seconds(answer.first_token_s)}"
         lines.append(times if answer.total_s is None else f"{times}, all {seconds(answer.total_s)}")
-    if usage is not None:
-        speed = "" if side.tokens_per_s is None else f", {side.tokens_per_s:.0f} tokens/s"
-        lines.append(f"{_count(usage.input_tokens)} tokens in, {_count(usage.output_tokens)} out{speed}")
+    if answer.usage is not None:
+        speed = "" if facts.tokens_per_s is None else f", {facts.tokens_per_s:.0f} tokens/s"
+        lines.append(f"{_count(facts.input_tokens)} tokens in, {_count(facts.output_tokens)} out{speed}")
     if place is not None:
-        if side.done and side.error is None:
-            lines.append(f"cost {_cost(side, place)}")
+        if turn.ended and turn.error is None:
+            lines.append(f"cost {_cost(facts)}")
         lines.append(_where(place, url))
-        lines.append(openness_word(place, side.identity.name if side.identity else side.model) or "openness unknown")
+        lines.append(openness_word(place, turn.asked) or "openness unknown")
     if answer.finish == "length":
         lines.append("cut off at the limit of tokens")
     return lines
@@ -236,10 +217,10 @@ def _count(tokens: int | None) -> str:
     return "?" if tokens is None else f"{tokens:,}"
 
 
-def _cost(side: _Side, place: EndpointFacts) -> str:
-    if place.hosting != "vendor":
+def _cost(facts: TurnFacts) -> str:
+    if facts.hosting != "vendor":
         return "of your own machine"
-    return "unknown: no price is known" if side.cost_usd is None else dollars(side.cost_usd)
+    return "unknown: no price is known" if facts.cost_usd is None else dollars(facts.cost_usd)
 
 
 def _where(place: EndpointFacts, url: str) -> str:
@@ -280,24 +261,24 @@ def _facts(place: EndpointFacts, name: str) -> ModelFacts | None:
     return None
 
 
-def _data(side: _Side, url: str) -> dict[str, Any]:
+def _data(turn: Turn, url: str) -> dict[str, Any]:
     """What `--json` prints of one answer. Unknown is null."""
-    answer, place, usage = side.answer, side.place, side.answer.usage
+    answer, place, facts = turn.answer, turn.place, turn.facts()
     return {
-        "asked": side.model,
-        "model": answer.model,
+        "asked": turn.asked,
+        "model": facts.model,
         "answer": answer.text,
         "refusal": answer.refusal or None,
-        "error": side.error,
-        "finish_reason": answer.finish,
-        "first_token_s": answer.first_token_s,
-        "total_s": answer.total_s,
-        "tokens_per_s": side.tokens_per_s,
-        "input_tokens": None if usage is None else usage.input_tokens,
-        "output_tokens": None if usage is None else usage.output_tokens,
-        "cost_usd": None if side.cost_usd is None else str(side.cost_usd),
+        "error": None if turn.error is None else turn.error.message,
+        "finish_reason": facts.finish,
+        "first_token_s": facts.first_token_s,
+        "total_s": facts.total_s,
+        "tokens_per_s": facts.tokens_per_s,
+        "input_tokens": facts.input_tokens,
+        "output_tokens": facts.output_tokens,
+        "cost_usd": None if facts.cost_usd is None else str(facts.cost_usd),
         "own_machine": None if place is None else place.hosting != "vendor",
         "data_goes": None if place is None else _where(place, url),
         "endpoint": None if place is None else msgspec.to_builtins(place),
-        "openness": None if place is None else openness_word(place, side.model),
+        "openness": None if place is None else openness_word(place, turn.asked),
     }

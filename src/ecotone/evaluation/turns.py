@@ -12,6 +12,7 @@ from ecotone.catalog.provider import Hosting, Weights
 from ecotone.evaluation.answers import Identity, identify
 from ecotone.evaluation.costs import price
 from ecotone.gateway.client import Answer, GatewayClient
+from ecotone.upstream.endpoints import EndpointFacts
 from ecotone.values.chat import ChatRequest
 from ecotone.values.errors import EcotoneError
 from ecotone.values.reply import Event, FinishReason
@@ -63,6 +64,12 @@ class Turn:
         self._version = 0
         self._news = asyncio.Event()
         self._task = asyncio.get_running_loop().create_task(self._carry_out(), name=f"turn of {request.model}")
+        self._task.add_done_callback(self._over)
+
+    @property
+    def place(self) -> EndpointFacts | None:
+        """Where it is answered; None as long as that is not known."""
+        return None if self._identity is None else self._identity.place(self.answer.endpoint)
 
     @property
     def ended(self) -> bool:
@@ -94,8 +101,7 @@ class Turn:
 
     def facts(self) -> TurnFacts:
         """What is known so far."""
-        answer = self.answer
-        place = None if self._identity is None else self._identity.place(answer.endpoint)
+        answer, place = self.answer, self.place
         usage = answer.usage
         costs = place is not None and place.hosting == "vendor" and usage is not None
         return TurnFacts(
@@ -125,6 +131,11 @@ class Turn:
         except EcotoneError as error:
             self.state, self.error = "failed", TurnError(error.message, error.code)
         finally:
+            self._tell()
+
+    def _over(self, _: "asyncio.Task[None]") -> None:
+        if not self.ended:  # stopped before it had begun
+            self.state = "stopped"
             self._tell()
 
     def _shown(self, _: Event) -> None:
