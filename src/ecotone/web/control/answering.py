@@ -252,10 +252,12 @@ class Answering:
         return self._pulses.setdefault(chat, _Pulse())
 
     async def watch(self, chat: str, owner: str, form: Form) -> Stream:
-        """Events `chat` (ChatNews) and `answer` (AnswerNews), from how it stands on. Ends with the chat. Raises
-        NotFound."""
+        """Events `chat` (ChatNews) and `answer` (AnswerNews), after a `hello` that says that all is told from how it
+        stands on. Ends with the chat. Raises NotFound."""
         sent: dict[str, tuple[int, int]] = {}
         pulse, changes = self._pulse(chat), -1
+        await self.do(lambda chats: chats.get(chat, owner))
+        yield ServerEvent("hello")
         while True:
             seen = pulse.news
             if changes != pulse.changes:

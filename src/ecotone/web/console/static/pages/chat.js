@@ -17,6 +17,7 @@ let current = chat.dataset.chat || null;
 let model = chat.dataset.model || null;
 let source = null;
 let answering = [];
+const coming = new Map(); // by answer: {blocks, reasoning, state}
 let files = []; // {name, data, image, size} or, of a question that is asked anew, {name, kept, image}
 let editing = null; // {parent}
 let choosing = null; // what is done with the name that the picker gives
@@ -44,20 +45,25 @@ async function html(path) {
   return response.text();
 }
 
-let refreshing = null;
-function refresh() {
-  // One at a time: whoever asks while one is on its way gets the next.
-  const next = (refreshing ?? Promise.resolve()).then(async () => {
-    const end = nearEnd();
-    conversation.innerHTML = await html(`/console/chat/${current}/conversation`);
-    arrived();
-    if (end) goToEnd();
-  });
-  const settled = next.catch(() => {}).finally(() => {
-    if (refreshing === settled) refreshing = null;
-  });
-  refreshing = settled;
+// What changes the page goes one after the other, so that nothing older takes the place of something newer.
+let work = Promise.resolve();
+function inTurn(does) {
+  const next = work.then(does);
+  work = next.catch(() => {});
   return next;
+}
+
+const refresh = () => inTurn(redraw);
+
+async function redraw() {
+  const end = nearEnd();
+  conversation.innerHTML = await html(`/console/chat/${current}/conversation`);
+  for (const one of conversation.querySelectorAll('[aria-busy="true"]')) {
+    const known = coming.get(one.dataset.message);
+    if (known) draw(one, known, 0);
+  }
+  arrived();
+  if (end) goToEnd();
 }
 
 function arrived() {
@@ -79,10 +85,11 @@ function named(title) {
 
 function follow() {
   source?.close();
-  source = null;
   if (!current) return;
   const followed = current;
   source = listen(`/chats/${current}/events?form=html`, {
+    // A connection, also a renewed one, begins anew.
+    hello: () => coming.clear(),
     chat: (news) => followed === current && changed(news),
     answer: (news) => followed === current && more(news),
   });
@@ -94,13 +101,14 @@ async function changed(news) {
   byId("stop").hidden = answering.length === 0;
   byId("send").hidden = answering.length > 0;
   named(news.title);
-  const shown = conversation.querySelector(".turns")?.dataset.leaf ?? "";
-  const open = [...conversation.querySelectorAll('[aria-busy="true"]')].map((one) => one.dataset.message);
-  if (shown !== (news.leaf ?? "") || open.some((id) => !answering.includes(id) && !ended.includes(id))) {
-    await attempt(refresh);
-  } else {
-    for (const id of ended) await attempt(() => complete(id));
-  }
+  await attempt(() => inTurn(async () => {
+    const shown = conversation.querySelector(".turns")?.dataset.leaf ?? "";
+    if (shown !== (news.leaf ?? "")) await redraw();
+    for (const one of conversation.querySelectorAll('[aria-busy="true"]')) {
+      if (!answering.includes(one.dataset.message)) await complete(one.dataset.message);
+    }
+  }));
+  for (const id of ended) coming.delete(id);
   if (ended.length) list();
 }
 
@@ -118,33 +126,38 @@ async function complete(id) {
   status.textContent = says[made.dataset.state] ?? "";
 }
 
+/** Take more of an answer. `coming` has all that this page was told of it, whatever the page shows at the moment. */
 function more(news) {
+  const known = coming.get(news.id) ?? { blocks: [], reasoning: "", state: "waiting" };
+  known.reasoning += news.reasoning;
+  known.blocks.length = Math.min(known.blocks.length, news.start);
+  known.blocks.push(...news.blocks);
+  known.state = news.state;
+  coming.set(news.id, known);
   const at = article(news.id);
   if (!at) return;
   const end = nearEnd();
+  draw(at, known, news.start);
+  if (end) goToEnd();
+}
+
+/** Show what is known of an answer that is coming; its blocks before number `from` are there already. */
+function draw(at, known, from) {
   const body = at.querySelector("[data-body]");
-  if (news.state === "streaming" && at.dataset.state !== "streaming") {
-    at.dataset.state = "streaming";
-    at.classList.replace("waiting", "streaming");
-  }
-  if (news.reasoning) {
-    const thought = at.querySelector("[data-reasoning]");
-    // The first news of an answer brings all that was thought so far.
-    if (!at.dataset.followed) thought.textContent = "";
-    thought.append(news.reasoning);
+  const kept = Math.min(from, body.children.length);
+  while (body.children.length > kept) body.lastElementChild.remove();
+  body.insertAdjacentHTML("beforeend", known.blocks.slice(kept).join(""));
+  const thought = at.querySelector("[data-reasoning]");
+  if (known.reasoning.length > thought.textContent.length) {
+    thought.append(known.reasoning.slice(thought.textContent.length));
     thought.closest("details").hidden = false;
   }
-  if (news.blocks.length || news.start < body.children.length) {
-    while (body.children.length > news.start) body.lastElementChild.remove();
-    body.insertAdjacentHTML("beforeend", news.blocks.join(""));
-  }
-  at.dataset.followed = "yes";
+  if (known.state === "streaming") at.classList.replace("waiting", "streaming");
   const waiting = at.querySelector("[data-waiting]");
-  if (waiting && (news.blocks.length || news.reasoning)) {
+  if (waiting && (known.blocks.length || known.reasoning)) {
     waiting.remove();
     status.textContent = "The answer has begun.";
   }
-  if (end) goToEnd();
 }
 
 // --- asking
@@ -338,12 +351,12 @@ function setModel(name) {
   model = name;
   const row = rowOf(name);
   const shown = byId("chosen");
-  const mark = row?.querySelector(".weights svg")?.cloneNode(true);
-  const label = document.createElement("span");
-  label.className = `weights ${row?.dataset.weights || "unknown"}`;
-  if (mark && row.dataset.weights !== "mixed") label.append(mark);
-  label.append(name ?? "Choose a model");
-  shown.replaceChildren(label);
+  const marks = [...(row?.querySelectorAll(".weights") ?? [])].map((mark) => {
+    const made = mark.cloneNode();
+    made.append(mark.querySelector("svg").cloneNode(true));
+    return made;
+  });
+  shown.replaceChildren(...marks, name ?? "Choose a model");
   told();
 }
 
@@ -359,7 +372,7 @@ function told() {
   } else {
     const words = row?.dataset.destination ?? (model ? "Leaves the house: a vendor’s model that is not listed here." : "");
     line.textContent = images === "unknown" ? `${words} Whether it can look at images is not known.` : words;
-    if (/leaves the house/i.test(words)) line.classList.add("away");
+    if (row ? row.dataset.away : model) line.classList.add("away");
   }
   return line;
 }
@@ -398,8 +411,11 @@ filter.addEventListener("input", narrow);
 filter.addEventListener("keydown", (event) => {
   if (event.key !== "Enter") return;
   event.preventDefault();
-  const first = picker.querySelector("section:not([hidden]) li:not([hidden]) .choice");
-  first?.click();
+  const said = filter.value.trim().toLowerCase();
+  const shown = [...picker.querySelectorAll("section:not([hidden]) li:not([hidden]) .choice")];
+  // A name that is meant goes before one that only mentions it.
+  const near = (row) => [row.dataset.name.toLowerCase()].map((name) => (name === said ? 0 : name.startsWith(said) ? 1 : name.includes(said) ? 2 : 3))[0];
+  shown.sort((one, other) => near(one) - near(other))[0]?.click();
 });
 picker.addEventListener("keydown", (event) => {
   if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
