@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from ecotone.catalog.provider import Hosting, Weights
-from ecotone.evaluation.answers import identify, known_weights
+from ecotone.evaluation.answers import Identity, known_weights
 from ecotone.evaluation.archive import Archive, Glance, Opened
 from ecotone.evaluation.background import BackgroundRuns
 from ecotone.evaluation.case_list import Came, CaseInFull, CaseRow, came_of, case_in_full, case_row, found_rows
@@ -33,7 +33,7 @@ from ecotone.web.control.control import Control
 RUNS_LISTED_MAX = 200
 _LOOK_S = 0.4
 _SILENT_S = 15.0
-_LATEST_MAX = 12
+_LATEST_MAX = 6
 _SAID_BYTES_MAX = 4096
 _SAID_LINES_MAX = 8
 
@@ -172,18 +172,12 @@ class Evaluations:
         found = []
         for listed in await self._control.client.models():
             about = listed.about
-            kind = "model" if about is None else about.kind
-            identity = await identify(self._control.client, listed.id)
-            place = identity.endpoints[0] if identity.endpoints and kind == "model" else None
-            found.append(
-                ModelChoice(
-                    listed.id,
-                    kind,
-                    None if place is None else place.hosting,
-                    None if place is None else known_weights(identity),
-                    identity.models,
-                )
-            )
+            if about is None or about.kind == "model":
+                places = () if about is None else about.endpoints
+                hosting = places[0].hosting if places else None
+                found.append(ModelChoice(listed.id, "model", hosting, known_weights(Identity(listed.id, places))))
+            else:
+                found.append(ModelChoice(listed.id, "route", None, None, about.models))
         return sorted(found, key=lambda choice: (choice.kind == "route", choice.name))
 
     # --- a new run
@@ -322,10 +316,7 @@ class Evaluations:
         told: LiveProgress | None = None
         told_at_s = time.monotonic()
         while True:
-            # Before looking: what is written before the end is seen, whatever comes after this.
-            run_now = await asyncio.to_thread(folder.read)
-            state = await asyncio.to_thread(self._state, folder, finished=run_now.finished_at is not None)
-            found = await asyncio.to_thread(watch.look)
+            state, found = await asyncio.to_thread(self._looked, folder, watch)
             latest = [*reversed(_rows_of(opened, found)), *latest][:_LATEST_MAX]
             progress = tuple(watch.progress())
             done, cases = sum(row.done for row in progress), sum(row.cases for row in progress)
@@ -341,6 +332,11 @@ class Evaluations:
                 yield ServerEvent("ended", {"state": state})
                 return
             await asyncio.sleep(_LOOK_S)
+
+    def _looked(self, folder: RunFolder, watch: RunWatch) -> tuple[State, list[CaseResult]]:
+        """The state first: whatever was written before the run ended is then seen."""
+        state = self._state(folder, finished=folder.read().finished_at is not None)
+        return state, watch.look()
 
 
 class _Pace:

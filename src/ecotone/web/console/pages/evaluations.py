@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -177,6 +178,7 @@ async def run(request: Request) -> Response:
         query=urlencode(asked),
         others=[row for row in await service.rows() if row.glance.id != name and row.glance.results],
         command=command_of(opened.run),
+        again=_again(opened.run, control_of(request).folder.resolve()),
         scored_by=SCORED_BY,
         **_WORDS,
     )
@@ -197,6 +199,24 @@ def _asked(said: QueryParams, came: dict[Came, int]) -> dict[str, Any]:
 def _start(said: QueryParams, total: int) -> int:
     text = said.get("start", "")
     return int(text) if text.isdecimal() and len(text) < 9 and int(text) < total else 0
+
+
+def _again(run: Run, folder: Path) -> str:
+    """The query of the form that asks the same."""
+    words = [suite.name if suite.origin == "bundled" else _word(Path(suite.origin), folder) for suite in run.suites]
+    limit = "" if run.settings.limit is None else str(run.settings.limit)
+    return urlencode(
+        {"suite": words, "model": [model.name for model in run.models], "limit": limit, **_settings(run)}, doseq=True
+    )
+
+
+def _word(suite: Path, folder: Path) -> str:
+    return f"./{suite.relative_to(folder)}" if suite.is_relative_to(folder) else str(suite)
+
+
+def _settings(run: Run) -> dict[str, str]:
+    names = ("concurrency", "requests_per_minute", "budget_usd", "judge", "temperature", "max_tokens")
+    return {name: str(value) for name in names if (value := getattr(run.settings, name)) is not None}
 
 
 def _title(run: Run) -> str:
@@ -276,7 +296,8 @@ async def compare(request: Request) -> Response:
     """Two runs beside each other."""
     service = control_of(request).once(Evaluations)
     said = request.query_params
-    wanted = said.getlist("run")[:2] or [said[name] for name in ("a", "b") if said.get(name)]
+    # Runs that were only ticked are put in the order in which they were made.
+    wanted = sorted(said.getlist("run")[:2]) or [said[name] for name in ("a", "b") if said.get(name)]
     a, b = (*wanted, "", "")[:2]
     rows = [row for row in await service.rows() if row.glance.results]
     found, problem, prompts = None, "", {}

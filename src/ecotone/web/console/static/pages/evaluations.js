@@ -76,22 +76,25 @@ document.addEventListener("click", async (event) => {
   }
 });
 
-const came = (row) => {
-  if (row.score === null) return ["none", row.outcome === "unscored" ? "no score" : "no answer"];
-  if (row.score >= 1) return ["right", "right"];
-  return row.score <= 0 ? ["wrong", "wrong"] : ["partly", percent(row.score)];
-};
+function came(row) {
+  const kind = row.score === null ? "none" : row.score >= 1 ? "right" : row.score <= 0 ? "wrong" : "partly";
+  const sign = document.querySelector(`template[data-came="${kind}"]`).content.firstElementChild.cloneNode(true);
+  if (kind === "partly") sign.lastChild.textContent = percent(row.score);
+  if (row.outcome === "unscored") sign.lastChild.textContent = "no score";
+  const cell = made("span", "verdict-cell");
+  cell.append(sign);
+  return cell;
+}
 
 function latestRow(row) {
   const item = made("li", "");
-  const [kind, words] = came(row);
   const box = made("div", "");
   const link = made("a", "question", row.prompt || row.case);
   link.href = `/console${address("/case")}?${new URLSearchParams({ in: row.suite, case: row.case, came: "all" })}`;
   box.append(link);
   if (row.reply) box.append(made("div", "reply", row.reply));
-  if (row.why) box.append(made("div", "muted small", row.why));
-  item.append(made("span", `came ${kind}`, words), box);
+  box.append(made("div", "muted small", [row.why, row.model, row.suite].filter(Boolean).join(" · ")));
+  item.append(came(row), box);
   return item;
 }
 
