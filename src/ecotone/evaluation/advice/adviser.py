@@ -50,6 +50,15 @@ class Adviser:
             self._answers.move_to_end(key)
             return found
 
+    def knows(self, question: Question, *, organisation: Organisation | None, today: date) -> bool:
+        """Whether the answer is at hand, without work or waiting."""
+        if self._lock.locked():
+            return False
+        with self._lock:
+            self._renew()
+            key = msgspec.json.encode(self._completed(question, organisation)), today
+            return key in self._answers
+
     def suites(self) -> tuple[str, ...]:
         """The suites that anything was measured on here."""
         return tuple(sorted({name for folder in self._runs.runs() for name in folder.suites()}))

@@ -7,7 +7,7 @@ values may come several times, or with commas between. A machine's speeds are pa
 
 import re
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Union, get_args, get_origin
 
@@ -58,35 +58,39 @@ def read_pairs(pairs: Iterable[tuple[str, str]]) -> Read:
     return Read(None if wrong else question, wrong)
 
 
-def as_pairs(question: Question) -> Pairs:
-    """The pairs that `read_pairs` makes this question of; what stands at its default is left out."""
-    return tuple(_pairs_of(question))
+def as_pairs(question: Question, *, whole: bool = False) -> Pairs:
+    """The pairs that `read_pairs` makes this question of; what stands at its default only if `whole`."""
+    return tuple(_pairs_of(question, whole))
 
 
-def _pairs_of(question: Question) -> Iterator[tuple[str, str]]:
+def _pairs_of(question: Question, whole: bool) -> Iterator[tuple[str, str]]:
     for field in msgspec.structs.fields(Question):
         value = getattr(question, field.name)
         if isinstance(value, msgspec.Struct):
             base = DEFAULT_WORK if field.name == "work" else type(value)()
-            yield from _pairs_of_table(value, base, f"{field.name}.")
+            yield from _pairs_of_table(value, None if whole else base, f"{field.name}.")
         elif field.name == "machines":
             for number, machine in enumerate(question.machines):
-                yield from _pairs_of_machine(machine, f"machines.{number}.")
-        elif value != field.default:
+                yield from _pairs_of_machine(machine, f"machines.{number}.", whole)
+        elif whole or value != field.default:
             yield from _written(field.name, value)
 
 
-def _pairs_of_machine(machine: OwnMachine, prefix: str) -> Iterator[tuple[str, str]]:
+def _pairs_of_machine(machine: OwnMachine, prefix: str, whole: bool) -> Iterator[tuple[str, str]]:
     yield f"{prefix}name", machine.name
-    yield from _pairs_of_table(machine, OwnMachine(machine.name, machine.tokens_per_s), prefix)
+    base = OwnMachine(machine.name, machine.tokens_per_s)
+    yield from _pairs_of_table(machine, None if whole else base, prefix, leave_out=("name", "tokens_per_s"))
     for number, (model, rate) in enumerate(machine.tokens_per_s.items()):
         yield f"{prefix}speeds.{number}.model", model
         yield f"{prefix}speeds.{number}.tokens_per_s", f"{rate.normalize():f}"
 
 
-def _pairs_of_table(value: msgspec.Struct, base: msgspec.Struct, prefix: str) -> Iterator[tuple[str, str]]:
+def _pairs_of_table(
+    value: msgspec.Struct, base: msgspec.Struct | None, prefix: str, *, leave_out: Collection[str] = ()
+) -> Iterator[tuple[str, str]]:
+    """Without `base` all of it, else what differs from that."""
     for name in value.__struct_fields__:
-        if getattr(value, name) != getattr(base, name):
+        if name not in leave_out and (base is None or getattr(value, name) != getattr(base, name)):
             yield from _written(prefix + name, getattr(value, name))
 
 

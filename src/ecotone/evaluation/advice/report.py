@@ -31,7 +31,7 @@ def report(advice: Advice, *, drawn: bool = True) -> Document:
     sections = [
         Section("Answer", tuple(_answer(advice))),
         Section("Ranking", tuple(_ranking(advice))),
-        *(Section(f"{number}. {_named(row.ranked.option)}", tuple(_explained(row, advice)))
+        *(Section(f"{number}. {named(row.ranked.option)}", tuple(explained(row, advice)))
           for number, row in enumerate(advice.placed[:_EXPLAINED], 1)),
         Section("API or own hardware", tuple(_break_evens(advice))),
         Section("What would change the answer", tuple(_sensitivity(advice))),
@@ -43,14 +43,14 @@ def report(advice: Advice, *, drawn: bool = True) -> Document:
     return Document(advice.question.title, tuple(section for section in sections if section.parts))
 
 
-def _named(option: Option) -> str:
+def named(option: Option) -> str:
     return f"{option.name} at {option.place}" if option.machine is None else f"{option.name} on {option.place}"
 
 
 def quality_in_words(quality: Quality) -> str:
     """With its interval and, for public evidence, its unit."""
     if quality.measured:
-        cases = "" if quality.cases is None else f" on {_counted_noun(quality.cases, 'case', 'cases')}"
+        cases = "" if quality.cases is None else f" on {counted_noun(quality.cases, 'case', 'cases')}"
         return f"{100 * quality.value:.0f} % right ({100 * quality.low:.0f} to {100 * quality.high:.0f}){cases}"
     return f"{quality.value:.0f} points ({quality.low:.0f} to {quality.high:.0f})"
 
@@ -77,7 +77,7 @@ def _answer(advice: Advice) -> Iterator[Part]:
     if len(advice.placed) > 1:
         share = 100 * first.ranked.wins
         yield Text(f"In {share:.0f} of 100 draws from the intervals of the evidence the first one stays first.")
-    nearest = [_flip_in_words(flip, advice) for flip in advice.flips[:1]]
+    nearest = [flip_in_words(flip, advice) for flip in advice.flips[:1]]
     if nearest:
         yield Text(f"What would flip it soonest: {nearest[0]}.")
     yield from _conditions(advice)
@@ -95,9 +95,9 @@ def _conditions(advice: Advice) -> Iterator[Part]:
 def _in_a_line(row: Placed) -> str:
     option = row.ranked.option
     duties = len(row.standing.verdict.duties)
-    kept = f", with {_counted_noun(duties, 'duty', 'duties')} to keep" if duties else ""
+    kept = f", with {counted_noun(duties, 'duty', 'duties')} to keep" if duties else ""
     return (
-        f"{_named(option)} ({option.openness or 'open weights, licence unknown'}):"
+        f"{named(option)} ({option.openness or 'open weights, licence unknown'}):"
         f" {quality_in_words(option.quality)}, ${row.ranked.monthly_usd:,.2f} a"
         f" month{kept}."
     )
@@ -121,8 +121,8 @@ def _ranking(advice: Advice) -> Iterator[Part]:
         f" model. {MARK['open']} open weights, {MARK['closed']} closed."
     )
     more = len(advice.placed) - min(_SHOWN, len(advice.placed))
-    below = [_counted_noun(more, "more is", "more are") + " ranked below"] if more else []
-    dearer = _counted_noun(advice.other_places, "dearer place", "dearer places")
+    below = [counted_noun(more, "more is", "more are") + " ranked below"] if more else []
+    dearer = counted_noun(advice.other_places, "dearer place", "dearer places")
     below += [f"{dearer} for the same models left out"] if advice.other_places else []
     if below:
         yield Text(f"{', '.join(below)}.")
@@ -159,7 +159,7 @@ def _weights_in_words(question: Question) -> str:
     return f"{said} (lock-in {factor} times as stated, as a later switch is {question.work.switching})"
 
 
-def _counted_noun(count: int, one: str, several: str) -> str:
+def counted_noun(count: int, one: str, several: str) -> str:
     return f"{count:,} {one if count == 1 else several}"
 
 
@@ -180,7 +180,7 @@ def _row(place: int, row: Placed, *, timed: bool) -> tuple[str, ...]:
         f"{ranked.total:.3f}",
         f"{100 * ranked.wins:.0f}",
         str(option.places),
-        _terms_cell(row),
+        terms_in_words(row),
         *speeds,
     )
 
@@ -198,12 +198,12 @@ def _quality_cell(quality: Quality) -> str:
     return f"{factor * quality.value:.0f} ({factor * quality.low:.0f}–{factor * quality.high:.0f})"
 
 
-def _terms_cell(row: Placed) -> str:
+def terms_in_words(row: Placed) -> str:
     duties = len(row.standing.verdict.duties)
-    return _counted_noun(duties, "duty", "duties") if duties else "allowed"
+    return counted_noun(duties, "duty", "duties") if duties else "allowed"
 
 
-def _explained(row: Placed, advice: Advice) -> Iterator[Part]:
+def explained(row: Placed, advice: Advice) -> Iterator[Part]:
     option, verdict = row.ranked.option, row.standing.verdict
     said = "; ".join(row.reasons)
     yield Text(f"{said[0].upper()}{said[1:]}.")
@@ -262,12 +262,12 @@ def _leaving(row: Placed, advice: Advice) -> Iterator[str]:
     same = option.places - 1
     if same:
         here = f"under these conditions {', '.join(row.elsewhere)}" if row.elsewhere else "none under these conditions"
-        known = _counted_noun(same, "other place runs or could run", "other places run or could run")
+        known = counted_noun(same, "other place runs or could run", "other places run or could run")
         yield f"{known} the same model, {here}: a change of one line in the config"
     else:
         yield "no other place has the same model: leaving means another model, and testing the prompts again"
     others = {
-        other.ranked.option.key: f"{_named(other.ranked.option)}, ${other.ranked.monthly_usd:,.2f} a month"
+        other.ranked.option.key: f"{named(other.ranked.option)}, ${other.ranked.monthly_usd:,.2f} a month"
         for other in advice.placed
         if other.ranked.option.key in row.equivalents
     }
@@ -305,7 +305,7 @@ def _break_evens(advice: Advice) -> Iterator[Part]:
             if own.model == vendor.model
             else f" (another model: {quality_in_words(vendor.quality)} against {quality_in_words(own.quality)})"
         )
-        yield Text(f"{_named(own)} against {_named(vendor)}{other}: {_break_even_in_words(row, advice)}")
+        yield Text(f"{named(own)} against {named(vendor)}{other}: {break_even_in_words(row, advice)}")
         yield Items(row.arithmetic)
     if not advice.break_evens:
         yield Text("No own machine stands in the ranking, or no vendor's price is known to hold it against.")
@@ -317,7 +317,7 @@ def _options(advice: Advice) -> dict[str, Option]:
     return {option.key: option for option in (*(row.ranked.option for row in advice.placed), *outs)}
 
 
-def _break_even_in_words(row: BreakEven, advice: Advice) -> str:
+def break_even_in_words(row: BreakEven, advice: Advice) -> str:
     work = advice.question.work
     today = (
         f"At today's {work.requests_per_month:,} the own machine costs ${row.own_usd:,.2f} a month, the vendor"
@@ -329,25 +329,25 @@ def _break_even_in_words(row: BreakEven, advice: Advice) -> str:
     return f"the own machine is cheaper from {row.requests:,.0f} requests a month on{gap}. {today}"
 
 
-def _flip_in_words(flip: Flip, advice: Advice) -> str:
+def flip_in_words(flip: Flip, advice: Advice) -> str:
     unit = f" {flip.unit}" if flip.unit else ""
     change = f"{flip.assumption} at {flip.then:,f}{unit} instead of {flip.now.normalize():,f}"
     times = "" if flip.now == 1 else f" ({flip.factor.normalize():f} times)"
     out = f"; the first one falls out: {'; '.join(flip.because)}" if flip.because else ""
-    return f"{change}{times}: {_winner_in_words(flip.winner, advice)}{out}"
+    return f"{change}{times}: {winner_in_words(flip.winner, advice)}{out}"
 
 
-def _winner_in_words(key: str | None, advice: Advice) -> str:
+def winner_in_words(key: str | None, advice: Advice) -> str:
     if key is None:
         return "nothing would be left"
     option = _options(advice).get(key)
-    return f"{key if option is None else _named(option)} would come first"
+    return f"{key if option is None else named(option)} would come first"
 
 
 def _sensitivity(advice: Advice) -> Iterator[Part]:
     if advice.flips:
         yield Text("Each assumption alone, the nearest value at which another option comes first:")
-        yield Items(tuple(_flip_in_words(flip, advice) for flip in advice.flips))
+        yield Items(tuple(flip_in_words(flip, advice) for flip in advice.flips))
         if advice.question.machines:
             yield Text(
                 "The speeds of own machines are for prompts and answers of the stated lengths and are not changed with"
@@ -358,17 +358,17 @@ def _sensitivity(advice: Advice) -> Iterator[Part]:
     if advice.relaxed:
         yield Text("Without a condition:")
         yield Items(
-            tuple(f"{row.condition}: without it, {_winner_in_words(row.winner, advice)}" for row in advice.relaxed)
+            tuple(f"{row.condition}: without it, {winner_in_words(row.winner, advice)}" for row in advice.relaxed)
         )
 
 
 def _outs(advice: Advice) -> Iterator[Part]:
     if advice.undecided:
-        waiting = _counted_noun(len(advice.undecided), "option waits", "options wait")
+        waiting = counted_noun(len(advice.undecided), "option waits", "options wait")
         yield Text(f"{waiting} for an answer that no source gives:")
         yield Items(tuple(_counted(advice.undecided)))
     if advice.fallen:
-        broken = _counted_noun(len(advice.fallen), "option breaks", "options break")
+        broken = counted_noun(len(advice.fallen), "option breaks", "options break")
         yield Text(f"{broken} a condition:")
         yield Items(tuple(_counted(advice.fallen)))
     for title, outs in (("Every option that waits", advice.undecided), ("Every option that fell out", advice.fallen)):
@@ -388,7 +388,7 @@ def _counted(outs: Iterable[Out]) -> Iterator[str]:
     for words, count in counts.most_common(_SHOWN):
         yield f"{count}: {words} ({'such as ' if count > 1 else ''}{example[words]})"
     if len(counts) > _SHOWN:
-        yield f"and {_counted_noun(len(counts) - _SHOWN, 'rarer reason', 'rarer reasons')}"
+        yield f"and {counted_noun(len(counts) - _SHOWN, 'rarer reason', 'rarer reasons')}"
 
 
 def _basis(advice: Advice) -> Iterator[Part]:

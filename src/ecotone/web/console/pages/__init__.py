@@ -2,10 +2,23 @@
 
 from starlette.routing import Route
 
-from ecotone.web.console.pages import chat, compare, connect, design, evaluations, home, model, models, reference, rules
+from ecotone.web.console.pages import (
+    advise,
+    chat,
+    compare,
+    connect,
+    design,
+    evaluations,
+    home,
+    model,
+    models,
+    reference,
+    rules,
+)
 
 ROUTES: tuple[Route, ...] = (
     *home.ROUTES,
+    *advise.ROUTES,
     *chat.ROUTES,
     *compare.ROUTES,
     *connect.ROUTES,

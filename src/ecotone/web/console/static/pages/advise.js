@@ -1,0 +1,101 @@
+// The question's sliders, and what stays as it was when another answer comes: open details, the winner before.
+
+const form = document.getElementById("ask");
+const whole = document.getElementById("whole");
+const flip = document.getElementById("flip");
+const why = document.getElementById("why");
+
+// --- sliders: companions of the fields that are sent
+
+const read = (text) => Number(text.replace(/[\s,_$]/g, ""));
+const digits = (value, log) => {
+  if (value === 0) return "0";
+  if (!log) return String(Number(value.toPrecision(6)));
+  const rough = Number(value.toPrecision(2));
+  return rough >= 1000 ? rough.toLocaleString("en") : String(rough);
+};
+
+class Slider {
+  constructor(range) {
+    this.range = range;
+    this.field = document.getElementById(range.dataset.for);
+    this.log = "log" in range.dataset;
+    this.low = Number(range.dataset.low);
+    this.high = Number(range.dataset.high);
+    this.step = Number(range.dataset.step) || 0;
+    if (!this.log && this.step) range.step = String((1000 * this.step) / (this.high - this.low));
+    if (this.log) range.step = "5";
+    range.addEventListener("input", () => this.toField());
+    this.field.addEventListener("input", () => this.toRange());
+    this.toRange();
+    range.hidden = false;
+  }
+
+  toField() {
+    const share = Number(this.range.value) / 1000;
+    let value = this.log ? this.low * (this.high / this.low) ** share : this.low + share * (this.high - this.low);
+    if (this.step) value = Math.round(value / this.step) * this.step;
+    this.field.value = digits(value, this.log);
+    this.range.setAttribute("aria-valuetext", this.field.value);
+  }
+
+  toRange() {
+    const value = Math.min(this.high, Math.max(this.low, read(this.field.value)));
+    if (!Number.isFinite(value)) return;
+    const share = this.log ? Math.log(value / this.low) / Math.log(this.high / this.low) : (value - this.low) / (this.high - this.low);
+    this.range.value = String(1000 * share);
+    this.range.setAttribute("aria-valuetext", this.field.value);
+  }
+}
+
+for (const range of form.querySelectorAll("input.thumb")) new Slider(range);
+for (const field of form.querySelectorAll(".slide .amount input")) {
+  if (read(field.value) >= 1000) field.value = read(field.value).toLocaleString("en");
+}
+
+// --- on narrow screens the question folds away, so that the answer is in view
+
+const narrow = matchMedia("(max-width: 1040px)");
+const fold = () => { whole.open = !narrow.matches; };
+narrow.addEventListener("change", fold);
+fold();
+
+// --- another answer
+
+const winner = () => document.querySelector("#answer [data-winner]")?.dataset;
+let before = winner() ? { ...winner() } : null;
+let open = new Set();
+
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target.id !== "answer") return;
+  open = new Set([...document.querySelectorAll("#answer details[open][id]")].map((details) => details.id));
+});
+
+document.body.addEventListener("htmx:afterSwap", (event) => {
+  const target = event.detail.target.id;
+  if (target === "why-body" && !why.open) why.showModal();
+  if (target === "problems") mark();
+  if (target !== "answer") return;
+  mark();
+  for (const id of open) {
+    const details = document.getElementById(id);
+    if (details) details.open = true;
+  }
+  const now = winner();
+  if (!now) return;
+  if (before && before.winner !== now.winner) {
+    flip.textContent = `First is now ${now.winnerName}. It was ${before.winnerName}.`;
+    document.querySelector("#answer [data-winner]").classList.add("changed");
+  } else if (before) {
+    flip.textContent = "";
+  }
+  before = { ...now };
+});
+
+/** Fields that cannot be read are marked as such; the others no longer. */
+function mark() {
+  for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
+  for (const item of document.querySelectorAll("#problems [data-field]")) {
+    document.getElementById(item.dataset.field)?.setAttribute("aria-invalid", "true");
+  }
+}
