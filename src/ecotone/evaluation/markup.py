@@ -11,6 +11,10 @@ class Markup(str):
 
     __slots__ = ()
 
+    def __html__(self) -> "Markup":
+        """Templates that escape take it as it is."""
+        return self
+
 
 def tag(name: str, /, *children: str, **attributes: Attribute) -> Markup:
     """An element with its children. `class_` is written `class`, `stroke_width` is written `stroke-width`; an attribute

@@ -8,11 +8,12 @@ const why = document.getElementById("why");
 // --- sliders: companions of the fields that are sent
 
 const read = (text) => Number(text.replace(/[\s,_$]/g, ""));
+const grouped = (value) => value.toLocaleString("en").replaceAll(",", "\u202f");
 const digits = (value, log) => {
   if (value === 0) return "0";
   if (!log) return String(Number(value.toPrecision(6)));
   const rough = Number(value.toPrecision(2));
-  return rough >= 1000 ? rough.toLocaleString("en") : String(rough);
+  return rough >= 1000 ? grouped(rough) : String(rough);
 };
 
 class Slider {
@@ -50,7 +51,7 @@ class Slider {
 
 for (const range of form.querySelectorAll("input.thumb")) new Slider(range);
 for (const field of form.querySelectorAll(".slide .amount input")) {
-  if (read(field.value) >= 1000) field.value = read(field.value).toLocaleString("en");
+  if (read(field.value) >= 1000) field.value = grouped(read(field.value));
 }
 
 // --- on narrow screens the question folds away, so that the answer is in view
