@@ -55,6 +55,7 @@ async def index(request: Request) -> Response:
         rows=shown,
         total=len(rows),
         suites=suites,
+        folder=str(control_of(request).folder),
         sort=sort,
         words=words,
         query=query,

@@ -24,7 +24,7 @@ const form = document.getElementById("new-run");
 function wanted() {
   const said = new FormData(form);
   const body = { suites: said.getAll("suite"), models: said.getAll("model"), fresh: said.has("fresh") };
-  for (const name of ["limit", "concurrency", "seed", "temperature", "max_tokens"]) {
+  for (const name of ["limit", "concurrency", "requests_per_minute", "seed", "temperature", "max_tokens"]) {
     const text = (said.get(name) ?? "").trim();
     if (text) body[name] = Number(text);
   }
