@@ -237,7 +237,7 @@ class Battles:
         order = list(names)
         if blind:
             (chance or random.SystemRandom()).shuffle(order)
-        identity = secrets.token_urlsafe(12)
+        identity = secrets.token_hex(10)
         with self._database.transaction():
             self._database.execute(
                 "insert into battles (id, started_at_us, started_by, blind, names, settings) values (?, ?, ?, ?, ?, ?)",
