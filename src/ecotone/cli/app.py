@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from ecotone import __version__
+from ecotone.cli.battling import battles_app
 from ecotone.cli.evaluating import eval_app
 from ecotone.cli.ruling import rules_app
 
@@ -41,6 +42,7 @@ app.add_typer(rules_app, name="rules")
 catalog_app = typer.Typer(help="What is known of models: prices, limits, who serves them.", no_args_is_help=True)
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(eval_app, name="eval")
+app.add_typer(battles_app, name="battles")
 
 
 def _print_version(wanted: bool) -> None:
