@@ -44,12 +44,9 @@ class Choice(msgspec.Struct, frozen=True):
         return tuple(dict.fromkeys(place.model for place in self.places))
 
     @property
-    def weights(self) -> Weights | Literal["mixed"] | None:
-        """Of all places; None where it is not known of one of them."""
-        found = {place.weights for place in self.places}
-        if found == {"open", "closed"}:
-            return "mixed"
-        return next(iter(found)) if len(found) == 1 else None
+    def weights(self) -> tuple[Weights | None, ...]:
+        """What there is among its places, in their order; None where it is not known."""
+        return tuple(dict.fromkeys(place.weights for place in self.places))
 
     @property
     def hosting(self) -> Hosting | Literal["mixed"]:

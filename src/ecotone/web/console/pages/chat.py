@@ -113,7 +113,8 @@ async def one_chat(request: Request) -> Response:
 async def conversation(request: Request) -> Response:
     """The part of the page that has what was said."""
     chat = await _chat(request)
-    return render(request, "chat_conversation.html", chat=chat, shown=await _shown(request, chat, chat.path()))
+    shown = await _shown(request, chat, chat.path())
+    return render(request, "chat_conversation.html", chat=chat, shown=shown, reached=_reached(request, shown))
 
 
 async def message(request: Request) -> Response:
@@ -143,11 +144,13 @@ async def _page(request: Request, chat: Chat | None) -> Response:
     found = await asyncio.to_thread(choices, control.runtime.gateway.directory)
     policy = control.runtime.gateway.snapshot.ruling.policy
     query = request.query_params
+    shown = () if chat is None else await _shown(request, chat, chat.path())
     return render(
         request,
         "chat.html",
         chat=chat,
-        shown=() if chat is None else await _shown(request, chat, chat.path()),
+        shown=shown,
+        reached=_reached(request, shown),
         choices=found,
         chosen=_chosen(found, (chat.model if chat is not None else None) or query.get("model")),
         destination=destination,
@@ -193,6 +196,13 @@ def _left(chat: Chat) -> tuple[str, ...]:
     """The vendors that words of this chat have gone to."""
     gone = [message.facts for message in chat.messages if message.facts is not None]
     return tuple(dict.fromkeys(vendor_title(one["provider"]) for one in gone if one.get("hosting") == "vendor"))
+
+
+def _reached(request: Request, shown: Sequence[Shown]) -> str | None:
+    """The highest class that a request of the chat had, below which the gateway takes none that follows."""
+    classes = control_of(request).runtime.gateway.snapshot.ruling.policy.classes
+    had = [one.decided.data_class or "" for one in shown if one.decided is not None]
+    return max((name for name in had if name in classes), key=classes.rank, default=None)
 
 
 # --- the list

@@ -74,8 +74,19 @@ function arrived() {
   }
   const shown = conversation.querySelector(".turns");
   if (shown) named(shown.dataset.title);
+  reached(shown?.dataset.reached);
   const going = byId("left-house");
   if (going && conversation.querySelector(".trail .hosting.vendor")) going.hidden = false;
+}
+
+/** A chat that has reached a class is taken for no less from then on. */
+function reached(name) {
+  const chosen = byId("class");
+  const at = [...(chosen?.options ?? [])].findIndex((option) => option.value === name);
+  if (at < 1) return;
+  for (const option of [...chosen.options].slice(0, at)) option.disabled = true;
+  if (chosen.selectedIndex < at) chosen.selectedIndex = at;
+  chosen.title = `This chat has reached ${name}, and is taken for no less.`;
 }
 
 function named(title) {
@@ -173,7 +184,11 @@ async function begin() {
   }
 }
 
-const declared = () => byId("class").value || null;
+/** The class that is declared; null for the lowest, which says nothing. */
+function declared() {
+  const chosen = byId("class");
+  return chosen.selectedIndex > 0 ? chosen.value : null;
+}
 
 function lastAnswer() {
   const answers = conversation.querySelectorAll(".turn.answer");
@@ -184,7 +199,7 @@ async function ask() {
   const text = question.value;
   if (asking || answering.length || (!text.trim() && !files.length)) return;
   if (!model) return choose(setModel);
-  if (told().classList.contains("wrong")) return;
+  if (hindrance()) return;
   asking = true;
   byId("send").disabled = true;
   await attempt(async () => {
@@ -360,22 +375,84 @@ function setModel(name) {
   told();
 }
 
+const foot = byId("destination");
+
+function line(text, kind, icon) {
+  const made = document.createElement("span");
+  made.className = kind;
+  if (icon) made.append(byId(`icon-${icon}`).content.cloneNode(true));
+  made.append(text);
+  return made;
+}
+
+/** What keeps the question from being asked at all, in words; null where nothing does. */
+function hindrance() {
+  const row = rowOf(model);
+  if (files.some((one) => one.image) && row?.dataset.images === "no") {
+    return `${model} cannot look at images. Ask a model that can, or remove the image.`;
+  }
+  return null;
+}
+
 /** Says below the field where the words would go, or what keeps them from going. */
 function told() {
-  const line = byId("destination");
   const row = rowOf(model);
-  const images = files.some((one) => one.image) ? row?.dataset.images : "yes";
-  line.className = "composer-foot";
-  if (images === "no") {
-    line.textContent = `${model} cannot look at images. Ask a model that can, or remove the image.`;
-    line.classList.add("wrong");
-  } else {
-    const words = row?.dataset.destination ?? (model ? "Leaves the house: a vendor’s model that is not listed here." : "");
-    line.textContent = images === "unknown" ? `${words} Whether it can look at images is not known.` : words;
-    if (row ? row.dataset.away : model) line.classList.add("away");
-  }
-  return line;
+  const wrong = hindrance();
+  const words = row?.dataset.destination ?? (model ? "Leaves the house: a vendor’s model that is not listed here." : "");
+  const away = row ? row.dataset.away : model;
+  const lines = wrong ? [line(wrong, "wrong")] : words ? [line(words, away ? "away" : "", away ? "away" : "home")] : [];
+  if (!wrong && files.some((one) => one.image) && row?.dataset.images !== "yes") lines.push(line("Whether it can look at images is not known.", ""));
+  foot?.replaceChildren(...lines);
+  foresee();
 }
+
+// What the rules would make of what is being written, before it goes anywhere.
+let foreseeing = 0;
+let pause = 0;
+function foresee() {
+  clearTimeout(pause);
+  const mine = ++foreseeing;
+  const text = question?.value ?? "";
+  if (!chat.dataset.rules || !text.trim() || text.length > 20000 || !model || hindrance()) return;
+  pause = setTimeout(async () => {
+    let trial;
+    try {
+      trial = await api("POST", "/rules/try", { text, model, class: declared(), principal: "console" });
+    } catch {
+      return; // what is said without it stays, and asking tells what is wrong
+    }
+    if (mine !== foreseeing || question.value !== text) return;
+    showForeseen(trial);
+  }, 300);
+}
+
+const PLACES = { embedded: "in this gateway", "self-hosted": "on your machines", vendor: "leaves the house" };
+
+function showForeseen(trial) {
+  const kinds = [...new Set(trial.marks.map((mark) => mark.kind.replaceAll("_", " ")))];
+  const denied = trial.places.filter((place) => !place.allowed);
+  const first = trial.places.find((place) => place.allowed && !place.problem) ?? trial.places.find((place) => place.allowed);
+  const reasons = [...new Set(denied.flatMap((place) => place.rules.filter((rule) => rule.denies).map((rule) => rule.because)))];
+  // Nothing found and nothing denied: what stands there already says all.
+  if (!kinds.length && !denied.length && !Object.keys(first?.sent?.replaced ?? {}).length) return;
+  const lines = [];
+  if (!first) {
+    lines.push(line(`Would not be sent: ${reasons.join("; ")}.`, "wrong", "rules"));
+  } else {
+    const away = first.hosting === "vendor";
+    const kept = denied.length ? `, and not to ${[...new Set(denied.map((place) => place.endpoint))].join(" or ")}: ${reasons.join("; ")}` : "";
+    lines.push(line(`Would go to ${first.endpoint} (${PLACES[first.hosting]})${kept}.`, away ? "away" : "", away ? "away" : "home"));
+  }
+  for (const kind of kinds) lines.push(line(kind, "chip warn"));
+  for (const [kind, count] of Object.entries(first?.sent?.replaced ?? {})) {
+    lines.push(line(`${count} ${kind.replaceAll("_", " ")} replaced before it goes`, "chip accent"));
+  }
+  if (trial.class !== declared()) lines.push(line(`class ${trial.class}`, "chip"));
+  foot.replaceChildren(...lines);
+}
+
+question?.addEventListener("input", told);
+byId("class")?.addEventListener("change", told);
 
 function choose(then) {
   choosing = then;
