@@ -8,6 +8,7 @@ import typer
 
 from ecotone import __version__
 from ecotone.cli.battling import battles_app
+from ecotone.cli.chats_app import chats_app
 from ecotone.cli.evaluating import eval_app
 from ecotone.cli.ruling import rules_app
 
@@ -43,6 +44,7 @@ catalog_app = typer.Typer(help="What is known of models: prices, limits, who ser
 app.add_typer(catalog_app, name="catalog")
 app.add_typer(eval_app, name="eval")
 app.add_typer(battles_app, name="battles")
+app.add_typer(chats_app, name="chats")
 
 
 def _print_version(wanted: bool) -> None:
@@ -466,6 +468,27 @@ def events(
     from ecotone.cli.events import run
 
     run(since, json)
+
+
+@app.command()
+def status(json: JsonOption = False) -> None:
+    """Show what runs in the gateway and how it is, what the last hour brought, and what left the house."""
+    from ecotone.cli.status import run
+
+    run(json)
+
+
+@app.command()
+def clients(
+    name: Annotated[str | None, typer.Argument(help="Show the lines for this one.", show_default=False)] = None,
+    model: Annotated[str | None, typer.Option(help="The route or model to ask.", show_default="the first")] = None,
+    key: Annotated[bool, typer.Option("--key", help="With a place for a key also where none is needed.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Show what to write into each client so that it asks the running gateway."""
+    from ecotone.cli.clients import run
+
+    run(name, model, key, json)
 
 
 @keys_app.command("create")
