@@ -1,13 +1,14 @@
 """`ecotone rules try`: what it prints, and that a gateway then does what it said."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import openai
 import pytest
+from typer.testing import CliRunner
 
-from tests.cli.terminal import Shell
+from ecotone.cli.app import app
 from tests.running import gateway
 from tests.vendors import FakeOpenAI
 
@@ -40,12 +41,24 @@ credit_card = "restricted"
 """
 
 
-async def test_what_is_printed(tmp_path: Path) -> None:
-    shell = Shell(tmp_path)
-    shell.config(config("http://gpu1:8000/v1"))
-    done = await shell.run("rules", "try", "-", "--model", "away", stdin=CARD)
-    assert (done.code, done.err) == (0, "")
-    lines = done.out.splitlines()
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Runs `ecotone rules` in this process, in a folder with a config and the home that a gateway there has."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ECOTONE_HOME", str(tmp_path / "home"))
+
+    def rules(*arguments: str, text: str | None = None) -> str:
+        done = CliRunner().invoke(app, ["rules", *arguments], input=text)
+        assert done.exit_code == 0, done
+        return done.stdout
+
+    return rules
+
+
+def test_what_is_printed(tmp_path: Path, run: Callable[..., str]) -> None:
+    (tmp_path / "ecotone.toml").write_text(config("http://gpu1:8000/v1"))
+    out = run("try", "-", "--model", "away", text=CARD)
+    lines = out.splitlines()
     assert lines[0] == "It would be sent nowhere: the rules refuse it."
     assert "class  restricted: credit_card was found" in lines
     assert "1     7-26        credit_card  41***************11  restricted  luhn" in lines
@@ -56,36 +69,36 @@ async def test_what_is_printed(tmp_path: Path) -> None:
         "      true    data.class >= restricted   (data.class is restricted)",
         '      true    endpoint.hosting == "vendor"   (endpoint.hosting is vendor)',
     ]
-    assert "4111 1111" not in done.out
+    assert "4111 1111" not in out
 
 
-async def test_the_gateway_does_what_the_trial_said(tmp_path: Path) -> None:
+async def test_the_gateway_does_what_the_trial_said(tmp_path: Path, run: Callable[..., str]) -> None:
     async with (
         FakeOpenAI(KEY) as away,
         gateway(tmp_path, config(away.base_url), environment={"VENDOR_KEY": KEY}) as running,
+        running.client() as client,
     ):
-        # The same home: what replaces an address is made with its key.
-        shell = Shell(tmp_path)
-
-        async def trial(text: str, *more: str) -> Any:
-            done = await shell.run("rules", "try", "-", "--model", "away", "--json", *more, stdin=text)
-            assert done.code == 0, done.err
-            return json.loads(done.out)
 
         async def ask(text: str) -> None:
-            async with running.client() as client:
-                await client.chat.completions.create(model="away", messages=[{"role": "user", "content": text}])
+            await client.chat.completions.create(model="away", messages=[{"role": "user", "content": text}])
 
-        refused = await trial(CARD)
+        refused = json.loads(run("try", "-", "--model", "away", "--json", text=CARD))
         with pytest.raises(openai.PermissionDeniedError) as raised:
             await ask(CARD)
         assert isinstance(raised.value.body, dict)
         assert refused["refusal"] == raised.value.body["message"]
         assert away.requests == []
 
-        replaced = await trial(MAIL)
+        (row,) = await running.rows(1)
+        (told,) = json.loads(run("refused", "--json"))["refusals"]
+        assert (told["id"], told["outcome"], told["rules"]) == (row["id"], "refused", ["stays home"])
+        printed = run("refused", "--since", "1h")
+        assert "stays home: restricted data stays on our own machines" in printed
+        assert "4111" not in printed
+
+        # The home is the gateway's, and so is the key that stand-ins are made with.
+        (place,) = json.loads(run("try", "-", "--model", "away", "--json", text=MAIL))["places"]
         await ask(MAIL)
         (request,) = away.requests
-        (place,) = replaced["places"]
         assert place["sent"]["text"] == json.loads(request.body)["messages"][0]["content"]
         assert place["sent"]["replaced"] == {"email": 1}

@@ -16,7 +16,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 def run(since: str, as_json: bool) -> None:
     """Print the events since then. Raises SetupError for a time that is none."""
-    begin = _moment(since, datetime.now(UTC))
+    begin = moment_since(since, datetime.now(UTC))
     events = read_events(open_database(find_home(os.environ)), begin)
     if as_json:
         print_json({"events": events})
@@ -26,7 +26,7 @@ def run(since: str, as_json: bool) -> None:
         say(f"There are no events since {begin:%Y-%m-%d %H:%M %Z}.")
 
 
-def _moment(since: str, now: datetime) -> datetime:
+def moment_since(since: str, now: datetime) -> datetime:
     """The time that an age (`90m`, `24h`, `7d`) or a date in ISO 8601 stands for; UTC where that says no other."""
     try:
         if age := _AGE.fullmatch(since):

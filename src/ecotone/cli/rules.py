@@ -11,13 +11,18 @@ import msgspec
 import typer
 from rich.markup import escape
 
+from ecotone.cli.events import moment_since
 from ecotone.cli.output import out, print_json, print_table, say, visible
+from ecotone.gateway.build import open_database
 from ecotone.gateway.paths import find_config, find_home
 from ecotone.gateway.proving import Promise, Rulebook, proved, read_rulebook, tested
+from ecotone.gateway.refusals import recent_refusals
 from ecotone.policy.problem import PolicyProblem
 from ecotone.policy.rules import Rule
 from ecotone.policy.starters import starters, summary
 from ecotone.values.errors import EcotoneError, SetupError
+
+_REFUSALS_MAX = 1_000
 
 
 def rulebook(config_file: Path | None) -> Rulebook:
@@ -79,6 +84,35 @@ def test(config_file: Path | None, as_json: bool) -> None:
         )
     if failed:
         raise typer.Exit(1)
+
+
+def refused(since: str, config_file: Path | None, as_json: bool) -> None:
+    """Print the requests that the rules refused or flagged since then. Raises SetupError for a time that is none."""
+    now = datetime.now(UTC)
+    policy = rulebook(config_file).policy
+    found = recent_refusals(
+        open_database(find_home(os.environ)), moment_since(since, now), risk_min=policy.threshold, limit=_REFUSALS_MAX
+    )
+    if as_json:
+        print_json({"refusals": found})
+        return
+    if not found:
+        say("Nothing was refused or flagged in that time.")
+        return
+    because = {rule.name: rule.because for rule in policy.rules}
+    rows = [
+        (
+            f"{one.at:%Y-%m-%d %H:%M:%S} UTC",
+            one.principal,
+            one.asked or "",
+            one.data_class,
+            ", ".join((*one.kinds, *one.risks)),
+            one.outcome,
+            "; ".join(f"{name}: {because[name]}" if name in because else name for name in one.rules),
+        )
+        for one in found
+    ]
+    print_table(("WHEN", "WHO", "ASKED", "CLASS", "FOUND", "OUTCOME", "RULE AND REASON"), rows)
 
 
 def start(name: str | None, as_json: bool) -> None:

@@ -73,6 +73,20 @@ def rules_prove(
     prove_promise(condition, never, config, json)
 
 
+@rules_app.command("refused")
+def rules_refused(
+    since: Annotated[
+        str, typer.Option(help="How far back: an age like 90m, 24h or 7d, or a date like 2026-07-01T12:00.")
+    ] = "24h",
+    config: _Config = None,
+    json: _Json = False,
+) -> None:
+    """List the requests that the rules refused or flagged, the latest first: who, when and why, never what was said."""
+    from ecotone.cli.rules import refused
+
+    refused(since, config, json)
+
+
 @rules_app.command("start")
 def rules_start(
     name: Annotated[str | None, typer.Argument(help="Which one to print. Left out: all are listed.")] = None,

@@ -71,6 +71,26 @@ class ShownClass(msgspec.Struct, frozen=True):
     routes: tuple[str, ...]
 
 
+class LookedInto(msgspec.Struct, frozen=True):
+    """Whether requests, or replies, are read for sensitive data and scored for risks: only where a rule asks."""
+
+    finds: bool
+    scores: bool
+
+
+class Reads(msgspec.Struct, frozen=True):
+    """What the rules have looked into. `kinds` are all that detectors find, `threshold` the score from which a risk
+    counts, `guard_models` those of the owner's that score beside the shipped classifier; a conversation keeps its class
+    for `remember_h` hours."""
+
+    requests: LookedInto
+    replies: LookedInto
+    kinds: tuple[str, ...]
+    threshold: float
+    guard_models: tuple[str, ...]
+    remember_h: int
+
+
 class RulesInForce(msgspec.Struct, frozen=True):
     """The policy as it stands. `digest` is of all that it was made from, and stands with every decision in the log;
     `config_file` is None where there is no config, and so no rule."""
@@ -78,6 +98,7 @@ class RulesInForce(msgspec.Struct, frozen=True):
     digest: str
     config_file: str | None
     classes: tuple[ShownClass, ...]
+    reads: Reads
     rules: tuple[ShownRule, ...]
     tests: tuple[ShownTest, ...]
 
@@ -247,7 +268,15 @@ def _in_force(book: Rulebook, results: Sequence[RuleTestResult], file: str | Non
         )
         for rule in policy.rules
     )
-    return RulesInForce(policy.digest, file, tuple(_classes(book)), rules, tests)
+    reads = Reads(
+        requests=LookedInto(policy.needs_detectors or policy.needs_guard, policy.needs_guard),
+        replies=LookedInto(policy.needs_reply_detectors, policy.needs_reply_guard),
+        kinds=book.detectors.kinds,
+        threshold=policy.threshold,
+        guard_models=tuple(book.config.guard.models),
+        remember_h=book.config.data.remember_h,
+    )
+    return RulesInForce(policy.digest, file, tuple(_classes(book)), reads, rules, tests)
 
 
 def _classes(book: Rulebook) -> list[ShownClass]:

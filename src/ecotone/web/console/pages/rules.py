@@ -13,6 +13,7 @@ from starlette.routing import Route
 from ecotone.gateway.proving import Promise, Unproved
 from ecotone.gateway.refusals import Refusal
 from ecotone.gateway.trial import PlaceTrial, Sent, Trial, Wish, pieces
+from ecotone.policy.explaining import Part
 from ecotone.policy.problem import PolicyProblem
 from ecotone.values.errors import EcotoneError
 from ecotone.web.console.rendering import control_of, form_of, render, session_of
@@ -107,6 +108,7 @@ async def trial(request: Request) -> Response:
         cut=pieces,
         command=_command(wish),
         numbers=_numbers(in_force),
+        read=_read,
         unfold=_unfolded(found),
     )
 
@@ -132,6 +134,14 @@ def _command(wish: Wish) -> str:
     options = [("--model", wish.asked), ("--class", wish.data_class), ("--as", wish.principal)]
     given = [f"{name} {quote(value)}" for name, value in options if value and (name, value) != ("--as", "local")]
     return " ".join(["ecotone rules try FILE", *given])
+
+
+def _read(part: Part) -> dict[str, object]:
+    """All variables that a condition reads, and their values."""
+    found: dict[str, object] = dict(part.values)
+    for below in part.parts:
+        found |= _read(below)
+    return found
 
 
 def _numbers(in_force: RulesInForce) -> dict[str, int]:
