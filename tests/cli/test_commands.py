@@ -37,6 +37,8 @@ COMMANDS = (
     "config show",
     "doctor",
     "events",
+    "status",
+    "clients",
     "rules list",
     "rules test",
     "rules prove",
@@ -46,7 +48,7 @@ COMMANDS = (
     "keys revoke",
     "catalog refresh",
 )
-WITHOUT_CONFIG = ("models classify", "guard", "events", "rules start", "catalog refresh")
+WITHOUT_CONFIG = ("models classify", "guard", "events", "status", "clients", "rules start", "catalog refresh")
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

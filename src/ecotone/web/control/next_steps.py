@@ -106,8 +106,8 @@ def _steps(standing: Standing, done: Done) -> Iterator[Step]:
             "Say what may go where",
             "There are no rules yet: whatever is asked goes to whichever model was named.",
             "/console/rules",
-            "Look at rules",
-            "ecotone rules",
+            "See the rules",
+            "ecotone rules start",
         )
     if not done.measured:
         yield Step(
