@@ -207,7 +207,6 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
 const live = document.getElementById("live");
 let first = true;
-let waits = false;
 
 listen("/status/events", {
   status: (status) => {
@@ -224,8 +223,9 @@ listen("/status/events", {
 
 /** Renew the rest of the page; not under the fingers of somebody who is in it. */
 async function renew() {
-  waits = live.contains(document.activeElement);
-  if (waits) return;
+  const occupied = live.contains(document.activeElement);
+  live.toggleAttribute("data-waits", occupied);
+  if (occupied) return;
   const open = document.getElementById("minutes")?.open;
   await htmx.ajax("GET", "/console/home/live", { target: live, swap: "innerHTML" });
   const words = document.getElementById("words");
@@ -235,5 +235,5 @@ async function renew() {
 }
 
 live.addEventListener("focusout", () => {
-  if (waits) setTimeout(renew);
+  if (live.hasAttribute("data-waits")) setTimeout(renew);
 });
