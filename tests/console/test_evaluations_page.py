@@ -109,6 +109,7 @@ def test_cases_are_chosen_by_what_came_of_them(page: Page, made_up: tuple[str, s
     page.goto(f"/console/evaluations/runs/{made_up[0]}")
     cases = page.locator(".cases > li")
     expect(cases).to_have_count(2)
+    expect(page.get_by_role("button", name="Ask the 1 without an answer again")).to_be_visible()
     page.get_by_text("No answer 1").click()
     expect(cases).to_have_count(1)
     expect(cases).to_contain_text("no answer")

@@ -23,8 +23,8 @@ from ecotone.evaluation.costs import price
 from ecotone.evaluation.estimate import estimates, experience
 from ecotone.evaluation.planning import Wish, agreement, check_scorers, chosen, planned, scorers, went_on
 from ecotone.evaluation.results import summarise
-from ecotone.evaluation.runner import Runner, Stopped
-from ecotone.evaluation.runs import Run, RunFolder, RunStore
+from ecotone.evaluation.runner import Observer, Runner, Stopped
+from ecotone.evaluation.runs import CaseResult, Run, RunFolder, RunStore
 from ecotone.gateway.paths import find_home
 
 
@@ -48,14 +48,41 @@ def run(wish: Wish, *, dry_run: bool, report: Path | None, config_file: Path | N
         say(f"run {plan.id}")
         say_estimate(plan, rows, done=0 if resumed is None else len(resumed.results()))
         folder = resumed or store.create(plan, list(suites.values()))
-        stopped = _carried_out(connection, folder, plan, suites, cache)
+        try:
+            with progress_of(plan, suites, folder.results()) as progress:
+                stopped = _carried_out(connection, folder, plan, suites, cache, progress)
+        except KeyboardInterrupt:
+            say(f"stopped; what is there is kept. Go on with: ecotone eval run --resume {plan.id}")
+            raise
     _tell(folder, suites, report=report, as_json=as_json)
     if stopped.left:
         say(f"{stopped.left:,} cases are left; go on with: ecotone eval run --resume {plan.id}")
         raise typer.Exit(1)
 
 
-def end_with_standard_input() -> None:
+def run_for_gateway(name: str) -> None:
+    """Go on with a run, saying only what goes wrong, until it ends or the gateway that started this process wants it
+    to, or is gone."""
+    _end_with_standard_input()
+    folder = RunStore(find_home(os.environ).evaluations).find(name)
+    suites = folder.suites()
+    with connected(None) as connection, closing(RunStore(folder.path.parent).answers()) as cache:
+        plan = connection.run(went_on(connection.gateway, folder.read(), Wish()))
+        check_scorers(suites, plan)
+        _carried_out(connection, folder, plan, suites, cache, _Notes())
+
+
+class _Notes:
+    """Passes on what the person who waits should know; results are on the disk."""
+
+    def result(self, result: CaseResult) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        say(text)
+
+
+def _end_with_standard_input() -> None:
     """Have this process end like with Ctrl-C as soon as whoever holds the other end of its standard input closes it,
     or is gone. Nothing is ever written to it."""
 
@@ -92,29 +119,29 @@ def _who() -> str:
 
 
 def _carried_out(
-    connection: Connection, folder: RunFolder, run: Run, suites: Mapping[str, Suite], cache: AnswerCache
+    connection: Connection,
+    folder: RunFolder,
+    run: Run,
+    suites: Mapping[str, Suite],
+    cache: AnswerCache,
+    observer: Observer,
 ) -> Stopped:
     """Ask, score, keep. Ctrl-C ends it with what there is."""
-    done = folder.results()
-    with folder.writing() as writer, progress_of(run, suites, done) as progress:
+    with folder.writing() as writer:
         runner = Runner(
             run,
             suites,
-            done,
+            folder.results(),
             gateway=connection.gateway,
             cache=cache,
             writer=writer,
             prices=price,
-            observer=progress,
+            observer=observer,
             now=lambda: datetime.now(UTC),
         )
         folder.write(msgspec.structs.replace(run, finished_at=None))
-        try:
-            stopped = connection.run(runner.carry_out(scorers(suites, runner.ask_judge)))
-            agreed = connection.run(agreement(runner, suites, say)) if not stopped.left else {}
-        except KeyboardInterrupt:
-            say(f"stopped; what is there is kept. Go on with: ecotone eval run --resume {run.id}")
-            raise
+        stopped = connection.run(runner.carry_out(scorers(suites, runner.ask_judge)))
+        agreed = connection.run(agreement(runner, suites, say)) if not stopped.left else {}
         finished_at = None if stopped.left else datetime.now(UTC)
         folder.write(msgspec.structs.replace(run, finished_at=finished_at, agreement=agreed))
     return stopped

@@ -95,8 +95,12 @@ def eval_run(
 
     Every result is on the disk at once: a run that was stopped or killed goes on with --resume.
     """
-    from ecotone.cli.eval_run import end_with_standard_input, run
+    from ecotone.cli.eval_run import run, run_for_gateway
     from ecotone.evaluation.planning import Wish
+
+    if for_gateway and resume is not None:
+        run_for_gateway(resume)
+        return
 
     own = temperature is not None and float(temperature) < 0
     wish = Wish(
@@ -114,8 +118,6 @@ def eval_run(
         fresh=fresh,
         resume=resume,
     )
-    if for_gateway:
-        end_with_standard_input()
     run(wish, dry_run=dry_run, report=report, config_file=config, as_json=json)
 
 

@@ -160,7 +160,7 @@ def case_in_full(run: Run, suites: Mapping[str, Suite], results: Results, suite:
 def _replied(run: Run, row: CaseResult) -> Replied:
     identity = run.identity(row.model)
     answer = row.answer
-    place = None if answer is None else identity.place(answer.endpoint)
+    place = identity.place(None if answer is None else answer.endpoint)
     usage = None if answer is None else answer.usage
     return Replied(
         run.id,

@@ -66,6 +66,14 @@ class NewRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fresh: bool = False
 
 
+class GoOn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a run goes on, where that is to be other than before; the budget, in US dollars, is for the whole run."""
+
+    concurrency: Annotated[int, Meta(ge=1, le=256)] | None = None
+    requests_per_minute: Annotated[float, Meta(ge=0.1)] | None = None
+    budget_usd: Decimal | None = None
+
+
 class Forecast(msgspec.Struct, frozen=True):
     """What a run would take. `kept` of the `cases` were answered before; `seconds` and costs (US dollars) are None
     where they are unknown; `own_machines`: no model costs by the token. `smallest_difference` is, by suite, the
@@ -91,7 +99,8 @@ class RunRow(msgspec.Struct, frozen=True):
 
 
 class RunInFull(msgspec.Struct, frozen=True):
-    """A run and what it has come to. `came` counts its cases; `said` is the end of what its process told, where it
+    """A run and what it has come to. `came` counts its cases; `again` of those without an answer may get one if they
+    are asked again; `said` is the end of what its process told, where it
     ended before its time."""
 
     state: State
@@ -99,6 +108,7 @@ class RunInFull(msgspec.Struct, frozen=True):
     summary: Summary
     progress: tuple[Progress, ...]
     came: dict[Came, int]
+    again: int
     said: tuple[str, ...] = ()
 
 
@@ -200,8 +210,7 @@ class Evaluations:
             raise MalformedRequest("Choose at least one suite.")
         if not wanted.models:
             raise MalformedRequest("Choose at least one model.")
-        if wanted.budget_usd is not None and not (wanted.budget_usd.is_finite() and wanted.budget_usd > 0):
-            raise MalformedRequest("A budget is an amount of US dollars above 0, like 0.50.")
+        _check_budget(wanted.budget_usd)
         known = {facts.word: facts for facts in suites_for(self._control.folder)}
         for word in wanted.suites:
             if word not in known:
@@ -239,13 +248,19 @@ class Evaluations:
         await self.background.start(folder)
         return run.id
 
-    async def go_on(self, run: str) -> None:
-        """Go on with a run that was stopped. Raises SetupError, NotFound."""
+    async def go_on(self, run: str, pace: GoOn) -> None:
+        """Go on with a run that was stopped, or ask again where it had no answer. Raises SetupError, NotFound."""
         folder = self.folder(run)
-        plan = await asyncio.to_thread(folder.read)
-        if plan.finished_at is not None:
+        opened = await asyncio.to_thread(self.archive.open, folder)
+        if opened.run.finished_at is not None and all(result.settled for result in opened.results.values()):
             raise SetupError(f"run {run} is finished: nothing is left to ask")
-        await went_on(self._control.client, plan, Wish())
+        _check_budget(pace.budget_usd)
+        wish = Wish(**msgspec.structs.asdict(pace))
+        plan = await went_on(self._control.client, opened.run, wish)
+        if self.background.has(run) or folder.is_being_written():
+            raise SetupError(f"run {run} goes on already")
+        if plan != opened.run:
+            await asyncio.to_thread(folder.write, plan)
         await self.background.start(folder)
 
     async def stop(self, run: str) -> None:
@@ -303,6 +318,7 @@ class Evaluations:
             opened.summary,
             tuple(progress_of(opened.run, opened.results)),
             came,
+            sum(not result.settled for result in opened.results.values()),
             _said(folder) if state == "stopped" else (),
         )
 
@@ -372,6 +388,11 @@ def _said(folder: RunFolder) -> tuple[str, ...]:
     return tuple(data.decode("utf-8", "replace").splitlines()[-_SAID_LINES_MAX:])
 
 
+def _check_budget(amount: Decimal | None) -> None:
+    if amount is not None and not (amount.is_finite() and amount > 0):
+        raise MalformedRequest("A budget is an amount of US dollars above 0, like 0.50.")
+
+
 def _total(amounts: Sequence[Decimal | None]) -> Decimal | None:
     known = [amount for amount in amounts if amount is not None]
     return sum(known, Decimal(0)) if known and len(known) == len(amounts) else None
@@ -428,10 +449,10 @@ async def stop_run(control: Control, run: str) -> RunInFull:
     return await service.in_full(run)
 
 
-async def resume_run(control: Control, run: str) -> RunInFull:
-    """Go on with a run that was stopped, or that has cases that failed for a passing reason."""
+async def resume_run(control: Control, run: str, body: GoOn) -> RunInFull:
+    """Go on with a run that was stopped, or ask again where a model had no answer for a passing reason."""
     service = control.once(Evaluations)
-    await service.go_on(run)
+    await service.go_on(run, body)
     return await service.in_full(run)
 
 

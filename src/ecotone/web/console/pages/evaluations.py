@@ -242,8 +242,7 @@ def _sentences(run: Run, summary: Summary) -> list[str]:
     if summary.comparisons:
         return _compared(summary.comparisons)
     return [
-        f"{row.model} scores {share(row.score)} on {on_what(row.suite)}; with so many cases its true score lies"
-        f" between {between(row.interval).replace(' to ', ' and ')} %, 95 times in 100."
+        f"{row.model} scores {share(row.score)} on {on_what(row.suite)} (95 % interval {between(row.interval)} %)."
         for row in (*summary.overall, *summary.measured)
         if row.score is not None and (row.suite is not None or len(run.suites) > 1)
     ][:_SENTENCES_MAX]
@@ -279,6 +278,7 @@ async def case(request: Request) -> Response:
         shown=shown,
         replies=replies,
         scored_by=SCORED_BY[shown.scorer],
+        coded=shown.scorer in ("python", "json"),
         beside=beside,
         asked=asked,
         query=urlencode(asked),

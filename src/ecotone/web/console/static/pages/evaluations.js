@@ -67,7 +67,8 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   button.disabled = true;
   try {
-    await api("POST", address(`/${button.dataset.act}`));
+    const budget = document.getElementById("budget")?.value.trim();
+    await api("POST", address(`/${button.dataset.act}`), budget ? { budget_usd: budget } : undefined);
     // A run that was stopped is shown anew by its own last event.
     if (button.dataset.act === "resume") location.reload();
   } catch (error) {
