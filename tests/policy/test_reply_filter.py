@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ecotone.policy.findings import Finding
 from ecotone.policy.reply_filter import ReplyRules
+from ecotone.policy.restoring import Pseudonymous
 from ecotone.policy.verdict import Spoken, Verdict
 from ecotone.values.chat import ReasoningPart, TextPart, ToolCallPart, Url
 from ecotone.values.errors import PolicyRefused
@@ -31,6 +32,7 @@ from ecotone.values.reply import (
     ToolCallDelta,
     fold,
 )
+from tests.steps import steps
 
 PATTERNS = {"email": r"[a-z]+@[a-z]+\.org", "credit_card": r"\b4\d{15}\b", "key": r"-BEGIN-[^-]*-END-|-BEGIN-[^-]*\Z"}
 ALL = frozenset(PATTERNS)
@@ -182,7 +184,7 @@ def test_a_find_longer_than_the_tail_is_held_back_whole() -> None:
 
 
 def test_pseudonyms_are_no_finds() -> None:
-    rules = ReplyRules(redacting, find=find, pseudonyms={"brobri@tolei.org": "real@uni.org"})
+    rules = ReplyRules(redacting, find=find, pseudonyms=Pseudonymous({"brobri@tolei.org": "real@uni.org"}))
     (part,) = parts_of(filter_events([TextDelta(0, 0, "a@b.org, brobri@tolei.org"), Finish(0, "stop")], [rules]))
     assert part.text == "[email], brobri@tolei.org"
 
@@ -190,7 +192,7 @@ def test_pseudonyms_are_no_finds() -> None:
 def test_a_pseudonym_longer_than_what_is_seen_before_is_not_taken_apart() -> None:
     """Its end alone would look like a find."""
     key = "-BEGIN-" + "k " * 150 + "a@b.org-END-"
-    rules = ReplyRules(redacting, find=find, pseudonyms={key: "secret"}, tail_chars=30, window_chars=60)
+    rules = ReplyRules(redacting, find=find, pseudonyms=Pseudonymous({key: "secret"}), tail_chars=30, window_chars=60)
     pieces = cut(f"Take it: {key} and go.", range(0, 1000, 9))
     told = filter_events([*(TextDelta(0, 0, piece) for piece in pieces), Finish(0, "stop")], [rules])
     assert "".join(event.text for event in told if isinstance(event, TextDelta)) == f"Take it: {key} and go."
@@ -320,3 +322,39 @@ def test_an_answer_in_json_stays_json() -> None:
 def test_a_window_without_room_is_refused() -> None:
     with pytest.raises(ValueError, match="longer than its tail"):
         ReplyRules(redacting, window_chars=10, tail_chars=10)
+
+
+def test_work_is_in_proportion_to_the_pseudonyms_in_a_reply() -> None:
+    def work(count: int) -> int:
+        names = ["".join(chr(97 + number // 26**place % 26) for place in range(4)) for number in range(count)]
+        originals = {f"{name}@tolei.org": f"{name}@uni.org" for name in names}
+        rules = ReplyRules(redacting, find=find, pseudonyms=Pseudonymous(originals))
+        events: list[Event] = [Start(), TextDelta(0, 0, " ".join(originals)), Finish(0, "stop"), End()]
+        return steps(lambda: filter_events(events, [rules]))
+
+    assert work(400) < 3 * work(200)
+
+
+def test_work_is_in_proportion_to_the_parts_of_a_reply() -> None:
+    def work(count: int) -> int:
+        rules = ReplyRules(redacting, find=find)
+        events: list[Event] = [
+            Start(),
+            *(TextDelta(0, number, "a@uni.org") for number in range(count)),
+            Finish(0, "stop"),
+            End(),
+        ]
+        return steps(lambda: filter_events(events, [rules]))
+
+    assert work(400) < 3 * work(200)
+
+
+def test_a_part_that_goes_on_after_the_next_one_has_begun() -> None:
+    rules = ReplyRules(redacting, find=find)
+    events: list[Event] = [Start(), *(TextDelta(0, number % 2, f"to anna@uni.org {number}. ") for number in range(6))]
+    given_on = filter_events([*events, Finish(0, "stop"), End()], [rules])
+    assert parts_of(given_on) == (
+        TextPart("to [email] 0. to [email] 2. to [email] 4. "),
+        TextPart("to [email] 1. to [email] 3. to [email] 5. "),
+    )
+    assert rules.redacted == {"email": 6}

@@ -10,7 +10,7 @@ import pytest
 from bench.restoring import REQUEST, START, Said, case, fault, read, said
 from ecotone.policy.findings import Finding
 from ecotone.policy.reply_filter import ReplyRules
-from ecotone.policy.restoring import Restorer
+from ecotone.policy.restoring import Pseudonymous, Restorer
 from ecotone.policy.verdict import Spoken, Verdict
 from ecotone.values.errors import PolicyRefused, UpstreamCut, UpstreamError
 from ecotone.values.filters import EventFilter
@@ -179,7 +179,7 @@ def test_rules_stand_before_what_restores(upstream: str, client: str) -> None:
         seen.append(text)
         return {"privacy": 0.1}
 
-    rules = ReplyRules(deny, find=find, guard=guard, pseudonyms=ORIGINALS, tail_chars=20, window_chars=30)
+    rules = ReplyRules(deny, find=find, guard=guard, pseudonyms=Pseudonymous(ORIGINALS), tail_chars=20, window_chars=30)
     filters: list[EventFilter] = [rules, Restorer(ORIGINALS)]
     translation = StreamTranslation(WIRES[upstream], WIRES[client], REQUEST, start=START, filters=filters)
     stream = STREAMS_BY_HAND[upstream]()

@@ -32,6 +32,7 @@ from ecotone.values.reply import (
     UsageReport,
     fold,
 )
+from tests.steps import steps
 
 ORIGINALS = {
     "9999 4726 4051 4449": "4111 1111 1111 1111",
@@ -285,3 +286,25 @@ def test_nothing_to_restore() -> None:
     assert Pseudonymous({}).restored("Prutae", more=True) == ("Prutae", 6)
     with pytest.raises(ValueError, match="two characters"):
         Restorer({"a": "b"})
+
+
+def test_work_is_in_proportion_to_the_reply() -> None:
+    def work(count: int) -> int:
+        # Each of another length, and the same beginning.
+        originals = {f"https://vubreiko.example/{'a' * number}": f"real {number}" for number in range(count)}
+        events: list[Event] = [Start(), TextDelta(0, 0, " ".join(originals)), Finish(0, "stop"), End()]
+        return steps(lambda: filter_events(events, [Restorer(originals)]))
+
+    assert work(400) < 3 * work(200)
+
+
+@pytest.mark.parametrize("longest", [5, 63, 64, 65, 130])
+def test_pseudonyms_that_begin_with_each_other(longest: int) -> None:
+    # Of "abab...", "ababab..." and so on the longest that is there whole is put back.
+    originals = {("ab" * 70)[:size]: f"<{size}>" for size in range(4, longest + 1)}
+    known = Pseudonymous(originals)
+    assert known.restored(("ab" * 70)[:longest] + "!") == (f"<{longest}>!", longest + 1)
+    assert known.restored("ababa!") == ("<5>!", 6)
+    assert known.restored("x" + "ab" * 70 + "ab", more=True)[1] <= 143
+    for size in range(4, longest):
+        assert known.restored(("ab" * 70)[:size], more=True) == ("", 0)

@@ -189,6 +189,16 @@ async def test_addresses_are_replaced_and_put_back(house: House, model: str, str
     assert ADA not in json.dumps(decision)
 
 
+async def test_a_list_so_long_that_it_is_worked_on_in_a_thread(house: House) -> None:
+    listed = "\n".join(f"colleague.{number}@group-{number % 97}.analytical-engines.co.uk" for number in range(1_200))
+    assert (await house.ask(listed, "away")).endswith(f"heard: {listed}")
+    (sent,) = house.sent
+    assert "analytical" not in sent
+    decision = await house.decision()
+    assert decision["redacted"] == {"email": 1_200}
+    assert decision["reply"]["complete"]
+
+
 async def test_the_pseudonym_of_a_conversation_stays_the_same(house: House) -> None:
     for _ in range(2):
         await house.ask(MAIL, "away", extra_headers={"x-ecotone-conversation": "talk-3"})

@@ -14,7 +14,7 @@ from ecotone.gateway.declared import Declared
 from ecotone.gateway.health import Health
 from ecotone.gateway.jobs import Answer, Job
 from ecotone.gateway.keys import Principal
-from ecotone.gateway.labelling import Labelled
+from ecotone.gateway.labelling import AT_ONCE_BYTES_MAX, Labelled
 from ecotone.gateway.misuse import MisuseWatch
 from ecotone.gateway.models import Candidate, Directory
 from ecotone.gateway.request_log import RequestLog, RequestRow
@@ -158,7 +158,7 @@ class Exchange:
                 if self._decision is None:
                     await self._attempt(snapshot, planned, job, ())
                 else:
-                    redacted = ruling.redacted(job, labelled, planned.verdict, declared)
+                    redacted = await ruling.redacted(job, labelled, planned.verdict, declared)
                     rules = ruling.reply_rules(labelled, candidate, redacted, self._started_at_us, ask)
                     self._decision.redacted, self._decision.reply = redacted.counts, rules
                     # Rules see what the model said; what its pseudonyms stand for is put back after them.
@@ -257,7 +257,7 @@ class Exchange:
             await self._first_token(response, watch)
             return
         body = await _read_all(response, REPLY_BYTES_MAX)
-        if self._slow:
+        if self._slow or (filters and len(body) > AT_ONCE_BYTES_MAX):
             answer = await asyncio.to_thread(job.answer, call, body, filters)
         else:
             answer = job.answer(call, body, filters)

@@ -17,8 +17,8 @@ from ecotone.policy.labels import Labels
 from ecotone.policy.policy import Policy
 from ecotone.values.errors import MalformedRequest
 
-# Beyond this many bytes a request is inspected in a thread, so that others need not wait for it.
-_AT_ONCE_BYTES_MAX = 32 * 1024
+AT_ONCE_BYTES_MAX = 32 * 1024
+"""What is longer is worked on in a thread, so that others need not wait for it."""
 _CONVERSATION_CHARS_MAX = 256
 
 
@@ -121,7 +121,7 @@ class Labelling:
         )
 
     async def _inspected(self, job: Job, detectors: Detectors, size_bytes: int) -> Inspection:
-        if size_bytes <= _AT_ONCE_BYTES_MAX and not detectors.slow:
+        if size_bytes <= AT_ONCE_BYTES_MAX and not detectors.slow:
             return inspect(job.said, detectors)
         return await asyncio.to_thread(inspect, job.said, detectors)
 

@@ -12,23 +12,23 @@ from ecotone.gateway.jobs import Job
 from ecotone.gateway.labelling import Labelled
 from ecotone.policy.inspection import CannotRedact, replaced
 from ecotone.policy.pseudonyms import Pseudonyms, PseudonymTable
-from ecotone.policy.restoring import Restorer
+from ecotone.policy.restoring import Pseudonymous, Restorer
 from ecotone.policy.signed import signed_reasoning
 from ecotone.values.errors import EcotoneError, Unredactable
 from ecotone.values.filters import EventFilter
 
 
 class Redacted(msgspec.Struct, frozen=True, eq=False):
-    """A job with pseudonyms in the place of what was found. `counts` says how many of each kind, and `originals` what
-    they stand for; it is kept nowhere and goes with the exchange."""
+    """A job with pseudonyms in the place of what was found. `counts` says how many of each kind, and `pseudonyms` what
+    they stand for (None: there are none); that is kept nowhere and goes with the exchange."""
 
     job: Job
     counts: Mapping[str, int] = {}
-    originals: Mapping[str, str] = {}
+    pseudonyms: Pseudonymous | None = None
 
     def filters(self) -> tuple[EventFilter, ...]:
         """What puts a reply right again; for one reply."""
-        return (Restorer(self.originals, json_text=self.job.json_text),) if self.originals else ()
+        return () if self.pseudonyms is None else (Restorer(self.pseudonyms, json_text=self.job.json_text),)
 
 
 class Redaction:
@@ -59,4 +59,5 @@ class Redaction:
                 f"The rules want something replaced that cannot be: {fault}. Take it out of the request, or ask for a"
                 " model that may have it."
             ) from None
-        return Redacted(job.saying(told), dict(counts), table.originals)
+        known = Pseudonymous(table.originals) if table.originals else None
+        return Redacted(job.saying(told), dict(counts), known)

@@ -15,6 +15,7 @@ from ecotone.policy.labels import Labels
 from ecotone.policy.places import Place
 from ecotone.policy.policy import Policy
 from ecotone.policy.reply_filter import ReplyRules
+from ecotone.policy.restoring import Pseudonymous
 from ecotone.policy.verdict import Verdict
 
 
@@ -33,7 +34,7 @@ class ReplyGuard:
         place: Place,
         now: datetime,
         *,
-        pseudonyms: Mapping[str, str],
+        pseudonyms: Pseudonymous | None,
         json_text: bool,
         models: GuardModels,
         ask: Ask,

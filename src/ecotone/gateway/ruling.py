@@ -1,5 +1,6 @@
 """The owner's rules, applied to a request and its candidates."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 
@@ -9,7 +10,7 @@ from ecotone.gateway.declared import NOTHING_DECLARED, Declared
 from ecotone.gateway.guard_models import Ask, GuardModels
 from ecotone.gateway.jobs import Job
 from ecotone.gateway.keys import Principal
-from ecotone.gateway.labelling import Labelled, Labelling
+from ecotone.gateway.labelling import AT_ONCE_BYTES_MAX, Labelled, Labelling
 from ecotone.gateway.models import Candidate
 from ecotone.gateway.redaction import Redacted, Redaction
 from ecotone.gateway.reply_rules import ReplyGuard
@@ -120,13 +121,15 @@ class Ruling:
         allowed.sort(key=lambda one: -one.verdict.preferred)
         return Plan(tuple(allowed), {one.candidate.endpoint.id: one.verdict for one in judged})
 
-    def redacted(self, job: Job, labelled: Labelled, verdict: Verdict, declared: Declared) -> Redacted:
+    async def redacted(self, job: Job, labelled: Labelled, verdict: Verdict, declared: Declared) -> Redacted:
         """The job as the rules want it said, with what puts its reply right again. Raises Unredactable."""
         if not verdict.redact:
             return Redacted(job)
         if self._redaction is None:
             raise EcotoneError("Something is to be replaced, and no rule asks for it.")
-        return self._redaction.redacted(job, labelled, verdict.redact, declared)
+        if labelled.labels.input_bytes <= AT_ONCE_BYTES_MAX:
+            return self._redaction.redacted(job, labelled, verdict.redact, declared)
+        return await asyncio.to_thread(self._redaction.redacted, job, labelled, verdict.redact, declared)
 
     def reply_rules(
         self, labelled: Labelled, candidate: Candidate, redacted: Redacted, now_us: int, ask: Ask
@@ -139,7 +142,7 @@ class Ruling:
             labelled.labels,
             self._place(candidate, now.date()),
             now,
-            pseudonyms=redacted.originals,
+            pseudonyms=redacted.pseudonyms,
             json_text=redacted.job.json_text,
             models=self._guard_models,
             ask=ask,

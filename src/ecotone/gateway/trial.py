@@ -309,9 +309,8 @@ class _Request:
         for step in _TEXT_PATH:
             said = said[step]
         kind_of = {one.value: one.kind for one in self.inspection.found}
-        stands_for = {
-            pseudonym: kind_of[original] for pseudonym, original in redacted.originals.items() if original in kind_of
-        }
+        originals = {} if redacted.pseudonyms is None else redacted.pseudonyms.originals
+        stands_for = {pseudonym: kind_of[original] for pseudonym, original in originals.items() if original in kind_of}
         return Sent(said, dict(redacted.counts), tuple(_stretches(said, stands_for)))
 
 

@@ -15,6 +15,7 @@ from itertools import pairwise
 from types import MappingProxyType
 
 from ecotone.policy.invented import MAKERS, Draw, in_shape
+from ecotone.policy.said_texts import SaidTexts
 
 ATTEMPTS_MAX = 64
 """How often something else is invented where a pseudonym is taken, before its length and shape are given up."""
@@ -24,8 +25,6 @@ _NAMES = frozenset({"person", "place", "organisation"})
 _SEPARATOR = re.compile(r"[\W_]")
 # Anything shorter comes up by chance.
 _SHORTEST = 4
-_LONG = 8
-_RUN = re.compile(r"[0-9A-Za-z]+")
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -61,10 +60,8 @@ class PseudonymTable:
         may hold pseudonyms and does not belong there. `signed` is what `signed_reasoning` finds: its vendor would
         refuse it changed, so what it says and none of `texts` does stays: pseudonyms, and what the model made up."""
         self._pseudonyms = pseudonyms
-        self._texts = tuple(texts)
-        self._signed = tuple(signed)
-        self._runs: set[str] | None = None
-        self._long_runs = ""
+        self._texts = SaidTexts(texts)
+        self._signed = SaidTexts(signed)
         self._given: dict[tuple[str, str], str] = {}
         self._originals: dict[str, str] = {}
 
@@ -80,7 +77,7 @@ class PseudonymTable:
         given = self._given.get((kind, value))
         if given is not None:
             return given
-        if (value in self._originals or any(value in text for text in self._signed)) and not self._said(value):
+        if (value in self._originals or self._signed.hold(value)) and not self._texts.hold(value):
             return value
         made = self._pseudonyms.pseudonym(kind, value)
         attempt = 0
@@ -90,7 +87,7 @@ class PseudonymTable:
         self._given[kind, value] = made
         self._originals[made] = value
         for form, original in _further_forms(kind, value, made):
-            if len(form) >= _SHORTEST and form != original and not self._said(form):
+            if len(form) >= _SHORTEST and form != original and not self._texts.hold(form):
                 self._originals.setdefault(form, original)
         return made
 
@@ -100,23 +97,7 @@ class PseudonymTable:
             return False
         if made in value or (len(value) >= _SHORTEST and value in made):
             return False
-        return not self._said(made)
-
-    def _said(self, made: str) -> bool:
-        """Whether one of the texts has it. Looking through long texts for each of many is slow, so their words are
-        looked at first."""
-        if not self._texts:
-            return False
-        if self._runs is None:
-            self._runs = {run for text in self._texts for run in _RUN.findall(text)}
-            self._long_runs = "\n".join([run for run in self._runs if len(run) >= _LONG])
-        runs = _RUN.findall(made)
-        inner = max(runs[1:-1], key=len, default="")
-        if inner and inner not in self._runs:
-            return False
-        if len(made) >= _LONG and runs == [made]:
-            return made in self._long_runs
-        return any(made in text for text in self._texts)
+        return not self._texts.hold(made)
 
 
 def _further_forms(kind: str, value: str, made: str) -> Iterable[tuple[str, str]]:

@@ -22,6 +22,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from ecotone.policy.findings import Finding
+from ecotone.policy.reading import Places
 from ecotone.policy.restoring import Pseudonymous, forms, unescaped
 from ecotone.policy.verdict import Spoken, Verdict
 from ecotone.values.chat import Vendor
@@ -91,24 +92,26 @@ class ReplyRules:
         *,
         find: Find | None = None,
         guard: Guard | None = None,
-        pseudonyms: Mapping[str, str] | None = None,
+        pseudonyms: Pseudonymous | None = None,
         json_text: bool = False,
         window_chars: int = WINDOW_CHARS,
         tail_chars: int = TAIL_CHARS,
     ) -> None:
         """`decide` says what follows from the kinds found and the scores, so far in this reply. `pseudonyms` are those
-        of the request (`PseudonymTable.originals`). `json_text`: the text is JSON, as the request asked for.
+        of the request. `json_text`: the text is JSON, as the request asked for.
         `window_chars` is how much text is held back at most before it is looked at, over `tail_chars`."""
         if not 0 < tail_chars < window_chars:
             raise ValueError("a window is longer than its tail")
         self._decide = decide
         self._find = find
         self._guard = guard
-        self._known = Pseudonymous(pseudonyms) if pseudonyms else None
+        self._known = pseudonyms
         self._json_text = json_text
         self._window_chars = window_chars
         self._tail_chars = tail_chars
         self._parts: dict[_Place, _Part] = {}
+        # Those of which something may be held back, in order.
+        self._open: dict[_Place, None] = {}
         self._tokens: dict[int, list[Event]] = {}
         self._redacted_choices: set[int] = set()
         self._redact_kinds: frozenset[str] = frozenset()
@@ -152,16 +155,18 @@ class ReplyRules:
     def _ended(self, choice: int, *, but: _Place | None = None) -> list[Event]:
         """The rest of all parts of this choice; with `but`, of those that are over when that part begins."""
         said: list[Event] = []
-        for place, part in list(self._parts.items()):
+        for place in list(self._open):
             if place[0] != choice or place == but:
                 continue
+            part = self._parts[place]
             called = isinstance(part.event, ToolCallDelta)
             if but is not None and called and part.as_json and not part.held.rstrip().endswith("}"):
                 # Arguments of several calls may come at the same time.
                 continue
             said += self._given_on(part, len(part.held))
-            if but is None:
-                del self._parts[place]
+            del self._open[place]
+        if but is None:
+            self._parts = {place: part for place, part in self._parts.items() if place[0] != choice}
         tokens = self._tokens.pop(choice, [])
         # What has been replaced in the text is not told here.
         return said + (tokens if choice not in self._redacted_choices else [])
@@ -173,6 +178,7 @@ class ReplyRules:
         if part is None:
             said = self._ended(event.choice, but=place)
             part = self._parts[place] = _Part(event, as_json=self._is_json(event))
+        self._open[place] = None
         match event:
             case ImageDelta():
                 self._skip("image")
@@ -308,13 +314,17 @@ class ReplyRules:
     def _redacted(self, text: str, found: Sequence[Finding], *, as_json: bool = False, quoted: bool = False) -> str:
         """The text, each find of a kind to redact replaced by the kind's name; what goes beyond its end, up to it."""
         pieces: list[str] = []
-        place = 0
+        place = counted = 0
         for one in sorted(found):
             if one.kind not in self._redact_kinds:
                 continue
             if one.start >= place:
+                if as_json:
+                    # Finds begin at no escape, so that they can be counted from one to the next.
+                    quoted ^= _quotes(text[counted : one.start]) % 2 == 1
+                    counted = one.start
                 # A number in JSON becomes a string.
-                within = not as_json or quoted ^ (_quotes(text[: one.start]) % 2 == 1)
+                within = not as_json or quoted
                 pieces += (text[place : one.start], f"[{one.kind}]" if within else f'"[{one.kind}]"')
                 self.redacted[one.kind] += 1
             place = max(place, one.end)
@@ -345,7 +355,8 @@ def _beside(
 ) -> Sequence[Finding]:
     """Pseudonyms, one that has begun by the end, and the finds that are no part of a whole one."""
     own = [Finding(start, over, _NO_KIND, "pseudonym") for start, over, _ in pseudonyms]
-    others = [one for one in found if not any(it.start < one.end and one.start < it.end for it in own)]
+    places = Places((one.start, one.end) for one in own)
+    others = [one for one in found if not places.overlap(one)]
     return [*own, *others, *([Finding(begun, end, _NO_KIND, "pseudonym")] if begun < end else [])]
 
 

@@ -14,7 +14,7 @@ characters of the text, as in citations, are left as they are.
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -41,6 +41,7 @@ from ecotone.values.reply import (
 
 _Telling = TextDelta | RefusalDelta | ReasoningDelta | ToolCallDelta | AudioDelta
 _Place = tuple[int, int]
+_FIRST_CHARS = 64
 
 
 class Pseudonymous:
@@ -50,16 +51,14 @@ class Pseudonymous:
         """`originals` says what each pseudonym, of two characters or more, stands for."""
         if any(len(form) < 2 for form in originals):
             raise ValueError("a pseudonym has two characters or more")
-        self._originals = originals
+        self.originals = originals
         self._forms = sorted(originals)
+        self._shorter = _shorter(self._forms)
         self._longest = max(map(len, originals), default=0)
         self._firsts = frozenset(form[0] for form in originals)
-        lengths: dict[str, set[int]] = {}
         seconds: dict[str, set[str]] = {}
         for form in originals:
-            lengths.setdefault(form[:2], set()).add(len(form))
             seconds.setdefault(form[0], set()).add(form[1])
-        self._lengths = {begin: sorted(found, reverse=True) for begin, found in lengths.items()}
         begins = (f"{re.escape(one)}[{''.join(map(re.escape, sorted(more)))}]" for one, more in seconds.items())
         # Without any there is nothing to find.
         self._begins = re.compile("|".join(begins) if seconds else r"(?!)")
@@ -71,23 +70,34 @@ class Pseudonymous:
         place, end = 0, len(text)
         while (begun := self._begins.search(text, place)) is not None:
             start = begun.start()
-            if more and end - start < self._longest and self._goes_on(text[start:]):
+            number, goes_on = self._nearest(text, start)
+            if more and goes_on:
                 return found, start
             place = start + 1
-            for length in self._lengths[begun[0]]:
-                piece = text[start : start + length]
-                original = self._originals.get(piece)
-                if original is not None:
-                    place = start + len(piece)
-                    found.append((start, place, original))
+            while number >= 0:
+                form = self._forms[number]
+                if text.startswith(form, start):
+                    place = start + len(form)
+                    found.append((start, place, self.originals[form]))
                     break
+                number = self._shorter[number]
         if more and place < end and text[-1] in self._firsts:
             return found, end - 1
         return found, end
 
-    def _goes_on(self, rest: str) -> bool:
-        place = bisect_right(self._forms, rest)
-        return place < len(self._forms) and self._forms[place].startswith(rest)
+    def _nearest(self, text: str, start: int) -> tuple[int, bool]:
+        """The last form, by its number, that does not come after the text from `start` on, in order of their
+        characters: if any form stands there, it is the beginning of that one or itself. And whether a form begins with
+        all that is left of the text, and is longer."""
+        forms = self._forms
+        # Most is told by the first few characters; copying a long rest for each place would take long.
+        rest = text[start : start + _FIRST_CHARS]
+        number = bisect_right(forms, rest)
+        if len(rest) == _FIRST_CHARS and number < len(forms) and forms[number].startswith(rest):
+            rest = text[start : start + self._longest]
+            number = bisect_right(forms, rest, number)
+        goes_on = start + len(rest) == len(text) and number < len(forms) and forms[number].startswith(rest)
+        return number - 1, goes_on
 
     def restored(self, text: str, *, as_json: bool = False, more: bool = False) -> tuple[str, int]:
         """The text with what its pseudonyms stand for, up to the place where one may have begun; and that place.
@@ -133,6 +143,18 @@ class Pseudonymous:
             if escaped != restored and _is_json(text):
                 return escaped
         return text if restored == text else restored
+
+
+def _shorter(forms: Sequence[str]) -> list[int]:
+    """For each of these, which are in order, the number of the longest other one that it begins with; -1: none."""
+    found: list[int] = []
+    begun: list[int] = []
+    for number, form in enumerate(forms):
+        while begun and not form.startswith(forms[begun[-1]]):
+            begun.pop()
+        found.append(begun[-1] if begun else -1)
+        begun.append(number)
+    return found
 
 
 def _is_json(text: str) -> bool:
@@ -213,9 +235,9 @@ class Restorer:
 
     slow = False
 
-    def __init__(self, originals: Mapping[str, str], *, json_text: bool = False) -> None:
+    def __init__(self, originals: Mapping[str, str] | Pseudonymous, *, json_text: bool = False) -> None:
         """`json_text`: the answer's text is JSON, as the request asked for."""
-        self._forms = Pseudonymous(originals)
+        self._forms = originals if isinstance(originals, Pseudonymous) else Pseudonymous(originals)
         self._json_text = json_text
         self._place: _Place | None = None
         self._seen: set[_Place] = set()

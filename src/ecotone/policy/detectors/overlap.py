@@ -1,6 +1,7 @@
 """Which finding stands where several read the same characters."""
 
 from collections.abc import Iterable
+from operator import attrgetter
 
 from ecotone.policy.findings import Finding
 
@@ -36,12 +37,24 @@ def resolved(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     a URL or of a secret and is something else besides (an address of a machine, a card), and where one is of a kind of
     the owner's own. No two of one kind overlap.
     """
+    ordered = sorted(findings, key=_start)
+    standing: list[Finding] = []
+    first = 0
+    while first < len(ordered):
+        # All that hangs together, one overlapping the next; most findings stand alone.
+        last, end = first + 1, ordered[first].end
+        while last < len(ordered) and ordered[last].start < end:
+            end = max(end, ordered[last].end)
+            last += 1
+        standing += ordered[first:last] if last == first + 1 else _standing(ordered[first:last])
+        first = last
+    return tuple(standing)
+
+
+def _standing(findings: Iterable[Finding]) -> list[Finding]:
     ordered = sorted(set(findings), key=lambda one: (specificity(one), one.start - one.end, one.start, one.detector))
-    if len(ordered) < 2:
-        return tuple(ordered)
     taken = _Taken()
-    standing = [one for one in ordered if taken.take(one)]
-    return tuple(sorted(standing))
+    return sorted(one for one in ordered if taken.take(one))
 
 
 class _Taken:
@@ -63,6 +76,7 @@ class _Taken:
 
 
 _PLACE_BITS = 6
+_start = attrgetter("start")
 
 
 def _both_stand(one: Finding, other: Finding) -> bool:
