@@ -626,7 +626,8 @@ arrived();
 if (composer) {
   setModel(model);
   if (question.value) question.setSelectionRange(question.value.length, question.value.length);
-  question.focus({ preventScroll: true });
+  // Where it would bring up a keyboard that covers the page, the field waits until it is touched.
+  if (matchMedia("(hover: hover)").matches) question.focus({ preventScroll: true });
 }
 if (current) {
   goToEnd();
