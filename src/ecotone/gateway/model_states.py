@@ -21,7 +21,8 @@ Action = Literal["load", "unload", "pull", "stop", "remove"]
 
 
 class FilePull(msgspec.Struct, frozen=True):
-    """How far a model's file is. `id` is None where the gateway fetches by itself, which cannot be stopped."""
+    """How far a model's file is. `id` is None where it cannot be stopped: the gateway fetches by itself, or it is
+    stopping already."""
 
     id: str | None
     phase: str
@@ -100,7 +101,14 @@ def _embedded(name: str, runtime: Runtime, pulls: Pulls, shelf: Shelf, engines: 
 
 def _pull_of(asked: PullState | None, own: Progress | None) -> FilePull | None:
     if asked is not None:
-        return FilePull(asked.id, asked.phase, asked.what, asked.done, asked.total, asked.bytes_per_s)
+        return FilePull(
+            asked.id if asked.stage == "pulling" else None,
+            asked.phase,
+            asked.what,
+            asked.done,
+            asked.total,
+            asked.bytes_per_s,
+        )
     return None if own is None else FilePull(None, own.phase, own.what, own.done, own.total, None)
 
 

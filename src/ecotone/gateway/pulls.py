@@ -15,7 +15,7 @@ from ecotone.upstream.fetch import Phase, Progress
 from ecotone.upstream.store import ModelStore, StoredModel
 from ecotone.values.errors import EcotoneError, NotFound
 
-Stage = Literal["pulling", "done", "failed", "stopped"]
+Stage = Literal["pulling", "stopping", "done", "failed", "stopped"]
 
 _AT_ONCE_MAX = 2
 _KEPT_MAX = 50
@@ -76,15 +76,19 @@ class Pulls:
         """Raises NotFound."""
         return self._find(pull_id).state()
 
-    async def stop(self, pull_id: str) -> PullState:
-        """Stop at the next chunk; what has come is kept for the next time. Raises NotFound."""
+    def stop(self, pull_id: str) -> PullState:
+        """Stop, at the next chunk; what has come is kept for the next time. A connection that brings nothing is noticed
+        later. Raises NotFound."""
         pull = self._find(pull_id)
-        await pull.end()
+        pull.stop()
         return pull.state()
 
     async def close(self) -> None:
         """Stop all."""
-        await asyncio.gather(*(pull.end() for pull in self._pulls.values()))
+        for pull in self._pulls.values():
+            pull.stop()
+        tasks = (pull.task for pull in self._pulls.values() if pull.task is not None)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _find(self, pull_id: str) -> "_Pull":
         pull = self._pulls.get(pull_id)
@@ -142,7 +146,7 @@ class _Pull:
 
     @property
     def running(self) -> bool:
-        return self.stage == "pulling"
+        return self.stage in ("pulling", "stopping")
 
     def tell(self, progress: Progress) -> None:
         now_s = time.monotonic()
@@ -151,14 +155,14 @@ class _Pull:
         self._marks = (*lately, (now_s, progress.done))
         self._progress = progress
 
-    async def end(self) -> None:
-        self.cancelled.set()
-        if self.task is None:
+    def stop(self) -> None:
+        if not self.running:
             return
-        if not self.begun:
+        self.cancelled.set()
+        self.stage = "stopping"
+        if not self.begun and self.task is not None:
             self.stage = "stopped"
             self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
 
     def state(self) -> PullState:
         progress, stored = self._progress, self.stored

@@ -143,8 +143,8 @@ async def read_pull(control: Control, session: Session, pull: str) -> Pull:
 
 
 async def stop_pull(control: Control, session: Session, pull: str) -> Pull:
-    """Stop a pull; what has come is kept for the next one."""
-    return Pull(await control.once(ModelDesk).pulls.stop(pull))
+    """Stop a pull at the next bytes that come; they are kept for the next one."""
+    return Pull(control.once(ModelDesk).pulls.stop(pull))
 
 
 async def remove_model(control: Control, session: Session, model: str) -> Removed:

@@ -12,6 +12,7 @@ from ecotone.catalog.joining import guessed
 from ecotone.catalog.licences import LicenceFacts
 from ecotone.catalog.model_description import mof_components
 from ecotone.catalog.model_words import EFFECTS, cited, clauses_beside, remarks
+from ecotone.catalog.models import near_models
 from ecotone.catalog.openness import ComponentState, Openness
 from ecotone.catalog.quality import SNAPSHOT, WORK, Best, Rating, best
 from ecotone.catalog.suggestions import DEFAULT_MODEL, SUGGESTIONS, Suggestion
@@ -40,7 +41,9 @@ _COMPONENT_WORDS = {
     "no licence": "released, no licence",
     "not released": "not released",
 }
+_REGIONS = {"chosen": "those of the cloud, to choose"}
 _CLASS_NAMES = {3: "Open model", 2: "Open tooling", 1: "Open science"}
+_TERMS_AT_A_GLANCE = 4
 _TERMS = (
     ("trains_on_inputs", "Trains on your data"),
     ("retention_days", "Keeps your data"),
@@ -110,6 +113,7 @@ async def page(request: Request) -> Response:
         request,
         "model.html",
         found=found,
+        near=near_models(found.join.text, here.view.newer) if found.join is not None and found.facts is None else (),
         facts=found.facts,
         title=found.name if found.facts is None else found.facts.name,
         states=ours,
@@ -125,6 +129,7 @@ async def page(request: Request) -> Response:
         effects=EFFECTS,
         cited=cited,
         terms=_TERMS,
+        terms_at_a_glance=_TERMS[:_TERMS_AT_A_GLANCE],
         term_words=_term_words,
         unsaid=unsaid,
         unsaid_config=unsaid_config(unsaid),
@@ -217,7 +222,9 @@ def _term_words(terms: VendorTerms, name: str) -> str:
         return "not known"
     if name == "retention_days":
         return "not at all" if value == 0 else f"{value} {'day' if value == 1 else 'days'}"
-    return (", ".join(value).upper() or "none to choose") if isinstance(value, tuple) else str(value)
+    if isinstance(value, tuple):
+        return ", ".join(_REGIONS.get(region, region.upper()) for region in value) or "none to choose"
+    return str(value)
 
 
 # --- quality

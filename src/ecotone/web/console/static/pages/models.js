@@ -16,7 +16,7 @@ function inBytes(count) {
 }
 
 function progressWords(pull) {
-  const parts = [pull.phase, pull.what];
+  const parts = [`${pull.phase} ${pull.what}`];
   if (pull.total) parts.push(`${inBytes(pull.done)} of ${inBytes(pull.total)}`);
   if (pull.bytes_per_s) {
     parts.push(`${inBytes(pull.bytes_per_s)}/s`);
@@ -44,13 +44,15 @@ function showProgress(inside, pull) {
   if (words) words.textContent = progressWords(pull);
 }
 
-/** Fetch a part of the page anew, and keep the focus where it was. */
+/** Fetch a part of the page anew, and keep the focus where it was, also while there is no button in it. */
 async function renew(element, address) {
   const held = element.contains(document.activeElement);
   const response = await fetch(address, { headers: { accept: "text/html" } });
   if (!response.ok) return;
   element.innerHTML = await response.text();
-  if (held) (element.querySelector("button") ?? document.getElementById("main")).focus({ preventScroll: true });
+  if (!held) return;
+  element.tabIndex = -1;
+  (element.querySelector("button") ?? element).focus({ preventScroll: true });
 }
 
 function path(name) {
@@ -109,21 +111,21 @@ const asks = {
   remove: async (button) => {
     if (!confirm(`Delete the file of ${button.dataset.model}? It would have to be fetched again.`)) return;
     await api("DELETE", `/models/files/${path(button.dataset.model)}`);
-    location.reload();
+    location.assign("/console/models");
   },
 };
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-act]");
-  if (!button) return;
-  button.disabled = true;
+  if (!button || button.getAttribute("aria-disabled") === "true") return;
+  button.setAttribute("aria-disabled", "true"); // and not disabled, which would take the focus away
   try {
     await asks[button.dataset.act](button);
     if (button.dataset.act === "pull") document.getElementById("get")?.scrollIntoView({ block: "start" });
   } catch (error) {
     toast(error.message, "bad");
   } finally {
-    button.disabled = false;
+    button.removeAttribute("aria-disabled");
   }
 });
 

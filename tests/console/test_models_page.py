@@ -1,0 +1,325 @@
+"""The pages of models as a user walks them: looked at, fetched, loaded, asked, unloaded and removed, for real."""
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from ecotone.catalog.suggestions import DEFAULT_MODEL
+from ecotone.upstream.sources import parse_source
+from ecotone.upstream.store import ModelStore
+from tests.console.accessible import too_wide, violations
+from tests.console.house import PHONE, WIDE, House, house
+
+MODELS = "/console/models"
+CONFIG = """
+[models.small]
+engine = "llama.cpp"
+source = "file:{path}"
+catalog = "huggingface/smollm2-135m-instruct"
+
+[models.sonnet]
+provider = "anthropic"
+name = "claude-sonnet-4-5"
+
+[models.granite]
+provider = "vllm"
+base_url = "http://127.0.0.1:9/v1"
+hosting = "self-hosted"
+catalog = "ibm/granite-4.0-micro"
+
+[models.llama]
+provider = "vllm"
+base_url = "http://127.0.0.1:9/v1"
+hosting = "self-hosted"
+catalog = "meta/llama-3.3-70b-instruct"
+
+[routes.assistant]
+models = ["sonnet", "small"]
+"""
+
+
+class Host(ThreadingHTTPServer):
+    """Sends one real model's file, the second half when it is let go on."""
+
+    daemon_threads = True
+
+    def __init__(self, file: Path) -> None:
+        self.body = file.read_bytes()
+        self.go_on = threading.Event()
+        super().__init__(("127.0.0.1", 0), _Handler)
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/Talker.gguf"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Host
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        body, half = self.server.body, len(self.server.body) // 2
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[:half])
+        if self.server.go_on.wait(60):
+            self.wfile.write(body[half:])
+
+
+@pytest.fixture(scope="module")
+def host(smollm2_path: Path) -> Iterator[Host]:
+    with Host(smollm2_path) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.go_on.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, browser: Browser, smollm2_path: Path) -> Iterator[House]:
+    config = CONFIG.format(path=smollm2_path)
+    folder = tmp_path_factory.mktemp("models")
+    with house(folder, browser, config, environment={"ANTHROPIC_API_KEY": "sk-none"}) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory, browser: Browser, smollm2_path: Path) -> Iterator[House]:
+    """A gateway without a config, whose default model is in the store already."""
+    folder = tmp_path_factory.mktemp("bare")
+    store = ModelStore(folder / "home" / "models")
+    kept = store.pull(parse_source(f"file:{smollm2_path}", folder)).path
+    source = parse_source(DEFAULT_MODEL.source, folder)
+    # What a pull would leave, without the network.
+    for name in (smollm2_path.parent.name,):
+        (folder / "home" / "models" / name).mkdir(parents=True)
+        os.link(kept, folder / "home" / "models" / name / kept.name)
+        about = (smollm2_path.parent / ".about.json").read_bytes()
+        (folder / "home" / "models" / name / ".about.json").write_bytes(about)
+    assert store.find(source, sha256=DEFAULT_MODEL.sha256) is not None
+    with house(folder, browser) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def page(home: House) -> Page:
+    return home.page()
+
+
+def row(page: Page, model: str) -> Any:
+    return page.get_by_role("row").filter(has=page.get_by_role("link", name=model, exact=True)).first
+
+
+def test_the_table_says_what_each_model_is_and_where_data_goes(home: House, page: Page) -> None:
+    page.goto(MODELS)
+    small, sonnet = row(page, "small"), row(page, "sonnet")
+    for words in ("open weights", "allowed", "Apache-2.0", "own machine", "in this gateway", "not loaded"):
+        expect(small).to_contain_text(words)
+    # Anthropic's price as the catalog's two sources have it.
+    for words in ("API only", "no class", "Anthropic’s terms", "$3.00 in", "$15.00 out", "leaves the house", "ready"):
+        expect(sonnet).to_contain_text(words)
+    expect(row(page, "granite")).to_contain_text("class III")
+    expect(row(page, "llama")).to_contain_text("cannot be told")
+    expect(page.locator(".routes")).to_contain_text("sonnet, then small")
+
+
+def test_a_model_is_loaded_and_unloaded_by_the_keyboard_while_the_page_tells(home: House, page: Page) -> None:
+    page.goto(MODELS)
+    load = page.get_by_role("button", name="Load small")
+    load.focus()
+    page.keyboard.press("Enter")
+    expect(row(page, "small").locator(".condition")).to_have_text("ready", timeout=60_000)
+    expect(row(page, "small")).to_contain_text("of memory")
+    assert {state["name"]: state["condition"] for state in home.api("GET", "/models/states")}["small"] == "ready"
+    unload = page.get_by_role("button", name="Unload small")
+    expect(unload).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(row(page, "small").locator(".condition")).to_have_text("not loaded", timeout=40_000)
+    expect(page.locator("#said")).to_contain_text("small: not loaded")
+
+
+def test_the_command_line_loads_and_unloads_too(home: House) -> None:
+    def ecotone(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        environment = {**os.environ, "ECOTONE_HOME": str(home.home)}
+        command = [sys.executable, "-m", "ecotone", "models", *arguments]
+        return subprocess.run(command, env=environment, cwd=home.folder, capture_output=True, text=True, timeout=120)
+
+    loaded = ecotone("load", "small", "--json")
+    assert (loaded.returncode, json.loads(loaded.stdout)["condition"]) == (0, "ready")
+    assert "small is unloaded" in ecotone("unload", "small").stderr
+    elsewhere = ecotone("load", "sonnet")
+    assert elsewhere.returncode == 1 and "runs elsewhere" in elsewhere.stderr
+    unknown = ecotone("load", "smal")
+    assert unknown.returncode == 1 and "small, sonnet, granite, llama" in unknown.stderr
+
+
+def test_a_model_s_page_answers_three_questions_and_shows_what_is_released(home: House, page: Page) -> None:
+    page.goto(f"{MODELS}/granite")
+    expect(page).to_have_url(f"{home.url}{MODELS}/show/granite")
+    open_, use, run = (page.locator(".answer").nth(number) for number in range(3))
+    expect(open_).to_contain_text("Open weights")
+    expect(open_).to_contain_text("Class III of the Model Openness Framework")
+    # By the Model Openness Tool's own page of the model: seven components, the optional one not among them.
+    expect(open_).to_contain_text("6 of 17 components open")
+    expect(use).to_contain_text("Apache License 2.0")
+    expect(run).to_contain_text("on your machines")
+    bands = page.locator(".stratum")
+    expect(bands.nth(0)).to_contain_text("reached")
+    expect(bands.nth(1).locator(".tile.not-released")).to_have_count(5)
+    expect(page.locator("#openness")).to_contain_text(
+        "To reach class II it lacks Training code, Inference code, Evaluation code, Evaluation data."
+    )
+    expect(page.locator("#quality")).to_contain_text("Measure it")
+
+
+def test_a_lawyer_is_told_which_clause_and_what_to_say_of_the_organisation(home: House, page: Page) -> None:
+    page.goto(f"{MODELS}/show/llama")
+    licence = page.locator("#licence")
+    expect(licence).to_contain_text("cannot be told")
+    expect(licence).to_contain_text("700 million monthly active users")
+    expect(licence).to_contain_text("2. Additional Commercial Terms")
+    expect(licence.locator(".code").first).to_have_text("[organisation]\nmonthly_users = 5_000")
+    expect(licence).to_contain_text("Show “Built with Llama” prominently")
+    page.goto(f"{MODELS}/show/sonnet")
+    expect(page.locator("#terms")).to_contain_text("30 days")
+    expect(page.locator("#terms details[open]")).to_contain_text("forbids Anthropic to train models")
+
+
+def test_the_catalog_is_narrowed_sorted_linked_and_taken_along(home: House, page: Page) -> None:
+    page.goto(f"{MODELS}/catalog")
+    names = page.locator("table.catalog tbody th a")
+    expect(page.locator(".rows-head")).to_contain_text("50 of ")
+    page.get_by_label("Find").fill("olmo")
+    expect(page.locator(".rows-head")).to_contain_text("that fit")
+    expect(names.filter(has_not_text="OLMo")).to_have_count(0)
+    page.get_by_label("Find").fill("")
+    page.get_by_label("Weights").select_option("open")
+    page.get_by_label("Maker").select_option("ibm")
+    expect(page).to_have_url(re.compile("weights=open.*maker=ibm"))
+    page.get_by_role("link", name="Model", exact=True).click()
+    expect(page.get_by_role("columnheader", name="Model")).to_have_attribute("aria-sort", "ascending")
+    shown = page.locator("table.catalog .second.mono").all_inner_texts()
+    assert shown == sorted(shown) and all(name.startswith("ibm/") for name in shown)
+    page.reload()
+    assert page.locator("table.catalog .second.mono").all_inner_texts() == shown
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
+    assert [found["id"] for found in rows] == shown
+    assert {found["mof_class"] for found in rows if found["id"] == "ibm/granite-4.0-micro"} == {"3"}
+    data = home.api("GET", "/catalog?weights=closed&maker=anthropic&sort=context&limit=3")
+    assert len(data["models"]) == 3 and {found["weights"] for found in data["models"]} == {"closed"}
+    page.goto(f"{MODELS}/catalog?maker=nobody")
+    expect(page.locator(".notice")).to_contain_text("no maker 'nobody'")
+
+
+def test_with_a_config_a_pull_ends_in_lines_to_copy(home: House, host: Host) -> None:
+    page = home.page()
+    page.goto(MODELS)
+    page.get_by_label("From anywhere").fill("ftp://example.org/a.gguf")
+    page.locator("#pull-form").get_by_role("button", name="Fetch").click()
+    expect(page.locator(".toast")).to_contain_text("is not a kind of source")
+    page.locator(".toast").click()
+    home.faults[:] = [fault for fault in home.faults if "409" not in fault]  # as it should be refused
+    host.go_on.clear()
+    page.get_by_label("From anywhere").fill(host.address)
+    page.keyboard.press("Enter")
+    pull = page.locator(".pull").first
+    expect(pull.locator("progress")).to_have_attribute("max", str(len(host.body)))
+    expect(pull).to_contain_text("downloading Talker")
+    pull.get_by_role("button", name="Stop").click()
+    host.go_on.set()
+    expect(pull).to_contain_text("What has come is kept")
+    host.go_on.clear()
+    pull.get_by_role("button", name="Go on").click()
+    expect(page.locator(".pull.pulling")).to_have_count(1)
+    page.reload()
+    expect(page.locator(".pull.pulling progress")).to_have_count(1)
+    host.go_on.set()
+    done = page.locator(".pull.done")
+    expect(done).to_contain_text(DEFAULT_MODEL.sha256, timeout=30_000)
+    done.get_by_role("button", name="Copy").click()
+    copied = page.evaluate("() => navigator.clipboard.readText()")
+    assert copied == (
+        f'[models.talker]\nengine = "llama.cpp"\nsource = "{host.address}"\nsha256 = "{DEFAULT_MODEL.sha256}"'
+    )
+    page.context.close()
+
+
+def test_without_a_config_a_pulled_model_is_served_at_once_and_goes_with_its_file(bare: House, host: Host) -> None:
+    page = bare.page()
+    page.goto(MODELS)
+    host.go_on.set()
+    page.get_by_label("From anywhere").fill(host.address)
+    page.keyboard.press("Enter")
+    expect(row(page, "talker")).to_contain_text("not loaded", timeout=30_000)
+    row(page, "talker").get_by_role("button", name="Load").click()
+    expect(row(page, "talker").locator(".condition")).to_have_text("ready", timeout=60_000)
+    assert "talker" in served(bare)
+    assert said(bare, "talker")
+    page.goto(f"{MODELS}/show/talker")
+    page.get_by_role("button", name="Unload talker").click()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Remove file talker").click(timeout=40_000)
+    expect(page).to_have_url(bare.url + MODELS)
+    expect(row(page, "talker")).to_have_count(0)
+    assert served(bare) == ["assistant", DEFAULT_MODEL.name]
+    page.context.close()
+
+
+def served(at: House) -> list[str]:
+    with urllib.request.urlopen(f"{at.url}/v1/models", timeout=20) as response:
+        return sorted(found["id"] for found in json.load(response)["data"])
+
+
+def said(at: House, model: str) -> str:
+    """What the model answers through the gateway's data plane."""
+    body = {"model": model, "max_tokens": 8, "messages": [{"role": "user", "content": "Say hello."}]}
+    request = urllib.request.Request(f"{at.url}/v1/chat/completions", data=json.dumps(body).encode())
+    request.add_header("content-type", "application/json")
+    with urllib.request.urlopen(request, timeout=60) as response:
+        return str(json.load(response)["choices"][0]["message"]["content"])
+
+
+def test_what_cannot_be_is_said_in_words(home: House, page: Page) -> None:
+    for method, path, body, status, words in (
+        ("POST", "/models/load", {"model": "nobody"}, 404, "no model 'nobody'"),
+        ("POST", "/pulls", {"model": "smolm2-135m-instruct"}, 409, "did you mean smollm2-135m-instruct"),
+        ("POST", "/pulls", {"model": "file:x", "sha256": "12"}, 409, "64 hexadecimal digits"),
+        ("DELETE", "/models/files/small", None, 409, "your own file"),
+        ("GET", "/models/show/nobody/at-all", None, 409, "neither this gateway nor the catalog"),
+        ("GET", "/pulls/another", None, 404, "no such pull"),
+    ):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            home.api(method, path, body)
+        assert refused.value.code == status
+        assert words in json.load(refused.value)["error"]["message"]
+
+
+@pytest.mark.parametrize("path", [MODELS, f"{MODELS}/catalog", f"{MODELS}/show/granite", f"{MODELS}/show/sonnet"])
+@pytest.mark.parametrize("kind", ["wide light", "phone dark"])
+def test_the_pages_can_be_used_by_all(home: House, path: str, kind: str) -> None:
+    page = home.page(size=WIDE, theme="light") if kind == "wide light" else home.page(size=PHONE, theme="dark")
+    page.goto(path)
+    assert violations(page) == []
+    assert too_wide(page) <= 0
+    page.context.close()
