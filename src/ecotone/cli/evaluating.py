@@ -89,7 +89,9 @@ def eval_run(
         typer.Option("--config", help="The config to use. Left out: ./ecotone.toml, else the one in the home folder."),
     ] = None,
     json: _Json = False,
-    for_gateway: Annotated[bool, typer.Option("--for-gateway", hidden=True)] = False,
+    for_gateway: Annotated[
+        bool, typer.Option("--for-gateway", hidden=True, help="With --resume: for the gateway that starts this.")
+    ] = False,
 ) -> None:
     """Ask models every case of suites, through the gateway, and score what they answer.
 
