@@ -113,6 +113,18 @@ def test_what_was_pasted_never_becomes_a_part_of_the_page(page: Page) -> None:
     assert "owned" not in page.title()
 
 
+def test_a_text_with_very_many_finds_is_shown_in_part(page: Page) -> None:
+    page.goto("/console/rules/try")
+    text = page.get_by_label("Text", exact=True)
+    text.fill("".join(f"u{number}@example.org, " for number in range(350)))
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#result .marked").first).to_contain_text("and so on, with 50 more finds")
+    expect(page.locator("#result mark.find")).to_have_count(300)
+    text.fill("x" * 100_001)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#result .notice")).to_contain_text("ecotone rules try FILE")
+
+
 def test_the_policy_as_it_stands(page: Page) -> None:
     page.goto("/console/rules")
     rules = page.locator(".rule")

@@ -9,7 +9,7 @@ from ecotone.gateway.config import parse_config
 from ecotone.gateway.proving import Rulebook, compile_rulebook
 from ecotone.gateway.redaction import Redaction
 from ecotone.gateway.trial import Mark, Piece, PlaceTrial, Stretch, Trial, Wish, pieces, tried
-from ecotone.policy.explaining import Part, explained
+from ecotone.policy.explaining import Explainer, Part
 from ecotone.policy.guard.guard import Guard
 from ecotone.policy.guard.words import WordLists
 from ecotone.policy.labels import Labels
@@ -203,7 +203,7 @@ because = "it depends"
     labels = Labels(data_class, kinds=kinds, tools=tools)
     for one in here.candidates(NOW.date())["assistant"]:
         verdict = here.policy.decide(labels, one, now=NOW)
-        outcomes = explained(here.policy, labels, one, NOW)
+        outcomes = Explainer(here.policy).outcomes(labels, one, NOW)
         assert {outcome.rule for outcome in outcomes if outcome.speaks} == {spoken.rule for spoken in verdict.spoken}
         assert any(outcome.denies for outcome in outcomes) is not verdict.allowed
         # A require speaks where it does not hold, all others where they do; a fault speaks by itself.
@@ -236,3 +236,13 @@ def test_a_text_is_cut_where_marks_begin_and_end() -> None:
         Piece("9", ()),
     ]
     assert list(pieces("", [])) == []
+
+
+def test_each_of_many_stand_ins_is_found_again() -> None:
+    people = [f"person{number}@example.org" for number in range(400)]
+    sent = place(trial(Wish(" ".join(people))), "frontier@anthropic").sent
+    assert sent is not None
+    stand_ins = sent.text.split(" ")
+    assert [sent.text[one.start : one.end] for one in sent.stretches] == stand_ins
+    assert len(set(stand_ins)) == 400
+    assert not set(stand_ins) & set(people)

@@ -1,7 +1,6 @@
 """What would become of a text if it were sent: its class and why, what is found in it, who may have it, and what they
 would be sent. Nothing is sent."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -19,7 +18,7 @@ from ecotone.gateway.redaction import Redaction
 from ecotone.gateway.rulebook import open_ended_place
 from ecotone.gateway.ruling import refusal
 from ecotone.gateway.toml_file import suggestion
-from ecotone.policy.explaining import RuleOutcome, explained
+from ecotone.policy.explaining import Explainer, RuleOutcome
 from ecotone.policy.guard.categories import CATEGORIES, MEANINGS
 from ecotone.policy.guard.guard import Guard
 from ecotone.policy.inspection import Inspection, inspect
@@ -189,6 +188,7 @@ def tried(
         purpose=None if settings is None else settings.purpose,
         input_bytes=len(request.body),
     )
+    explainer = Explainer(policy)
     places: list[PlaceTrial] = []
     denied: dict[str, Verdict] = {}
     for name, here in behind.items():
@@ -208,7 +208,7 @@ def tried(
                     weights=cast("Weights | None", place.fact("model.weights")),
                     allowed=verdict.allowed,
                     preferred=verdict.preferred,
-                    rules=explained(policy, asked, place, now),
+                    rules=explainer.outcomes(asked, place, now),
                     sent=sent,
                     problem=problem or (problems or {}).get(endpoint),
                 )
@@ -309,16 +309,25 @@ class _Request:
         for step in _TEXT_PATH:
             said = said[step]
         kind_of = {one.value: one.kind for one in self.inspection.found}
-        originals = {} if redacted.pseudonyms is None else redacted.pseudonyms.originals
-        stands_for = {pseudonym: kind_of[original] for pseudonym, original in originals.items() if original in kind_of}
+        stands_for = {
+            pseudonym: kind_of[original] for pseudonym, original in redacted.originals.items() if original in kind_of
+        }
         return Sent(said, dict(redacted.counts), tuple(_stretches(said, stands_for)))
 
 
 def _stretches(text: str, stands_for: Mapping[str, str]) -> Iterator[Stretch]:
-    if stands_for:
-        longest_first = sorted(stands_for, key=len, reverse=True)
-        for found in re.finditer("|".join(map(re.escape, longest_first)), text):
-            yield Stretch(*found.span(), stands_for[found[0]])
+    """Where they stand in the text; of two in one place the longer one."""
+    found: list[tuple[int, int, str]] = []
+    for stand_in, kind in stands_for.items():
+        start = text.find(stand_in)
+        while start >= 0:
+            found.append((start, -len(stand_in), kind))
+            start = text.find(stand_in, start + len(stand_in))
+    position = 0
+    for start, length, kind in sorted(found):
+        if start >= position:
+            position = start - length
+            yield Stretch(start, position, kind)
 
 
 def _class_reasons(book: Rulebook, wish: Wish, inspection: Inspection) -> Iterator[ClassReason]:

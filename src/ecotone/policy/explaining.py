@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from ecotone.policy.cel_library import Context, Fault, LibraryFault
+from ecotone.policy.cel_library import Context, Fault, LibraryFault, Program
 from ecotone.policy.cel_syntax import Binary, Choice, Node, Unary
-from ecotone.policy.conditions import Checker
+from ecotone.policy.conditions import Checker, Condition
 from ecotone.policy.labels import Labels
 from ecotone.policy.places import Place
 from ecotone.policy.policy import Policy
@@ -49,82 +49,66 @@ class RuleOutcome(msgspec.Struct, frozen=True):
     condition: Part
 
 
-def explained(policy: Policy, labels: Labels, place: Place, now: datetime | None) -> tuple[RuleOutcome, ...]:
-    """What each rule on requests comes to, in the config's order. The verdict itself is `Policy.decide`'s."""
-    rules = [rule for rule in policy.rules if rule.on == "request"]
-    return tuple(_outcome(policy, rule, labels, place, now) for rule in rules)
+class Explainer:
+    """Explains what the rules of one policy say of requests, from their labels alone."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        rules = [rule for rule in policy.rules if rule.on == "request"]
+        self._rules = [(rule, _compiled(rule.condition, rule.condition.tree, policy)) for rule in rules]
+        of_request = readers(policy.threshold)
+        paths = sorted({path for rule in rules for path in rule.condition.reads})
+        self._of_place = [path for path in paths if path.startswith(("model.", "endpoint."))]
+        self._of_request = {
+            path: of_request.get(path) or score_reader(path.partition(".")[2])
+            for path in paths
+            if path not in self._of_place
+        }
+
+    def outcomes(self, labels: Labels, place: Place, now: datetime | None) -> tuple[RuleOutcome, ...]:
+        """What each rule on requests comes to, in the config's order. The verdict itself is `Policy.decide`'s."""
+        values = {path: read(labels, now) for path, read in self._of_request.items()}
+        values |= {path: place.fact(path) for path in self._of_place}
+        try:
+            context = _context(self._policy, values)
+        except LibraryFault as error:
+            return tuple(_undecided(rule, compiled, str(error)) for rule, compiled in self._rules)
+        told = {path: _in_words(path, value, self._policy) for path, value in values.items()}
+        return tuple(_outcome(rule, compiled, labels, context, told) for rule, compiled in self._rules)
 
 
-def _outcome(policy: Policy, rule: Rule, labels: Labels, place: Place, now: datetime | None) -> RuleOutcome:
-    values = _values(policy, rule, labels, place, now)
-    try:
-        context = _context(policy, values)
-    except LibraryFault as error:
-        part = Part(rule.condition.text, None, str(error))
-        return RuleOutcome(rule.name, rule.effect, rule.because, True, True, str(error), part)
-    outcome = rule.outcome(context)
-    spoken = rule.spoken(outcome)
-    # A rule that would replace and finds nothing to replace has nothing to say.
-    silent = rule.effect == "redact" and not (labels.kinds & rule.kinds if rule.kinds else labels.kinds)
-    speaks = spoken is not None and (spoken.fault is not None or not silent)
-    return RuleOutcome(
-        rule.name,
-        rule.effect,
-        rule.because,
-        speaks,
-        speaks and spoken is not None and spoken.denies,
-        None if spoken is None else spoken.fault,
-        _part(_Shown(policy, rule, context, values), rule.condition.tree),
-    )
+class _Compiled(msgspec.Struct, frozen=True, eq=False):
+    """A part of a condition, ready to be evaluated; `reads` are the variables of one without parts below."""
+
+    text: str
+    program: Program
+    joint: Joint | None
+    below: tuple["_Compiled", ...]
+    reads: tuple[str, ...]
 
 
-def _values(policy: Policy, rule: Rule, labels: Labels, place: Place, now: datetime | None) -> Mapping[str, Any]:
-    """The variables that a rule reads, by path; `UNKNOWN` for those that are."""
-    of_request = readers(policy.threshold)
-    found: dict[str, Any] = {}
-    for path in rule.condition.reads:
-        if path.startswith(("model.", "endpoint.")):
-            found[path] = place.fact(path)
-        else:
-            read = of_request.get(path) or score_reader(path.partition(".")[2])
-            found[path] = read(labels, now)
-    return found
-
-
-def _context(policy: Policy, values: Mapping[str, Any]) -> Context:
-    told: dict[str, Any] = {**policy.schema.classes, **{root: {} for root in ROOTS}}
-    for path, value in values.items():
-        if value is not UNKNOWN:
-            root, _, name = path.partition(".")
-            told[root][name] = value
-    return Context(told)
-
-
-class _Shown(msgspec.Struct, frozen=True, eq=False):
-    """A rule whose condition is shown, where its variables have these values."""
-
-    policy: Policy
-    rule: Rule
-    context: Context
-    values: Mapping[str, Any]
-
-
-def _part(shown: _Shown, node: Node) -> Part:
-    condition = shown.rule.condition
-    text = " ".join(condition.text[node.start : node.end].split())
-    outcome = condition.part(node).holds(shown.context)
-    holds, fault = (None, outcome.reason) if isinstance(outcome, Fault) else (outcome, None)
+def _compiled(condition: Condition, node: Node, policy: Policy) -> _Compiled:
+    joint: Joint | None = None
+    below: tuple[Node, ...] = ()
+    reads: tuple[str, ...] = ()
     match node:
         case Binary(operator="&&" | "||" as operator):
-            below: tuple[Node, ...] = tuple(_chain(node, operator))
-            joint: Joint = "all" if operator == "&&" else "any"
+            joint, below = "all" if operator == "&&" else "any", tuple(_chain(node, operator))
         case Unary(operator="!", operand=operand):
-            below, joint = (operand,), "not"
+            joint, below = "not", (operand,)
         case Choice(condition=asked, yes=yes, no=no):
-            below, joint = (asked, yes, no), "choice"
+            joint, below = "choice", (asked, yes, no)
         case _:
-            return Part(text, holds, fault, values=dict(_told(shown, node)))
-    return Part(text, holds, fault, joint, tuple(_part(shown, one) for one in below))
+            checker = Checker(condition.text, policy.schema)
+            checker.kind(node)
+            reads = tuple(checker.reads)
+    return _Compiled(
+        " ".join(condition.text[node.start : node.end].split()),
+        condition.part(node),
+        joint,
+        tuple(_compiled(condition, one, policy) for one in below),
+        reads,
+    )
 
 
 def _chain(node: Node, operator: str) -> Iterator[Node]:
@@ -136,14 +120,45 @@ def _chain(node: Node, operator: str) -> Iterator[Node]:
         yield node
 
 
-def _told(shown: _Shown, node: Node) -> Iterator[tuple[str, Any]]:
-    """The variables that a part reads, and their values in words."""
-    checker = Checker(shown.rule.condition.text, shown.policy.schema)
-    checker.kind(node)
-    for path in checker.reads:
-        value = shown.values[path]
-        if value is not UNKNOWN and path == "data.class":
-            value = shown.policy.classes.name(value)
-        elif isinstance(value, datetime):
-            value = value.isoformat(timespec="seconds")
-        yield path, value
+def _context(policy: Policy, values: Mapping[str, Any]) -> Context:
+    told: dict[str, Any] = {**policy.schema.classes, **{root: {} for root in ROOTS}}
+    for path, value in values.items():
+        if value is not UNKNOWN:
+            root, _, name = path.partition(".")
+            told[root][name] = value
+    return Context(told)
+
+
+def _in_words(path: str, value: Any, policy: Policy) -> Any:
+    if value is not UNKNOWN and path == "data.class":
+        return policy.classes.name(value)
+    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else value
+
+
+def _undecided(rule: Rule, compiled: _Compiled, fault: str) -> RuleOutcome:
+    return RuleOutcome(rule.name, rule.effect, rule.because, True, True, fault, Part(compiled.text, None, fault))
+
+
+def _outcome(
+    rule: Rule, compiled: _Compiled, labels: Labels, context: Context, values: Mapping[str, Any]
+) -> RuleOutcome:
+    spoken = rule.spoken(rule.outcome(context))
+    # A rule that would replace and finds nothing to replace has nothing to say.
+    silent = rule.effect == "redact" and not (labels.kinds & rule.kinds if rule.kinds else labels.kinds)
+    speaks = spoken is not None and (spoken.fault is not None or not silent)
+    return RuleOutcome(
+        rule.name,
+        rule.effect,
+        rule.because,
+        speaks,
+        speaks and spoken is not None and spoken.denies,
+        None if spoken is None else spoken.fault,
+        _part(compiled, context, values),
+    )
+
+
+def _part(compiled: _Compiled, context: Context, values: Mapping[str, Any]) -> Part:
+    outcome = compiled.program.holds(context)
+    holds, fault = (None, outcome.reason) if isinstance(outcome, Fault) else (outcome, None)
+    below = tuple(_part(one, context, values) for one in compiled.below)
+    return Part(compiled.text, holds, fault, compiled.joint, below, {path: values[path] for path in compiled.reads})

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from ecotone.gateway.proving import Promise, Unproved
 from ecotone.gateway.refusals import Refusal
-from ecotone.gateway.trial import PlaceTrial, Sent, Trial, Wish, pieces
+from ecotone.gateway.trial import Mark, Piece, PlaceTrial, Sent, Stretch, Trial, Wish, pieces
 from ecotone.policy.explaining import Part
 from ecotone.policy.problem import PolicyProblem
 from ecotone.values.errors import EcotoneError
@@ -27,7 +27,10 @@ from ecotone.web.control.rules import (
     promise_problem,
 )
 
-_TRY_BYTES_MAX = 3 * 1024 * 1024
+_TRY_BYTES_MAX = 4 * 1024 * 1024
+_TEXT_CHARS_MAX = 100_000
+_MARKS_MAX = 300
+_DETAILED_PLACES_MAX = 40
 _PERIODS = ((1, "hour"), (24, "day"), (24 * 7, "week"), (24 * 30, "month"))
 _SORTS = ("at", "principal", "asked", "class", "outcome")
 
@@ -88,6 +91,9 @@ async def trial(request: Request) -> Response:
     wish = Wish(text, said.get("model") or None, said.get("class") or None, said.get("principal") or "local")
     if not text.strip():
         return render(request, "rules_trial.html", trial=None, problem=None)
+    if len(text) > _TEXT_CHARS_MAX:
+        told = f"The text is longer than the {_TEXT_CHARS_MAX:,} characters that a page can show. Try a part of it, or"
+        return render(request, "rules_trial.html", trial=None, problem=f"{told} the whole with: {_command(wish)}")
     control = control_of(request)
     try:
         found = await control.once(Rules).tried(wish)
@@ -99,18 +105,41 @@ async def trial(request: Request) -> Response:
         "rules_trial.html",
         trial=found,
         problem=None,
-        text=text,
-        shown=tuple(pieces(text, found.marks)),
+        shown=_cut(text, found.marks),
+        high=_highest(found, in_force),
         classes=in_force.classes,
         rank={one.name: one.rank for one in in_force.classes},
         decisive=[reason for reason in found.class_reasons if reason.data_class == found.data_class],
         sendings=_sendings(found),
-        cut=pieces,
+        cut=_cut,
+        marks_max=_MARKS_MAX,
+        details=len(found.places) <= _DETAILED_PLACES_MAX,
         command=_command(wish),
         numbers=_numbers(in_force),
         read=_read,
         unfold=_unfolded(found),
     )
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """A text cut where marks begin and end, or as much of it as has `_MARKS_MAX` of them; `more` counts the others."""
+
+    pieces: tuple[Piece, ...]
+    more: int
+
+
+def _cut(text: str, marks: Sequence[Mark | Stretch]) -> Cut:
+    if len(marks) <= _MARKS_MAX:
+        return Cut(tuple(pieces(text, marks)), 0)
+    end = marks[_MARKS_MAX].start
+    within = [mark for mark in marks[:_MARKS_MAX] if mark.end <= end]
+    return Cut(tuple(pieces(text[:end], within)), len(marks) - _MARKS_MAX)
+
+
+def _highest(found: Trial, in_force: RulesInForce) -> frozenset[str]:
+    """The kinds that raise a request to the highest class."""
+    highest = in_force.classes[-1]
+    return frozenset(mark.kind for mark in found.marks if highest.rank and mark.data_class == highest.name)
 
 
 def _sendings(found: Trial) -> list[SentTo]:
