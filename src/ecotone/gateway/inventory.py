@@ -10,11 +10,11 @@ from ecotone.catalog.suggestions import DEFAULT_MODEL, SUGGESTIONS
 from ecotone.gateway.build import http_client, load_config, model_store, with_found
 from ecotone.gateway.config import Config, EndpointConfig, ModelConfig
 from ecotone.gateway.discovery import FoundServer, found_keys, found_servers
+from ecotone.gateway.file_heads import head_of
 from ecotone.gateway.paths import Home, find_config, find_home
 from ecotone.gateway.places import missing_key, place_problem
 from ecotone.gateway.plugins import installed
 from ecotone.gateway.stored_models import with_stored
-from ecotone.upstream.gguf import read_gguf
 from ecotone.upstream.sources import LocalSource, Source, parse_source
 from ecotone.upstream.store import ModelStore, StoredModel
 from ecotone.values.errors import StoreError
@@ -140,7 +140,7 @@ def _absence(source: Source, store: ModelStore) -> str:
 def _looked_into(stored: StoredModel, name: str) -> tuple[int | None, str | None]:
     """The context that the model was made for, and what is wrong with its file."""
     try:
-        return read_gguf(stored.path, model=name).context_length, None
+        return head_of(stored.path, model=name).context_length, None
     except StoreError as error:
         return None, f"damaged: {error.message}"
 

@@ -6,7 +6,7 @@ import msgspec
 
 from ecotone.catalog.suggestions import DEFAULT_MODEL, SUGGESTIONS
 from ecotone.gateway.config import Config, ModelConfig
-from ecotone.upstream.gguf import read_gguf
+from ecotone.gateway.file_heads import head_of
 from ecotone.upstream.sources import Source, parse_source
 from ecotone.upstream.store import ModelStore, StoredModel
 from ecotone.values.errors import SetupError
@@ -35,7 +35,7 @@ def with_stored(config: Config, store: ModelStore, folder: Path) -> Config:
         text = f"file:{stored.path}" if stored.in_place else stored.source
         try:
             source = parse_source(text, folder)
-            info = read_gguf(stored.path, model=stored.name)
+            info = head_of(stored.path, model=stored.name)
         except SetupError:
             continue
         # What is shown of an address may lack what it takes to fetch it again.

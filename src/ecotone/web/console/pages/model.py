@@ -22,10 +22,11 @@ from ecotone.evaluation.archive import Archive
 from ecotone.evaluation.results import Measured
 from ecotone.gateway.catalog_rows import abilities
 from ecotone.gateway.dossier import RATED_WORK, Dossier, gather
+from ecotone.gateway.file_heads import head_of
 from ecotone.gateway.model_facts import Judgement, unsaid_facts, vendor_title
 from ecotone.gateway.plugins import installed
 from ecotone.gateway.toml_text import toml
-from ecotone.upstream.gguf import GgufInfo, read_gguf
+from ecotone.upstream.gguf import GgufInfo
 from ecotone.upstream.store import StoredModel
 from ecotone.values.errors import EcotoneError, StoreError
 from ecotone.web.console.pages.models import unsaid_config, words
@@ -177,7 +178,7 @@ def _files(found: Dossier, desk: ModelDesk) -> list[OwnFile]:
 
 def _own_file(name: str, stored: StoredModel) -> OwnFile:
     try:
-        return OwnFile(name, stored, read_gguf(stored.path, model=name))
+        return OwnFile(name, stored, head_of(stored.path, model=name))
     except StoreError as error:
         return OwnFile(name, stored, None, error.message)
 
