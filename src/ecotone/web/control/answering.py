@@ -1,7 +1,9 @@
 """Answers of chats while they come: asked for once, watched by any number of pages, kept whatever happens to those."""
 
 import asyncio
+import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
 
@@ -9,13 +11,13 @@ import msgspec
 
 from ecotone.evaluation.turns import Turn, start_turn
 from ecotone.gateway.chat_texts import request_for
-from ecotone.gateway.chats import MIGRATIONS, Chat, Chats, State
+from ecotone.gateway.chats import MIGRATIONS, Chat, ChatMessage, Chats, State
 from ecotone.gateway.request_log import attempts_of, decision_of
 from ecotone.storage.apart import DatabaseThread
 from ecotone.storage.database import Database
 from ecotone.values.chat import Json
 from ecotone.values.errors import Unavailable
-from ecotone.web.console.markdown import GrowingMarkdown
+from ecotone.web.console.markdown import GrowingMarkdown, to_html
 from ecotone.web.control.api import ServerEvent, Stream
 from ecotone.web.control.control import Control
 
@@ -29,6 +31,7 @@ _KEEP_ALIVE_S = 15.0
 _LOG_WAIT_S = 2.0
 _LOG_TICK_S = 0.05
 _ANSWERING_MAX = 64
+_RENDERED_MAX = 200
 _INTERRUPTED = "The gateway was stopped while this was being answered. Ask again."
 
 
@@ -117,6 +120,8 @@ class Answering:
         self._database = DatabaseThread(self._open)
         self._live: dict[str, LiveAnswer] = {}
         self._pulses: dict[str, _Pulse] = {}
+        self._rendered: OrderedDict[str, str] = OrderedDict()
+        self._rendering = threading.Lock()
 
     def _open(self) -> Database:
         database = Database(self._control.home.database, MIGRATIONS)
@@ -149,6 +154,23 @@ class Answering:
     def live(self, answer: str) -> LiveAnswer | None:
         """The answer, if it is still coming."""
         return self._live.get(answer)
+
+    def rendered(self, answer: ChatMessage) -> str:
+        """An answer that has ended, as HTML; the last ones are kept. May be called in any thread."""
+        with self._rendering:
+            html = self._rendered.get(answer.id)
+        if html is None:
+            html = to_html(answer.said)
+            with self._rendering:
+                self._rendered[answer.id] = html
+                if len(self._rendered) > _RENDERED_MAX:
+                    self._rendered.popitem(last=False)
+        return html
+
+    def forget(self) -> None:
+        """Keep nothing any more of what was said."""
+        with self._rendering:
+            self._rendered.clear()
 
     # --- asking
 

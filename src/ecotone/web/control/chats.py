@@ -159,6 +159,7 @@ async def delete_chat(control: Control, session: Session, chat: str) -> None:
     await answering(control).do(lambda chats: chats.get(chat, session.name))
     await answering(control).stop_all(chat)
     await answering(control).do(lambda chats: chats.delete(chat, session.name))
+    answering(control).forget()
     answering(control).tell(chat)
 
 

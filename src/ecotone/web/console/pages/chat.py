@@ -20,13 +20,14 @@ from ecotone.gateway.model_facts import vendor_title
 from ecotone.policy.policy import Policy
 from ecotone.values.chat import Json
 from ecotone.values.errors import NotFound
-from ecotone.web.console.markdown import to_html
 from ecotone.web.console.rendering import control_of, render, session_of
 from ecotone.web.control.answering import Answering, Logged
 from ecotone.web.control.chats import answering
 from ecotone.web.control.control import Control
 
 _LIST_MAX = 60
+_SHOWN_MAX = 40
+_SHOWN_CHARS_MAX = 50_000
 _WORDLESS = "The model ended its answer without a word."
 _SUGGESTIONS = (
     "Explain in three sentences what an ecotone is.",
@@ -111,17 +112,18 @@ async def one_chat(request: Request) -> Response:
 
 
 async def conversation(request: Request) -> Response:
-    """The part of the page that has what was said."""
+    """The part of the page that has what was said; with `?all=yes` also what a long chat's page leaves out."""
     chat = await _chat(request)
-    shown = await _shown(request, chat, chat.path())
-    return render(request, "chat_conversation.html", chat=chat, shown=shown, reached=_reached(request, shown))
+    talk = await _talk(request, chat, everything="all" in request.query_params)
+    return render(request, "chat_conversation.html", chat=chat, **talk)
 
 
 async def message(request: Request) -> Response:
     """One answer, once it has ended."""
     chat = await _chat(request)
     found = chat.message(request.path_params["message"])
-    (shown,) = await _shown(request, chat, (found,))
+    logged = await _at_work(request).logged(chat)
+    (shown,) = await asyncio.to_thread(_shown, control_of(request), chat, (found,), logged)
     return render(request, "chat_message.html", chat=chat, one=shown)
 
 
@@ -144,13 +146,10 @@ async def _page(request: Request, chat: Chat | None) -> Response:
     found = await asyncio.to_thread(choices, control.runtime.gateway.directory)
     policy = control.runtime.gateway.snapshot.ruling.policy
     query = request.query_params
-    shown = () if chat is None else await _shown(request, chat, chat.path())
     return render(
         request,
         "chat.html",
         chat=chat,
-        shown=shown,
-        reached=_reached(request, shown),
         choices=found,
         chosen=_chosen(found, (chat.model if chat is not None else None) or query.get("model")),
         destination=destination,
@@ -164,6 +163,7 @@ async def _page(request: Request, chat: Chat | None) -> Response:
         attached_bytes_max=ALL_BYTES_MAX,
         open_ended=bool(control.runtime.gateway.directory.open_ended),
         left=() if chat is None else _left(chat),
+        **({} if chat is None else await _talk(request, chat)),
         **await _listed(request, None if chat is None else chat.id),
     )
 
@@ -196,13 +196,6 @@ def _left(chat: Chat) -> tuple[str, ...]:
     """The vendors that words of this chat have gone to."""
     gone = [message.facts for message in chat.messages if message.facts is not None]
     return tuple(dict.fromkeys(vendor_title(one["provider"]) for one in gone if one.get("hosting") == "vendor"))
-
-
-def _reached(request: Request, shown: Sequence[Shown]) -> str | None:
-    """The highest class that a request of the chat had, below which the gateway takes none that follows."""
-    classes = control_of(request).runtime.gateway.snapshot.ruling.policy.classes
-    had = [one.decided.data_class or "" for one in shown if one.decided is not None]
-    return max((name for name in had if name in classes), key=classes.rank, default=None)
 
 
 # --- the list
@@ -251,16 +244,39 @@ def _day(day: date, today: date) -> str:
 # --- messages
 
 
-async def _shown(request: Request, chat: Chat, messages: Sequence[ChatMessage]) -> tuple[Shown, ...]:
-    control, at_work = control_of(request), _at_work(request)
-    logged = await at_work.logged(chat)
-    return await asyncio.to_thread(_show, control, at_work, chat, messages, logged)
+async def _talk(request: Request, chat: Chat, everything: bool = False) -> dict[str, Any]:
+    """What of a chat is shown: its branch, or the end of a long one, `earlier` messages left out; and the class that it
+    has `reached`."""
+    control, path = control_of(request), chat.path()
+    logged = await _at_work(request).logged(chat)
+    shown = path if everything else _end_of(path)
+    return {
+        "shown": await asyncio.to_thread(_shown, control, chat, shown, logged),
+        "earlier": len(path) - len(shown),
+        "reached": _reached(control, logged.values()),
+    }
 
 
-def _show(
-    control: Control, at_work: Answering, chat: Chat, messages: Sequence[ChatMessage], logged: Mapping[str, Logged]
+def _end_of(path: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
+    """As many of the last questions with their answers as make a page that is there at once."""
+    start, chars = len(path), 0
+    while start > 0 and (len(path) - start < 2 or (len(path) - start < _SHOWN_MAX and chars < _SHOWN_CHARS_MAX)):
+        start -= 2 if start > 1 else 1
+        chars += sum(len(one.text) + len(one.reasoning) for one in path[start : start + 2])
+    return path[start:]
+
+
+def _reached(control: Control, logged: Iterable[Logged]) -> str | None:
+    """The highest class that a request of the chat had, below which the gateway takes none that follows."""
+    classes = control.runtime.gateway.snapshot.ruling.policy.classes
+    had = [one.decision.get("class", "") for one in logged if one.decision is not None]
+    return max((name for name in had if name in classes), key=classes.rank, default=None)
+
+
+def _shown(
+    control: Control, chat: Chat, messages: Sequence[ChatMessage], logged: Mapping[str, Logged]
 ) -> tuple[Shown, ...]:
-    policy = control.runtime.gateway.snapshot.ruling.policy
+    at_work, policy = answering(control), control.runtime.gateway.snapshot.ruling.policy
     found = []
     for one in messages:
         beside = tuple(other.id for other in chat.beside(one))
@@ -290,7 +306,7 @@ def _html(at_work: Answering, one: ChatMessage) -> Markup:
         return Markup("".join(live.markdown.blocks))  # noqa: S704 - made by markdown.py
     if one.state == "done" and not one.said:
         return Markup("<p class='muted'>{}</p>").format(_WORDLESS)
-    return Markup(to_html(one.said))  # noqa: S704 - made by markdown.py
+    return Markup(at_work.rendered(one))  # noqa: S704 - made by markdown.py
 
 
 def _tried(control: Control, one: ChatMessage, attempts: int, facts: TurnFacts | None) -> Tried | None:

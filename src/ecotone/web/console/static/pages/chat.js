@@ -22,6 +22,7 @@ let files = []; // {name, data, image, size} or, of a question that is asked ane
 let editing = null; // {parent}
 let choosing = null; // what is done with the name that the picker gives
 let asking = false;
+let whole = false; // also what the page of a long chat leaves out at first
 
 const part = (path) => fetch(path, { headers: { "hx-request": "true" } });
 const article = (id) => byId(`m-${id}`);
@@ -57,7 +58,7 @@ const refresh = () => inTurn(redraw);
 
 async function redraw() {
   const end = nearEnd();
-  conversation.innerHTML = await html(`/console/chat/${current}/conversation`);
+  conversation.innerHTML = await html(`/console/chat/${current}/conversation${whole ? "?all=yes" : ""}`);
   for (const one of conversation.querySelectorAll('[aria-busy="true"]')) {
     const known = coming.get(one.dataset.message);
     if (known) draw(one, known, 0);
@@ -551,6 +552,13 @@ const does = {
   again: (at, button) => again(at.dataset.message, button.dataset.model),
   "again-with": (at) => choose((name) => again(at.dataset.message, name)),
   edit,
+  all: async () => {
+    whole = true;
+    const below = document.documentElement.scrollHeight - scrollY;
+    await attempt(refresh);
+    scrollTo(0, document.documentElement.scrollHeight - below);
+    conversation.querySelector("button")?.focus({ preventScroll: true });
+  },
   "stop-editing": () => {
     stopEditing();
     question.value = "";
