@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
+import pytest_asyncio
 
 from ecotone.gateway.build import open_database
 from ecotone.gateway.paths import Home
@@ -21,6 +23,7 @@ from tests.cli.terminal import until_no_process
 from tests.running import RunningGateway, gateway
 from tests.vendors import Delivery, FakeOpenAI, Reply
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 KEY = "sk-background"
 CONFIG = """
 [models.mini]
@@ -41,6 +44,7 @@ key_env = "RUNS_KEY"
 class Plane:
     """The control plane of a gateway, as a program of the owner's has it."""
 
+    folder: Path
     running: RunningGateway
     client: httpx.AsyncClient
 
@@ -69,7 +73,7 @@ async def plane(folder: Path, vendor: FakeOpenAI) -> AsyncIterator[Plane]:
         database.close()
         headers = {"authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(base_url=running.url, headers=headers, timeout=60.0) as client:
-            yield Plane(running, client)
+            yield Plane(folder, running, client)
 
 
 def write_suite(folder: Path, name: str, cases: int, *, right: int) -> str:
@@ -87,49 +91,95 @@ def prompts(vendor: FakeOpenAI) -> Counter[str]:
     return Counter(request.json["messages"][-1]["content"] for request in vendor.requests)
 
 
-async def test_a_run_is_watched_stopped_and_gone_on_with(tmp_path: Path) -> None:
-    async with FakeOpenAI(KEY) as vendor, plane(tmp_path, vendor) as house:
-        word = write_suite(tmp_path, "held", 5, right=3)
-        wish = {"suites": [word], "models": ["mini"], "concurrency": 1}
-        forecast = await house.ask("POST", "/estimate", wish)
-        # Five cases of at most 512 tokens at 0.60 dollars a million, and some input.
-        assert (forecast["cases"], forecast["kept"], forecast["own_machines"]) == (5, 0, False)
-        assert 0.001536 < float(forecast["cost_usd_max"]) < 0.0016
-        assert vendor.requests == []
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def vendor() -> AsyncIterator[FakeOpenAI]:
+    async with FakeOpenAI(KEY) as server:
+        yield server
 
-        vendor.script(Reply(), Reply(), Reply(delivery=Delivery(gate=asyncio.Event())))
-        begun = await house.ask("POST", "/runs", wish)
-        run = begun["run"]["id"]
-        assert (begun["state"], begun["run"]["who"]) == ("running", "ada")
-        await house.until(run, state="running", done=2)
-        twice = await house.ask("POST", f"/runs/{run}/resume", status=409)
-        assert "goes on already" in twice["error"]["message"]
-        stopped = await house.ask("POST", f"/runs/{run}/stop")
-        assert (stopped["state"], stopped["came"]["all"]) == ("stopped", 2)
-        await asyncio.wait_for(vendor.requests[2].left.wait(), 10)
 
-        events: list[str] = []
-        await house.ask("POST", f"/runs/{run}/resume")
-        async with house.client.stream("GET", f"/control/v1/evaluations/runs/{run}/events") as stream:
-            lines = [line async for line in stream.aiter_lines()]
-        events = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
-        told = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
-        assert set(events[:-1]) == {"progress"} and events[-1] == "ended"
-        assert told[-1] == {"state": "finished"}
-        assert (told[-2]["done"], told[-2]["cases"]) == (5, 5)
-        assert [row["case"] for row in told[-2]["latest"]] == ["c4", "c3", "c2", "c1", "c0"]
-        found = await house.ask("GET", f"/runs/{run}")
-        assert found["state"] == "finished"
-        assert found["came"] == {"wrong": 2, "unanswered": 0, "right": 3, "all": 5}
-        assert prompts(vendor) == {"held 0!": 1, "held 1!": 1, "held 2!": 2, "held 3!": 1, "held 4!": 1}
-        wrong = await house.ask("GET", f"/runs/{run}/cases?came=wrong")
-        assert (wrong["total"], [row["case"] for row in wrong["rows"]]) == (2, ["c3", "c4"])
-        case = await house.ask("GET", f"/runs/{run}/case?suite=held&case=c3")
-        assert case["reference"] == {"": "no"}
-        assert case["replies"][0]["why"] == "not in it: 'no'"
-        # What the console asks of a model is in the log like anybody's, under its own name.
-        rows = await house.running.rows(6)
-        assert {row["principal"] for row in rows} == {"console"}
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def house(vendor: FakeOpenAI, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Plane]:
+    async with plane(tmp_path_factory.mktemp("runs"), vendor) as made:
+        yield made
+
+
+@pytest.fixture
+def sent(vendor: FakeOpenAI) -> FakeOpenAI:
+    vendor.requests.clear()
+    return vendor
+
+
+async def test_a_run_is_watched_stopped_and_gone_on_with(house: Plane, sent: FakeOpenAI) -> None:
+    word = write_suite(house.folder, "held", 5, right=3)
+    wish = {"suites": [word], "models": ["mini"], "concurrency": 1}
+    forecast = await house.ask("POST", "/estimate", wish)
+    # Five cases of at most 512 tokens at 0.60 dollars a million, and some input.
+    assert (forecast["cases"], forecast["kept"], forecast["own_machines"]) == (5, 0, False)
+    assert 0.001536 < float(forecast["cost_usd_max"]) < 0.0016
+    assert sent.requests == []
+
+    sent.script(Reply(), Reply(), Reply(delivery=Delivery(gate=asyncio.Event())))
+    begun = await house.ask("POST", "/runs", wish)
+    run = begun["run"]["id"]
+    assert (begun["state"], begun["run"]["who"]) == ("running", "ada")
+    await house.until(run, state="running", done=2)
+    twice = await house.ask("POST", f"/runs/{run}/resume", status=409)
+    assert "goes on already" in twice["error"]["message"]
+    stopped = await house.ask("POST", f"/runs/{run}/stop")
+    assert (stopped["state"], stopped["came"]["all"]) == ("stopped", 2)
+    await asyncio.wait_for(sent.requests[2].left.wait(), 10)
+
+    await house.ask("POST", f"/runs/{run}/resume")
+    async with house.client.stream("GET", f"/control/v1/evaluations/runs/{run}/events") as stream:
+        lines = [line async for line in stream.aiter_lines()]
+    events = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
+    told = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+    assert set(events[:-1]) == {"progress"} and events[-1] == "ended"
+    assert told[-1] == {"state": "finished"}
+    assert (told[-2]["done"], told[-2]["cases"]) == (5, 5)
+    assert [row["case"] for row in told[-2]["latest"]] == ["c4", "c3", "c2", "c1", "c0"]
+    found = await house.ask("GET", f"/runs/{run}")
+    assert found["state"] == "finished"
+    assert found["came"] == {"wrong": 2, "unanswered": 0, "right": 3, "all": 5}
+    assert prompts(sent) == {"held 0!": 1, "held 1!": 1, "held 2!": 2, "held 3!": 1, "held 4!": 1}
+    wrong = await house.ask("GET", f"/runs/{run}/cases?came=wrong")
+    assert (wrong["total"], [row["case"] for row in wrong["rows"]]) == (2, ["c3", "c4"])
+    case = await house.ask("GET", f"/runs/{run}/case?suite=held&case=c3")
+    assert case["reference"] == {"": "no"}
+    assert case["replies"][0]["why"] == "not in it: 'no'"
+    # What the console asks of a model is in the log like anybody's, under its own name.
+    rows = await house.running.rows(6)
+    assert {row["principal"] for row in rows} == {"console"}
+
+
+async def test_what_cannot_be_run_is_said_in_words(house: Plane, sent: FakeOpenAI) -> None:
+    known = await house.ask("GET", "/runs")
+    word = write_suite(house.folder, "said", 2, right=2)
+    judged = write_suite(house.folder, "judged", 1, right=1)
+    (house.folder / "suites/judged/suite.toml").write_text('[scorer]\nkind = "judge-grade"\n')
+    (house.folder / "elsewhere").mkdir()
+    for body, status, says in (
+        ({"suites": [], "models": ["mini"]}, 400, "Choose at least one suite."),
+        ({"suites": [word], "models": []}, 400, "Choose at least one model."),
+        ({"suites": ["gsm9k"], "models": ["mini"]}, 404, "There is no suite 'gsm9k' here."),
+        ({"suites": ["../../etc"], "models": ["mini"]}, 404, "There is no suite"),
+        ({"suites": [word], "models": ["mimi"]}, 404, "Did you mean 'mini'?"),
+        ({"suites": [judged], "models": ["mini"]}, 400, "Another model judges the replies to judged"),
+        ({"suites": [word], "models": ["mini"], "budget_usd": "0"}, 400, "above 0"),
+        ({"suites": [word], "models": ["mini"], "limit": -1}, 400, "limit"),
+        ({"suites": [word], "models": ["mini"], "limits": 1}, 400, "limits"),
+    ):
+        refused = await house.ask("POST", "/runs", body, status=status)
+        assert says in refused["error"]["message"], refused
+    assert await house.ask("GET", "/runs") == known
+    for path in ("/runs/nothing", "/runs/..%2f..", "/runs/nothing/report", "/difference?a=x&b=y"):
+        assert (await house.client.get(f"/control/v1/evaluations{path}")).status_code == 404
+    # What only shows when a run begins is told by the run.
+    priced = {"suites": [word], "models": ["unpriced"], "budget_usd": "0.10"}
+    run = (await house.ask("POST", "/runs", priced))["run"]["id"]
+    told = await house.until(run, state="stopped")
+    assert "no price is known for unpriced" in told["said"][-1]
+    assert sent.requests == []
 
 
 async def test_a_run_outlives_a_gateway_that_is_killed(tmp_path: Path) -> None:
@@ -151,33 +201,3 @@ async def test_a_run_outlives_a_gateway_that_is_killed(tmp_path: Path) -> None:
             found = await house.until(run, state="finished", done=3)
             assert found["came"]["right"] == 3
             assert prompts(vendor)["crash 0!"] == 1, "what had an answer is not asked again"
-
-
-async def test_what_cannot_be_run_is_said_in_words(tmp_path: Path) -> None:
-    async with FakeOpenAI(KEY) as vendor, plane(tmp_path, vendor) as house:
-        word = write_suite(tmp_path, "said", 2, right=2)
-        judged = write_suite(tmp_path, "judged", 1, right=1)
-        (tmp_path / "suites/judged/suite.toml").write_text('[scorer]\nkind = "judge-grade"\n')
-        (tmp_path / "elsewhere").mkdir()
-        for body, status, says in (
-            ({"suites": [], "models": ["mini"]}, 400, "Choose at least one suite."),
-            ({"suites": [word], "models": []}, 400, "Choose at least one model."),
-            ({"suites": ["gsm9k"], "models": ["mini"]}, 404, "There is no suite 'gsm9k' here."),
-            ({"suites": ["../../etc"], "models": ["mini"]}, 404, "There is no suite"),
-            ({"suites": [word], "models": ["mimi"]}, 404, "Did you mean 'mini'?"),
-            ({"suites": [judged], "models": ["mini"]}, 400, "Another model judges the replies to judged"),
-            ({"suites": [word], "models": ["mini"], "budget_usd": "0"}, 400, "above 0"),
-            ({"suites": [word], "models": ["mini"], "limit": -1}, 400, "limit"),
-            ({"suites": [word], "models": ["mini"], "limits": 1}, 400, "limits"),
-        ):
-            refused = await house.ask("POST", "/runs", body, status=status)
-            assert says in refused["error"]["message"], refused
-        assert await house.ask("GET", "/runs") == []
-        for path in ("/runs/nothing", "/runs/..%2f..", "/runs/nothing/report", "/difference?a=x&b=y"):
-            assert (await house.client.get(f"/control/v1/evaluations{path}")).status_code == 404
-        # What only shows when a run begins is told by the run.
-        priced = {"suites": [word], "models": ["unpriced"], "budget_usd": "0.10"}
-        run = (await house.ask("POST", "/runs", priced))["run"]["id"]
-        told = await house.until(run, state="stopped")
-        assert "no price is known for unpriced" in told["said"][-1]
-        assert vendor.requests == []

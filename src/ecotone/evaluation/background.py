@@ -15,7 +15,7 @@ from ecotone.values.errors import SetupError
 
 _STOP_S = 15.0
 # What a process of Python needs to know of its surroundings; vendors' keys stay with the gateway.
-_KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV")
+_KEPT = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH")
 
 
 class BackgroundRuns:
