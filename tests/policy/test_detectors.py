@@ -250,6 +250,32 @@ def test_national_numbers_are_found_where_the_owner_names_the_country(country: s
     assert kind not in [one[0] for one in found(text, Detectors(DataSettings(countries=())))]
 
 
+SEVERAL_COUNTRIES = Detectors(
+    DataSettings(countries=("us", "de", "nl", "cz", "sk"), raises={"us_ssn": "internal", "nl_bsn": "restricted"})
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        ("SSN 536-90-4399, BSN 111222333, born on 3 May 1957", ["us_ssn", "nl_bsn", "birth_date"]),
+        ("BSN: 111222333, SSN: 536904399", ["nl_bsn", "us_ssn"]),
+        ("ssn 111222333 bsn 111222333", ["us_ssn", "nl_bsn"]),
+        ("burgerservicenummer 111222333 (no social security)", ["nl_bsn"]),
+        ("Social security number: 111222333", ["us_ssn"]),
+        ("111222333 is my BSN, SSN follows", ["nl_bsn"]),
+        # The words do not say which of them it is.
+        ("BSN/SSN 111222333", ["nl_bsn", "us_ssn"]),
+        ("SSN 536-90-4399, identity card 111222333", ["us_ssn", "cz_rc", "nl_bsn", "sk_rc", "us_ssn"]),
+        ("rodné číslo 780123/3540", ["cz_rc", "sk_rc"]),
+    ],
+)
+def test_a_number_of_several_countries_is_what_the_word_beside_it_says_or_all_of_them(
+    text: str, kinds: list[str]
+) -> None:
+    assert [kind for kind, _ in found(text, SEVERAL_COUNTRIES)] == kinds
+
+
 def test_positions_count_characters_not_bytes() -> None:
     assert DETECTORS.find("Grüße 😀 an jane@example.com") == (Finding(11, 27, "email", "form"),)
 

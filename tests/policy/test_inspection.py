@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ecotone.policy.detectors import Detectors
 from ecotone.policy.inspection import CannotRedact, Inspection, Passage, inspect, replaced
+from ecotone.policy.settings import DataSettings
 
 DETECTORS = Detectors()
 CARD = "4111 1111 1111 1111"
@@ -363,3 +364,20 @@ def test_a_deeply_nested_request_is_read() -> None:
         request = [request]
     assert seen(request) == [("email", MAIL)]
     assert without(request) is not None
+
+
+def test_a_number_of_two_countries_is_both_and_replaced_once() -> None:
+    detectors = Detectors(DataSettings(countries=("us", "nl"), raises={"us_ssn": "internal", "nl_bsn": "restricted"}))
+    request_ = {"messages": [{"role": "user", "content": "BSN/SSN 111222333."}]}
+    inspection = inspect(request_, detectors)
+    assert inspection.kinds == {"us_ssn", "nl_bsn"}
+    for kinds in ({"us_ssn"}, {"nl_bsn"}, {"us_ssn", "nl_bsn"}):
+        asked: list[str] = []
+
+        def replace(kind: str, value: str, asked: list[str] = asked) -> str:
+            asked.append(value)
+            return "X"
+
+        told = replaced(request_, inspection, frozenset(kinds), replace)
+        assert told == {"messages": [{"role": "user", "content": "BSN/SSN X."}]}
+        assert asked == ["111222333"]

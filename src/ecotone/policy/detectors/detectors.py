@@ -67,15 +67,16 @@ class Detectors:
         data = text.encode(errors="replace")
         if len(data) > len(text):
             text = data.decode()  # half a surrogate pair, which no JSON may have, reads as a question mark
-        findings = [one for look in self._looks for one in look.find(text, data)]
+        findings = self._read(text, data)
         unfolded = unfold(text) if self._odd.Match(data) is not None else None
         if unfolded is not None:
-            data = unfolded.text.encode()
-            for look in self._looks:
-                for one in look.find(unfolded.text, data):
-                    place = unfolded.original(one.start, one.end)
-                    findings.append(Finding(*place, one.kind, one.detector))
+            for one in self._read(unfolded.text, unfolded.text.encode()):
+                place = unfolded.original(one.start, one.end)
+                findings.append(Finding(*place, one.kind, one.detector))
         return findings
+
+    def _read(self, text: str, data: bytes) -> list[Finding]:
+        return national.settled(text, [one for look in self._looks for one in look.find(text, data)])
 
     def rank(self, kind: str) -> int:
         """The rank of the class to which a find of this kind raises. Raises KeyError for a kind that is not found."""

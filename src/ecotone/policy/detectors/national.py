@@ -7,6 +7,7 @@ from functools import cache
 from importlib import import_module
 
 from ecotone.policy.detectors.detector import Context, Detector, digits_of
+from ecotone.policy.detectors.overlap import OWN, overlapping
 from ecotone.policy.findings import Finding
 
 
@@ -119,6 +120,68 @@ NUMBERS: dict[str, tuple[NationalNumber, ...]] = {
     ),
     "za": (_row("za_idnr", "za.idnr", None, r"\d{6} ?\d{4} ?\d{3}", "south africa", "rsa\\b"),),
 }  # fmt: skip
+
+
+def _own_words(words: tuple[str, ...]) -> re.Pattern[str] | None:
+    return re.compile(rf"(?<![^\W\d_])(?:{'|'.join(words)})", re.IGNORECASE) if words else None
+
+
+_OWN_WORDS = {row.kind: _own_words(row.words) for rows in NUMBERS.values() for row in rows}
+# How far a word may be from the number that it names, "social security number: " among them, and how far words reach.
+_NAMES_WITHIN_CHARS = 24
+_WORD_MAX_CHARS = 36
+# "BSN/SSN 111222333", "BSN or SSN".
+_SIDE_BY_SIDE_CHARS = 12
+_NOT_BETWEEN = re.compile(r"\d")
+_NOT_BEFORE_NAME = re.compile(r"[\d,;\n]")
+
+
+def settled(text: str, findings: list[Finding]) -> list[Finding]:
+    """The findings without those national numbers that are another country's by the word beside them.
+
+    One number may fit several countries' forms and checks. The word right before it says which it is, else the one
+    right after it; where neither does, all of them stand, so that none is taken for one of a lower class.
+    """
+    numbers = [one for one in findings if one.kind in _OWN_WORDS and one.detector not in OWN]
+    if len({one.kind for one in numbers}) < 2:
+        return findings
+    others: set[Finding] = set()
+    for group in overlapping(numbers):
+        if len({one.kind for one in group}) > 1:
+            named = _named(text, group)
+            others.update(one for one in group if named and one.kind not in named)
+    return [one for one in findings if one not in others] if others else findings
+
+
+def _named(text: str, group: list[Finding]) -> set[str]:
+    """The kinds that the word nearest to a number names, several where it is a word for all of them, or where words
+    stand side by side."""
+    for nearness in (_chars_before, _chars_after):
+        found = {one.kind: chars for one in group if (chars := nearness(text, one)) is not None}
+        if found:
+            return {kind for kind, chars in found.items() if chars <= min(found.values()) + _SIDE_BY_SIDE_CHARS}
+    return set()
+
+
+def _chars_before(text: str, one: Finding) -> int | None:
+    """How many characters before a number a word for its kind ends; None: it has none there."""
+    words = _OWN_WORDS[one.kind]
+    if words is None:
+        return None
+    begin = max(0, one.start - _NAMES_WITHIN_CHARS - _WORD_MAX_CHARS)
+    ends = [found.end() for found in words.finditer(text, begin, one.start)]
+    if not ends or one.start - ends[-1] > _NAMES_WITHIN_CHARS or _NOT_BETWEEN.search(text, ends[-1], one.start):
+        return None
+    return one.start - ends[-1]
+
+
+def _chars_after(text: str, one: Finding) -> int | None:
+    """The same after it, in the same clause: behind a comma begins what is said of something else."""
+    words = _OWN_WORDS[one.kind]
+    found = words and words.search(text, one.end, one.end + _NAMES_WITHIN_CHARS)
+    if not found or _NOT_BEFORE_NAME.search(text, one.end, found.start()):
+        return None
+    return found.start() - one.end
 
 
 def is_us_ssn(digits: str) -> bool:

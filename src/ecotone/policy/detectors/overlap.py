@@ -1,6 +1,6 @@
 """Which finding stands where several read the same characters."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
 from ecotone.policy.findings import Finding
@@ -34,25 +34,31 @@ def resolved(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings that stand, in order.
 
     Of two that overlap the more specific stands, then the longer, then the earlier. Both stand where one is a part of
-    a URL or of a secret and is something else besides (an address of a machine, a card), and where one is of a kind of
-    the owner's own. No two of one kind overlap.
+    a URL or of a secret and is something else besides (an address of a machine, a card), where both are national
+    numbers (`national.settled` has left out those that are none by the words beside them), and where one is of a kind
+    of the owner's own. No two of one kind overlap.
     """
-    ordered = sorted(findings, key=_start)
-    standing: list[Finding] = []
-    first = 0
-    while first < len(ordered):
-        # All that hangs together, one overlapping the next; most findings stand alone.
-        last, end = first + 1, ordered[first].end
-        while last < len(ordered) and ordered[last].start < end:
-            end = max(end, ordered[last].end)
-            last += 1
-        standing += ordered[first:last] if last == first + 1 else _standing(ordered[first:last])
-        first = last
-    return tuple(standing)
+    return tuple(one for group in overlapping(findings) for one in (group if len(group) == 1 else _standing(group)))
+
+
+def overlapping(findings: Iterable[Finding]) -> Iterator[list[Finding]]:
+    """The findings in groups that hang together, one overlapping the next, in order of their places."""
+    group: list[Finding] = []
+    end = -1
+    for one in sorted(findings, key=_start):
+        if group and one.start >= end:
+            yield group
+            group, end = [], -1
+        group.append(one)
+        end = max(end, one.end)
+    if group:
+        yield group
 
 
 def _standing(findings: Iterable[Finding]) -> list[Finding]:
-    ordered = sorted(set(findings), key=lambda one: (specificity(one), one.start - one.end, one.start, one.detector))
+    ordered = sorted(
+        set(findings), key=lambda one: (specificity(one), one.start - one.end, one.start, one.detector, one.kind)
+    )
     taken = _Taken()
     return sorted(one for one in ordered if taken.take(one))
 
@@ -79,10 +85,16 @@ _PLACE_BITS = 6
 _start = attrgetter("start")
 
 
+def _is_national(one: Finding) -> bool:
+    return one.kind != "secret" and one.kind not in _RANKS
+
+
 def _both_stand(one: Finding, other: Finding) -> bool:
     if one.kind == other.kind:
         return False
     if one.detector in OWN or other.detector in OWN:
+        return True
+    if _is_national(one) and _is_national(other):
         return True
     return _part_of(one, other) or _part_of(other, one)
 
