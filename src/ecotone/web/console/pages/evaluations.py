@@ -252,7 +252,8 @@ def _compared(comparisons: Sequence[Comparison]) -> list[str]:
     pairs: dict[tuple[str, str], list[Comparison]] = {}
     for row in comparisons:
         pairs.setdefault((row.a, row.b), []).append(row)
-    return [in_words(a, b, rows) for (a, b), rows in pairs.items()][:_SENTENCES_MAX]
+    told = [in_words(a, b, rows) for (a, b), rows in pairs.items()][:_SENTENCES_MAX]
+    return [sentence.replace("(-", "(\N{MINUS SIGN}") for sentence in told]
 
 
 async def case(request: Request) -> Response:
