@@ -5,18 +5,21 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.console.accessible import too_wide, violations
-from tests.console.house import PHONE, House, house
+from tests.console.house import PHONE, WIDE, House, house
+from tests.console.lines import lines, ran
 from tests.console.scripted_vendor import Vendor, scripted_vendor
 
 CONFIG = """
 [models.small]
 engine = "llama.cpp"
 source = "file:{path}"
+context = 1024
 
 [models.away]
 provider = "openai"
@@ -134,11 +137,25 @@ def test_the_hour_can_be_read_as_a_table_and_is_not_renewed_under_ones_fingers(h
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_with_traffic_it_can_be_used_by_all_and_fits_a_phone(home: House, theme: str) -> None:
-    for size in (None, PHONE):
-        page = home.page(theme=theme) if size is None else home.page(size=size, theme=theme)  # type: ignore[arg-type]  # one of two words
+def test_with_traffic_it_can_be_used_by_all_and_fits_a_phone(home: House, theme: Literal["light", "dark"]) -> None:
+    for size in (WIDE, PHONE):
+        page = home.page(size=size, theme=theme)
         page.goto("/console/")
         expect(page.locator("#chart canvas")).to_have_count(2)
         assert violations(page) == []
         assert too_wide(page) <= 0
         page.context.close()
+
+
+def test_the_lines_of_connect_work_without_a_key_where_none_is_needed(home: House) -> None:
+    page = home.page()
+    page.goto("/console/connect")
+    expect(page.get_by_text("On this machine none is needed").first).to_be_visible()
+    said = ran(["bash", "-c", lines(page, "curl", "Ask once")])
+    assert json.loads(said.stdout)["choices"][0]["message"]["role"] == "assistant", said.stderr
+    expect(page.get_by_role("list", name="Requests since this page was opened")).to_contain_text(
+        "local asked assistant (chat), small answered"
+    )
+    page.get_by_label("Route or model").select_option("small")
+    expect(page.locator("#client-curl pre")).to_contain_text('"model": "small"')
+    page.context.close()

@@ -40,7 +40,8 @@ function fill() {
   for (const button of box.querySelectorAll("[data-copy]")) button.dataset.copy = button.dataset.copy.replaceAll(PLACEHOLDER, key);
 }
 
-box.addEventListener("htmx:afterSwap", () => {
+// Only after it has settled: until then htmx gives new elements the classes of the old ones.
+box.addEventListener("htmx:afterSettle", () => {
   show();
   fill();
 });
