@@ -53,6 +53,7 @@ def quality_against_price(advice: Advice) -> str:
     """SVG: each ranked model once, at its best place, the upper part of the ranking."""
     rows = _once_a_model(advice.placed)[:_POINTS_MAX]
     measured = rows[0].ranked.option.quality.measured
+    title = "" if advice.question.title == msgspec.structs.fields(Question)[1].default else advice.question.title
     points = [
         Point(
             option.name,
@@ -70,7 +71,9 @@ def quality_against_price(advice: Advice) -> str:
     return scatter_with_intervals(
         points,
         title="Quality against price",
-        subtitle=f"{advice.question.title}: the {len(points)} best-placed options",
+        subtitle=f"{title}: the {len(points)} best-placed options"
+        if title
+        else f"The {len(points)} best-placed options",
         x=Axis("US dollars a month", "log", "$"),
         y=Axis("share right", unit="%") if measured else Axis(f"rating for {advice.question.work.category}, points"),
         source=_sources(rows),

@@ -9,6 +9,7 @@ import re
 import types
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
+from math import isfinite
 from typing import Any, Union, get_args, get_origin
 
 import msgspec
@@ -166,10 +167,15 @@ def _take(kind: Any, name: str, values: list[str], into: dict[str, Any], key: st
     except msgspec.ValidationError:
         found[name] = _expected(wanted)
         return
-    if isinstance(read, int | float | Decimal) and not -_NUMBER_MAX < read < _NUMBER_MAX:
+    if isinstance(read, int | float | Decimal) and not _meant(read):
         found[name] = "a number that somebody could mean"
     else:
         into[key] = read
+
+
+def _meant(value: int | float | Decimal) -> bool:
+    finite = value.is_finite() if isinstance(value, Decimal) else isfinite(value)
+    return finite and abs(value) < _NUMBER_MAX
 
 
 def _expected(kind: Any) -> str:

@@ -10,7 +10,7 @@ from ecotone.evaluation.plots.labels import Box
 from ecotone.evaluation.plots.lettering import shortened, width
 from ecotone.evaluation.plots.scales import Scale
 
-_ROW = 44.0
+_ROW = 50.0
 _AROUND = 225.0
 _GAP = 10.0
 _NAMES_SHARE = {"wide": 0.26, "narrow": 0.36}
@@ -56,7 +56,7 @@ def reaches(rows: Sequence[Reach], *, title: str, source: str, subtitle: str = "
         drawn = [_grid(scale, base, layout)]
         pitch = (base.bottom - base.top) / len(rows)
         for i, row in enumerate(rows):
-            drawn.append(_row(row, scale, base.top + pitch * (i + 0.38), pitch, layout, base, area.left, names))
+            drawn.append(_row(row, scale, base.top + pitch * (i + 0.36), pitch, layout, base, area.left, names))
         return joined(drawn)
 
     return picture(caption, draw, _AROUND + _ROW * len(rows))
@@ -80,10 +80,12 @@ def _row(
     thick = layout.radius * 1.1
     drawn = [
         tag("g", tag("title", row.label), letters(shortened(row.label, layout.row, names - _GAP), left, y, layout.row)),
-        letters(shortened(row.now, layout.small, names - _GAP), left, y + pitch * 0.4, layout.small, class_="faint"),
         void("rect", x=low, y=y - thick / 2, width=high - low, height=thick, class_="wash"),
         segment(scale.place(1.0), y - thick, scale.place(1.0), y + thick, "rule"),
     ]
+    if layout.name == "wide":
+        now = shortened(row.now, layout.small, names - _GAP)
+        drawn.append(letters(now, left, y + pitch * 0.38, layout.small, class_="faint"))
     middle = scale.place(1.0)
     for turn, place, room, at in (
         (row.below, low, (base.left, middle), "below"),

@@ -1,5 +1,6 @@
 """What the page shows of an answer: rows in the wished order, bars and dots as numbers, words where words are due."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import cache
@@ -22,7 +23,7 @@ from ecotone.evaluation.advice.pictures import (
 )
 from ecotone.evaluation.advice.query import as_pairs
 from ecotone.evaluation.advice.question import CRITERIA, Question
-from ecotone.evaluation.advice.report import break_even_in_words, flip_in_words, named, winner_in_words
+from ecotone.evaluation.advice.report import break_even_in_words, named, winner_in_words
 from ecotone.evaluation.advice.sensitivity import Flip, hard_conditions, without_each
 from ecotone.evaluation.markup import Markup
 from ecotone.evaluation.plots import unstyled
@@ -79,9 +80,21 @@ class Side(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """What would change the answer, in words, and the query that tries it (None: not by this page)."""
+    """What would change the answer, in words, and the query that tries it."""
 
-    words: str
+    assumption: str
+    now: str
+    then: str
+    winner: str
+    because: str
+    query: str
+
+
+class Lifted(msgspec.Struct, frozen=True):
+    """A condition without which something else would come first, and the query that tries it."""
+
+    condition: str
+    winner: str
     query: str | None
 
 
@@ -108,7 +121,7 @@ class View(msgspec.Struct, frozen=True):
     weights: tuple[tuple[str, float], ...]
     break_evens: tuple[tuple[BreakEven, str, str], ...]
     changes: tuple[Change, ...]
-    relaxed: tuple[Change, ...]
+    relaxed: tuple[Lifted, ...]
     waiting: tuple[Reason, ...]
     fallen: tuple[Reason, ...]
     sources: tuple[str, ...]
@@ -250,16 +263,28 @@ def _change(flip: Flip, advice: Advice, question: Question) -> Change:
     part = getattr(question, table)
     value = max(1, round(flip.then)) if table == "work" else flip.then
     tried = msgspec.structs.replace(question, **{table: msgspec.structs.replace(part, **{name: value})})
-    words = flip_in_words(flip, advice)
-    return Change(f"{words[:1].upper()}{words[1:]}", urlencode(as_pairs(tried)))
+    factor = table == "assumptions"
+    return Change(
+        flip.assumption,
+        _counted(flip.now, factor=factor),
+        _counted(flip.then, factor=factor),
+        winner_in_words(flip.winner, advice),
+        "; ".join(flip.because),
+        urlencode(as_pairs(tried)),
+    )
 
 
-def _relaxed(advice: Advice, question: Question) -> Iterator[Change]:
+def _counted(value: Decimal, *, factor: bool) -> str:
+    words = f"{value.normalize():,f}".replace(",", "\u202f")
+    return f"{words} times" if factor else words
+
+
+def _relaxed(advice: Advice, question: Question) -> Iterator[Lifted]:
     without = dict(without_each(question))
     for row in advice.relaxed:
         asked = without.get(row.condition)
-        words = f"“{row.condition}”: without it, {winner_in_words(row.winner, advice)}"
-        yield Change(words, None if asked is None else urlencode(as_pairs(asked)))
+        query = None if asked is None else urlencode(as_pairs(asked))
+        yield Lifted(row.condition, winner_in_words(row.winner, advice), query)
 
 
 def _break_evens(advice: Advice) -> Iterator[tuple[BreakEven, str, str]]:
@@ -272,10 +297,12 @@ def _break_evens(advice: Advice) -> Iterator[tuple[BreakEven, str, str]]:
 
 
 def _reasons(outs: Iterable[Out]) -> tuple[Reason, ...]:
-    """The commonest first; an option stands under each of its reasons."""
+    """The commonest first; an option stands under each of its reasons. What differs by the vendor's name alone is one
+    reason."""
     found: dict[str, list[Option]] = {}
     for out in outs:
-        for words in dict.fromkeys(reason.text for reason in out.reasons):
+        place = out.option.place
+        for words in dict.fromkeys(_without_name(reason.text, place) for reason in out.reasons):
             found.setdefault(words, []).append(out.option)
     rows = sorted(found.items(), key=lambda pair: -len(pair[1]))
     shown = [
@@ -289,6 +316,10 @@ def _reasons(outs: Iterable[Out]) -> tuple[Reason, ...]:
         words = "one rarer reason" if count == 1 else f"{count} rarer reasons"
         shown.append(Reason(words, several[:_NAMES_OF_A_REASON], max(0, len(several) - _NAMES_OF_A_REASON)))
     return tuple(shown)
+
+
+def _without_name(words: str, vendor: str) -> str:
+    return re.sub(rf"(?<!\w){re.escape(vendor)}(?!\w)", "the vendor", words)
 
 
 def _sources(advice: Advice) -> Iterator[str]:

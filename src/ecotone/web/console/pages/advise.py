@@ -181,6 +181,10 @@ def _in_words(name: str) -> str:
     return f"machine {int(words[0]) + 1} {words[2:]}".strip() if table == "machines" and words[:1].isdigit() else words
 
 
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
 def _told(parts: Iterable[Part]) -> Iterator[str | tuple[str, ...]]:
     for part in parts:
         match part:
@@ -204,4 +208,5 @@ async def _answer(request: Request, question: Question, wish: Wish) -> dict[str,
         "named": named,
         "terms_in_words": terms_in_words,
         "criterion": _CRITERIA.__getitem__,
+        "sentence": _capital,
     }

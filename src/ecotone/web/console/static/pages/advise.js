@@ -68,12 +68,12 @@ let before = winner() ? { ...winner() } : null;
 let open = new Set();
 
 document.body.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.target.id !== "answer") return;
+  if (event.target.id !== "answer") return;
   open = new Set([...document.querySelectorAll("#answer details[open][id]")].map((details) => details.id));
 });
 
 document.body.addEventListener("htmx:afterSwap", (event) => {
-  const target = event.detail.target.id;
+  const target = event.target.id;
   if (target === "why-body" && !why.open) why.showModal();
   if (target === "problems") mark();
   if (target !== "answer") return;
