@@ -35,6 +35,14 @@ _SHOWN = 12
 _REASONS = 12
 _NAMES_OF_A_REASON = 60
 _TRACK = 100.0
+_OWN_FIGURES = (
+    (re.compile(r"^\$[\d,.]+ a month is over"), "a month costs more than"),
+    (re.compile(r"^its context holds [\d,]+ tokens"), "its context is too short"),
+    (re.compile(r"^it writes [\d,]+ tokens at most"), "its answers are too short"),
+    (re.compile(r"^its (rating|score) of [\d.]+"), r"its \1"),
+    (re.compile(r"^its first token took [\d]+ ms"), "its first token took too long"),
+    (re.compile(r"^it gave [\d]+ tokens/s"), "it was too slow"),
+)
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -297,12 +305,12 @@ def _break_evens(advice: Advice) -> Iterator[tuple[BreakEven, str, str]]:
 
 
 def _reasons(outs: Iterable[Out]) -> tuple[Reason, ...]:
-    """The commonest first; an option stands under each of its reasons. What differs by the vendor's name alone is one
-    reason."""
+    """The commonest first; an option stands under each of its reasons. What differs by the vendor's name or by how far
+    a mark is missed is one reason."""
     found: dict[str, list[Option]] = {}
     for out in outs:
         place = out.option.place
-        for words in dict.fromkeys(_without_name(reason.text, place) for reason in out.reasons):
+        for words in dict.fromkeys(_of_many(reason.text, place) for reason in out.reasons):
             found.setdefault(words, []).append(out.option)
     rows = sorted(found.items(), key=lambda pair: -len(pair[1]))
     shown = [
@@ -318,8 +326,12 @@ def _reasons(outs: Iterable[Out]) -> tuple[Reason, ...]:
     return tuple(shown)
 
 
-def _without_name(words: str, vendor: str) -> str:
-    return re.sub(rf"(?<!\w){re.escape(vendor)}(?!\w)", "the vendor", words)
+def _of_many(words: str, vendor: str) -> str:
+    """The reason without what is the option's own: the vendor's name, and the figure that misses a mark."""
+    words = re.sub(rf"(?<!\w){re.escape(vendor)}(?!\w)", "the vendor", words)
+    for own, common in _OWN_FIGURES:
+        words = own.sub(common, words)
+    return words
 
 
 def _sources(advice: Advice) -> Iterator[str]:

@@ -46,7 +46,7 @@ async def page(request: Request) -> Response:
     read, wish = _asked(request)
     suites = await asyncio.to_thread(adviser.suites)
     question = read.question or Question(DEFAULT_WORK)
-    context: dict[str, Any] = {"view": None, "trouble": None}
+    context: dict[str, Any] = {"view": None, "trouble": None, "partial": False}
     if read.question is not None and adviser.knows(question, organisation=organisation, today=control.now().date()):
         context |= await _answer(request, question, wish)
     said = dict(as_pairs(question, whole=True))
@@ -84,7 +84,7 @@ async def answer(request: Request) -> Response:
         return response
     context = await _answer(request, read.question, wish)
     links = _links(read.question, wish)
-    response = render(request, "advise_answer.html", **links, **context)
+    response = render(request, "advise_answer.html", partial=True, **links, **context)
     response.headers["hx-replace-url"] = f"{_PAGE}?{links['query']}" if links["query"] else _PAGE
     return response
 
