@@ -1,7 +1,9 @@
 """Chat as a user has it: asked, stopped, asked of another, looked behind; and what hostile answers come to."""
 
 import json
+import signal
 import struct
+import urllib.request
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -378,3 +380,15 @@ def test_an_answer_that_a_crash_cut_off_says_so(tmp_path: Path, browser: Browser
         answer = second.api("GET", f"/chats/{row['id']}")["messages"][1]
         assert (answer["state"], answer["error_code"]) == ("failed", "interrupted")
         assert answer["error"] == "The gateway was stopped while this was being answered. Ask again."
+
+
+def test_who_only_watches_does_not_keep_the_gateway_from_stopping(tmp_path: Path, browser: Browser) -> None:
+    with house(tmp_path, browser, CONFIG.format(path=tmp_path / "none.gguf", url="http://127.0.0.1:9/v1")) as made:
+        chat = made.api("POST", "/chats", {})["id"]
+        request = urllib.request.Request(f"{made.url}/control/v1/chats/{chat}/events")
+        request.add_header("authorization", f"Bearer {made.token()}")
+        with urllib.request.urlopen(request, timeout=60) as events:
+            assert events.readline() == b"event: hello\n"
+            made.process.send_signal(signal.SIGTERM)
+            assert made.process.wait(20) == 0
+            assert b"event: chat\n" in events.read()

@@ -147,7 +147,8 @@ class _Service:
         )
 
     async def _run_server(self, runtime: Runtime, app: App, console: Console) -> None:
-        server = Server(app, drain_s=self._server.drain_s, say=_say_nothing if self._for_call else say)
+        told = _say_nothing if self._for_call else say
+        server = Server(app, drain_s=self._server.drain_s, say=told, let_go=console.let_go)
         # The server takes these signals over while it runs; afterwards they must not disturb the end.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)

@@ -21,13 +21,14 @@ _COMPLAINT_EVERY_S = 60.0
 
 
 class Server(uvicorn.Server):
-    """Serves `app` until SIGTERM or SIGINT. `ready` is set when it serves; `say` tells the owner what happens.
+    """Serves `app` until SIGTERM or SIGINT. `ready` is set when it serves; `say` tells the owner what happens, and
+    `let_go` ends at once what would wait for ever.
 
     Requests that are being answered then get `drain_s` seconds to end, or until a further SIGINT. What is left gets an
     error as its answer, in a stream as its last event.
     """
 
-    def __init__(self, app: App, *, drain_s: int, say: Callable[[str], None]) -> None:
+    def __init__(self, app: App, *, drain_s: int, say: Callable[[str], None], let_go: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -48,6 +49,7 @@ class Server(uvicorn.Server):
         self._app = app
         self._drain_s = drain_s
         self._say = say
+        self._let_go = let_go
         self._stopped_by: int | None = None
         self._hurry = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -65,6 +67,7 @@ class Server(uvicorn.Server):
         self._stopped_by = self._stopped_by or sig
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._let_go()
         ending = asyncio.create_task(self._end_answers())
         try:
             await super().shutdown(sockets)

@@ -53,6 +53,11 @@ class Console:
         """An address that signs the owner in, once."""
         return sign_in_link(self._sessions, self._url, owner(), datetime.now(UTC))
 
+    def let_go(self) -> None:
+        """The gateway is to stop: end what pages only watch."""
+        if self._control is not None:
+            self._control.stopping.set()
+
     async def close(self) -> None:
         if self._control is not None:
             await self._control.close()

@@ -5,6 +5,7 @@ An operation is a coroutine function, or an asynchronous generator of events. Wh
 of its docstring is its summary.
 """
 
+import asyncio
 import inspect
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -98,7 +99,7 @@ class Call:
         try:
             given = await self._given(request)
             if self.streams:
-                return await _streamed(self.does(**given))
+                return await _streamed(self.does(**given), request.app.state.control.stopping)
             result = await self.does(**given)
         except EcotoneError as error:
             return error_response(error)
@@ -158,18 +159,38 @@ def _is_many(kind: Any) -> bool:
     return get_origin(kind) in (tuple, list) or any(map(_is_many, get_args(kind)))
 
 
-async def _streamed(events: Stream) -> Response:
-    """Its first event is waited for: what goes wrong before it is an error like any other."""
+async def _streamed(events: Stream, stopping: asyncio.Event) -> Response:
+    """Its first event is waited for: what goes wrong before it is an error like any other. Who only watches does not
+    keep the gateway from stopping."""
     first = await anext(events, None)
 
     async def sent() -> AsyncIterator[bytes]:
         if first is not None:
             yield _as_bytes(first)
-            async for event in events:
+            async for event in _until(stopping, events):
                 yield _as_bytes(event)
 
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(sent(), media_type="text/event-stream", headers=headers)
+
+
+async def _until(stopping: asyncio.Event, events: Stream) -> Stream:
+    stop = asyncio.ensure_future(stopping.wait())
+    try:
+        while not stop.done():
+            following = asyncio.ensure_future(anext(events, None))
+            try:
+                await asyncio.wait((following, stop), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                if not following.done():
+                    following.cancel()
+                    await asyncio.wait((following,))
+            event = None if following.cancelled() else following.result()
+            if event is None:
+                return
+            yield event
+    finally:
+        stop.cancel()
 
 
 def _as_bytes(event: ServerEvent) -> bytes:

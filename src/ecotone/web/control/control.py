@@ -31,6 +31,8 @@ class Control:
         self.config_file = config_file
         self.folder = folder
         self.client = GatewayClient(runtime.http, url, runtime.keyring.console_key)
+        self.stopping = asyncio.Event()
+        """Set once the gateway is to stop: what only watches ends."""
         self._services: dict[Callable[[Control], Any], Any] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
