@@ -309,25 +309,9 @@ class _Request:
         for step in _TEXT_PATH:
             said = said[step]
         kind_of = {one.value: one.kind for one in self.inspection.found}
-        stands_for = {
-            pseudonym: kind_of[original] for pseudonym, original in redacted.originals.items() if original in kind_of
-        }
-        return Sent(said, dict(redacted.counts), tuple(_stretches(said, stands_for)))
-
-
-def _stretches(text: str, stands_for: Mapping[str, str]) -> Iterator[Stretch]:
-    """Where they stand in the text; of two in one place the longer one."""
-    found: list[tuple[int, int, str]] = []
-    for stand_in, kind in stands_for.items():
-        start = text.find(stand_in)
-        while start >= 0:
-            found.append((start, -len(stand_in), kind))
-            start = text.find(stand_in, start + len(stand_in))
-    position = 0
-    for start, length, kind in sorted(found):
-        if start >= position:
-            position = start - length
-            yield Stretch(start, position, kind)
+        found = () if redacted.pseudonyms is None else redacted.pseudonyms.find(said)[0]
+        stretches = (Stretch(start, end, kind_of[original]) for start, end, original in found if original in kind_of)
+        return Sent(said, dict(redacted.counts), tuple(stretches))
 
 
 def _class_reasons(book: Rulebook, wish: Wish, inspection: Inspection) -> Iterator[ClassReason]:

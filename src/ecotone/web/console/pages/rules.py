@@ -59,9 +59,15 @@ def _has(rule: ShownRule, sought: str) -> bool:
 
 
 async def try_page(request: Request) -> Response:
-    """The form; `model`, `class` and `as` of the query are filled in."""
+    """The form. `model`, `class` and `as` of the query are filled in, or what the config's test number `test` says."""
     control = control_of(request)
     book = await control.once(Rules).book()
+    query = request.query_params
+    chosen = Wish("", query.get("model"), query.get("class"), query.get("as", "local"))
+    test = query.get("test", "")
+    if test.isdecimal() and 1 <= int(test) <= len(book.config.rule_tests):
+        settings = book.config.rule_tests[int(test) - 1]
+        chosen = Wish(settings.text, settings.route or settings.model, settings.data_class, settings.principal)
     directory = control.runtime.gateway.directory
     return render(
         request,
@@ -72,7 +78,7 @@ async def try_page(request: Request) -> Response:
         models=tuple(directory.models),
         vendors=tuple(vendor.name for vendor in book.vendors),
         principals=await control.once(Rules).callers(),
-        chosen=request.query_params,
+        chosen=chosen,
     )
 
 
