@@ -176,6 +176,7 @@ def test_votes_tell_which_answers_came_to_their_end(battles: Battles) -> None:
     assert (blind.battle, blind.names, blind.vote, blind.by) == (battle.id, battle.names, "b", "ben")
     assert (blind.prompt, blind.answered) == ("Is it so?", (True, True, False))
     (other,) = battles.votes(blind=False)
+    assert (battles.vote_count(blind=True), battles.vote_count(blind=False)) == (1, 1)
     assert other.answered == (True, False)
 
 

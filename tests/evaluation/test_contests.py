@@ -242,3 +242,21 @@ async def test_a_prompt_that_is_none_begins_nothing(contests: Contests) -> None:
     with pytest.raises(EcotoneError, match="nothing to ask"):
         await contests.begin(("mini", "own"), " ", blind=True, settings=Settings(), by="ana")
     assert await contests.read(lambda battles: battles.count()) == 0
+
+
+async def test_two_who_ask_at_once_do_not_mix_their_rounds(contests: Contests) -> None:
+    battle = await begun(contests)
+    await ended(contests, battle)
+    first, second = await asyncio.gather(
+        contests.ask(battle.id, "Why?"), contests.ask(battle.id, "How?"), return_exceptions=True
+    )
+    assert isinstance(first, Battle) and isinstance(second, SetupError)
+    kept = await ended(contests, battle)
+    assert [asked.prompt for asked in kept.rounds] == ["Well?", "Why?"]
+
+
+async def test_what_is_stopped_before_it_began_has_ended_too(contests: Contests) -> None:
+    battle = await begun(contests)
+    contests.stop(battle.id)
+    kept = await ended(contests, battle)
+    assert [answer.state for answer in kept.rounds[0].answers if answer] == ["stopped", "stopped"]

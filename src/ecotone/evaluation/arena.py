@@ -354,6 +354,13 @@ class Battles:
         for (battle,) in self._database.execute("select id from battles order by started_at_us, id"):
             yield record_of(self.get(battle))
 
+    def vote_count(self, *, blind: bool) -> int:
+        """How many votes there are of that kind, whether or not they can be counted for anybody."""
+        rows = self._database.execute(
+            "select count(*) from battles where vote is not null and blind = ?", (int(blind),)
+        )
+        return int(rows[0][0])
+
     def votes(self, *, blind: bool) -> tuple[CastVote, ...]:
         """All votes on blind battles, or all on those whose names were shown, the oldest first."""
         rows = self._database.execute(

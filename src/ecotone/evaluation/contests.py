@@ -91,6 +91,7 @@ class _Floor:
     def __init__(self) -> None:
         self.number = 0
         self.turns: dict[int, Turn] = {}
+        self.begins = False
         self.watchers = 0
         self.version = 0
         self.turn = 0
@@ -98,8 +99,13 @@ class _Floor:
         self._news = asyncio.Event()
 
     @property
+    def asking(self) -> bool:
+        """Is anybody being asked, or about to be?"""
+        return self.begins or bool(self.turns)
+
+    @property
     def idle(self) -> bool:
-        return not self.turns and not self.watchers
+        return not self.asking and not self.watchers
 
     def tell(self, *, pieces: bool = False) -> None:
         self.version += 1
@@ -152,15 +158,21 @@ class Contests:
     async def ask(self, identity: str, prompt: str) -> Battle:
         """One more prompt to all sides. Raises NotFound, MalformedRequest, SetupError, Unavailable."""
         self._check_room()
+        floor = self._floors.setdefault(identity, _Floor())
+        if floor.asking:
+            raise SetupError("Wait until all answers have ended, or stop them; then ask on.")
 
         def asked(battles: Battles) -> Battle:
-            if self._asking(identity):
-                raise SetupError("Wait until all answers have ended, or stop them; then ask on.")
             battles.ask(identity, prompt, self._now())
             return battles.get(identity)
 
-        battle = await self.read(asked)
-        self._start(battle)
+        floor.begins = True
+        try:
+            battle = await self.read(asked)
+            self._start(battle)
+        finally:
+            floor.begins = False
+            self._leave(identity, floor)
         return battle
 
     def stop(self, identity: str, side: str | None = None) -> None:
@@ -234,12 +246,8 @@ class Contests:
     # --- asking
 
     def _check_room(self) -> None:
-        if sum(bool(floor.turns) for floor in self._floors.values()) >= ASKED_AT_ONCE_MAX:
+        if sum(floor.asking for floor in self._floors.values()) >= ASKED_AT_ONCE_MAX:
             raise Unavailable(f"{ASKED_AT_ONCE_MAX} battles are being answered; try again when one has ended.")
-
-    def _asking(self, identity: str) -> bool:
-        floor = self._floors.get(identity)
-        return floor is not None and bool(floor.turns)
 
     def _start(self, battle: Battle) -> None:
         floor = self._floors.setdefault(battle.id, _Floor())
@@ -283,7 +291,7 @@ class Contests:
             return battle
         last = battle.rounds[-1]
         answers = tuple(
-            _answer_of(floor.turns[side]) if answer is None and side in floor.turns else answer
+            _open_answer(floor.turns[side]) if answer is None and side in floor.turns else answer
             for side, answer in enumerate(last.answers)
         )
         rounds = (*battle.rounds[:-1], msgspec.structs.replace(last, answers=answers))
@@ -365,6 +373,12 @@ def _answer_of(turn: Turn) -> SideAnswer:
         None if error is None else error.code,
         turn.facts(),
     )
+
+
+def _open_answer(turn: Turn) -> SideAnswer:
+    """The answer so far. It ends for all to see when it is kept: only then may anybody vote or ask on."""
+    answer = _answer_of(turn)
+    return SideAnswer("streaming", answer.text, answer.reasoning, answer.refusal) if turn.ended else answer
 
 
 def _request(battle: Battle, side: int, name: str) -> ChatRequest:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from ecotone.catalog.provider import Weights
 from ecotone.evaluation.arena import SIDES, SIDES_MAX, Battles, Record, Round, SideAnswer, record_of
 from ecotone.evaluation.standings import Standings, Tally, standings
 from ecotone.gateway.choices import Choice, choices
@@ -33,7 +34,7 @@ class ShownAnswer(msgspec.Struct, frozen=True):
     answer: SideAnswer
     html: str
     name: str | None
-    weights: str | None
+    weights: Weights | None
     chosen: bool
 
     @property
@@ -55,8 +56,7 @@ class ShownTally(msgspec.Struct, frozen=True):
 
     name: str
     other: str | None
-    weights: str | None
-    other_weights: str | None
+    weights: Weights | None
     battles: int
     tally: Tally
     low: float
@@ -101,7 +101,7 @@ def _first_two(found: tuple[Choice, ...]) -> list[str]:
         for one in names[:1]:
             for two in names[1:]:
                 if {place.endpoint for place in one.places} != {place.endpoint for place in two.places} and (
-                    other is None or (two.weights == other != one.weights)
+                    other is None or (_one_kind(two) == other != _one_kind(one))
                 ):
                     return [one.name, two.name]
     return [choice.name for choice in names[:2]]
@@ -170,7 +170,7 @@ async def answer_part(request: Request) -> Response:
     return render(request, "compare_answer_part.html", battle=record, asked=asked, shown=shown, **_WORDS)
 
 
-def _shown_round(record: Record, asked: Round, weights: Mapping[str, str | None]) -> ShownRound:
+def _shown_round(record: Record, asked: Round, weights: Mapping[str, Weights | None]) -> ShownRound:
     voted = asked.number == record.voted_after
     answers = (answer or SideAnswer("waiting") for answer in asked.answers)
     return ShownRound(
@@ -182,10 +182,11 @@ def _shown_round(record: Record, asked: Round, weights: Mapping[str, str | None]
 
 
 def _shown(
-    record: Record, place: int, answer: SideAnswer, weights: Mapping[str, str | None], *, voted: bool
+    record: Record, place: int, answer: SideAnswer, weights: Mapping[str, Weights | None], *, voted: bool
 ) -> ShownAnswer:
     name = None if record.order is None else record.order[place]
-    known = None if name is None else (answer.facts and answer.facts.weights) or weights.get(name)
+    told = None if answer.facts is None else answer.facts.weights
+    known = None if name is None else told or weights.get(name)
     return ShownAnswer(SIDES[place], answer, to_html(answer.said), name, known, voted and record.vote == SIDES[place])
 
 
@@ -199,9 +200,13 @@ def _title(record: Record) -> str:
     return "A tie" if record.vote == "tie" else "None was good"
 
 
-def _weights(control: Control) -> dict[str, str | None]:
-    """Open or closed, by the names that can be asked for."""
-    return {choice.name: choice.weights for choice in choices(control.runtime.gateway.directory)}
+def _weights(control: Control) -> dict[str, Weights | None]:
+    """Open or closed, by the names that can be asked for; None where that is not known, or both stand behind a name."""
+    return {choice.name: _one_kind(choice) for choice in choices(control.runtime.gateway.directory)}
+
+
+def _one_kind(choice: Choice) -> Weights | None:
+    return choice.weights[0] if len(choice.weights) == 1 else None
 
 
 # --- all of them, and the count
@@ -244,7 +249,7 @@ async def standings_page(request: Request) -> Response:
     blind, sort = said.get("votes") != "named", said.get("sort", "-share")
 
     def look(battles: Battles) -> tuple[Standings, int]:
-        return standings(battles.votes(blind=blind)), len(battles.votes(blind=not blind))
+        return standings(battles.votes(blind=blind)), battles.vote_count(blind=not blind)
 
     counted, others = await contests_of(control).read(look)
     weights = _weights(control)
@@ -264,13 +269,12 @@ async def standings_page(request: Request) -> Response:
     )
 
 
-def _row(name: str, other: str | None, battles: int, tally: Tally, weights: Mapping[str, str | None]) -> ShownTally:
+def _row(name: str, other: str | None, battles: int, tally: Tally, weights: Mapping[str, Weights | None]) -> ShownTally:
     interval = tally.interval
     return ShownTally(
         name,
         other,
         weights.get(name),
-        None if other is None else weights.get(other),
         battles,
         tally,
         low=0.0 if interval is None else 100 * interval.low,
@@ -288,6 +292,19 @@ def _sort_key(column: str) -> Any:
     return keys.get(column, keys["share"])
 
 
+def place_words(choice: Choice) -> str:
+    """What matters of a name before it is asked: is it open, and where do the words go?"""
+    openness = {"open": "open", "closed": "closed", None: "openness not known"}
+    kinds = " and ".join(openness[kind] for kind in choice.weights)
+    where = {
+        "embedded": "in this gateway",
+        "self-hosted": "on your machines",
+        "vendor": "leaves the house",
+        "mixed": "may leave the house",
+    }
+    return f"{kinds}, {where[choice.hosting]}" + (" (cannot answer now)" if choice.problem else "")
+
+
 def vote_words(vote: str, sides: int = 2) -> str:
     """What a vote says."""
     told = {"tie": "a tie", "all_bad": "both bad" if sides == 2 else "all bad"}
@@ -301,7 +318,12 @@ def figures(row: ShownTally) -> str:
     return f"{row.at:.0f}\u202f% ({row.low:.0f} to {row.high:.0f})"
 
 
-_WORDS: dict[str, Any] = {"vote_words": vote_words, "figures": figures, "vendor_title": vendor_title}
+_WORDS: dict[str, Any] = {
+    "vote_words": vote_words,
+    "place_words": place_words,
+    "figures": figures,
+    "vendor_title": vendor_title,
+}
 
 ROUTES = (
     Route("/compare", page),
