@@ -1,6 +1,9 @@
 """Home: what runs, what it did, what left the house, and what to do next, as it happens."""
 
 import json
+import os
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -159,3 +162,22 @@ def test_the_lines_of_connect_work_without_a_key_where_none_is_needed(home: Hous
     page.get_by_label("Route or model").select_option("small")
     expect(page.locator("#client-curl pre")).to_contain_text('"model": "small"')
     page.context.close()
+
+
+def said_by(home: House, *command: str) -> str:
+    """What a command prints for the gateway that runs on this home."""
+    environment = {**os.environ, "ECOTONE_HOME": str(home.home)}
+    done = subprocess.run(
+        [sys.executable, "-m", "ecotone", *command], env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_commands_say_the_same(home: House) -> None:
+    told = json.loads(said_by(home, "status", "--json"))
+    assert told["traffic"]["total"]["requests"] == home.api("GET", "/status")["traffic"]["total"]["requests"]
+    small, away = said_by(home, "status").splitlines()[1:]
+    assert small.split()[0] == "small" and "in this gateway" in small
+    assert away.split()[0] == "away" and "leaves the house" in away
+    assert 'model = "small"' in said_by(home, "clients", "codex", "--model", "small")
+    assert f"{home.url}/v1" in said_by(home, "clients")
