@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from ecotone.gateway import request_log
-from ecotone.gateway.refusals import recent_refusals
+from ecotone.gateway.refusals import JUDGED_ROWS, recent_refusals
 from ecotone.storage.database import Database
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
@@ -56,3 +56,8 @@ def test_each_outcome_names_the_rules_that_brought_it_about(database: Database) 
     assert found[0].at == NOW - timedelta(minutes=2)
     assert (found[0].data_class, found[0].kinds, found[0].risks) == ("restricted", ("iban",), ("fraud",))
     assert recent_refusals(database, NOW - timedelta(hours=1), risk_min=0.8, limit=1)[0].risks == ()
+
+
+def test_they_are_found_without_reading_the_whole_log(database: Database) -> None:
+    plan = database.execute(f"explain query plan {JUDGED_ROWS}", (0, 10))
+    assert [row[3] for row in plan] == ["SEARCH requests USING INDEX requests_judged (started_at_us>?)"]

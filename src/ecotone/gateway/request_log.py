@@ -41,7 +41,19 @@ MIGRATIONS = (
     ),
     # JSON: labels, and what the rules said of each place; null: no rule was asked.
     Migration("requests", 2, "alter table requests add column decision text"),
+    # What the rules refused or flagged is a small part, and looked for among all.
+    Migration(
+        "requests",
+        3,
+        """
+        create index requests_judged on requests (started_at_us)
+            where error in ('policy_refused', 'cannot_redact') or instr(decision, '"effect":"flag"') > 0
+        """,
+    ),
 )
+
+JUDGED = """error in ('policy_refused', 'cannot_redact') or instr(decision, '"effect":"flag"') > 0"""
+"""Of which rows, in SQL, the rules have refused or flagged the request: those of the index `requests_judged`."""
 
 _QUEUE_MAX_ROWS = 200_000
 _FLUSH_INTERVAL_S = 0.1
