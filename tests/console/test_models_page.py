@@ -193,6 +193,7 @@ def test_a_model_s_page_answers_three_questions_and_shows_what_is_released(home:
 
 def test_a_lawyer_is_told_which_clause_and_what_to_say_of_the_organisation(home: House, page: Page) -> None:
     page.goto(f"{MODELS}/show/llama")
+    expect(page.locator(".answer").nth(1)).to_contain_text("does not say of your organisation: monthly users")
     licence = page.locator("#licence")
     expect(licence).to_contain_text("cannot be told")
     expect(licence).to_contain_text("700 million monthly active users")

@@ -1,7 +1,7 @@
 """One model: three answers at the top, then what they rest on."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from starlette.requests import Request
@@ -20,7 +20,7 @@ from ecotone.catalog.terms import VendorTerms
 from ecotone.catalog.verdicts import Citation, Verdict
 from ecotone.evaluation.archive import Archive
 from ecotone.evaluation.results import Measured
-from ecotone.gateway.catalog_rows import abilities
+from ecotone.gateway.catalog_rows import Ability, abilities
 from ecotone.gateway.dossier import RATED_WORK, Dossier, gather
 from ecotone.gateway.file_heads import head_of
 from ecotone.gateway.model_facts import Judgement, unsaid_facts, vendor_title
@@ -36,6 +36,15 @@ from ecotone.web.control.model_desk import ModelDesk
 
 _RUNS_MAX = 24
 _WIDTH = 260.0
+_ABLE: Mapping[Ability, str] = {
+    "tools": "uses tools",
+    "reasoning": "reasons first",
+    "structured output": "keeps to a schema",
+    "image": "sees images",
+    "pdf": "reads PDF",
+    "audio": "hears audio",
+    "video": "watches video",
+}
 _COMPONENT_WORDS = {
     "open": "open",
     "not open": "released, not open",
@@ -140,7 +149,7 @@ async def page(request: Request) -> Response:
         rated=_rated(found),
         rated_width=_WIDTH,
         snapshot=SNAPSHOT,
-        can=() if found.facts is None else abilities(found.facts),
+        can=() if found.facts is None else [_ABLE[ability] for ability in abilities(found.facts)],
         suggestion=_suggestion(found),
         vendor_lines=_vendor_lines(found),
         has_config=here.installation.file is not None,

@@ -230,8 +230,9 @@ async def state(request: Request) -> Response:
 
 async def pulls(request: Request) -> Response:
     """The pulls that go on and the latest that ended."""
-    desk = control_of(request).once(ModelDesk)
-    return render(request, "models_pulls.html", pulls=[desk.told(state) for state in desk.pulls.states()], **words())
+    desk, only = control_of(request).once(ModelDesk), request.query_params.get("only")
+    found = [desk.told(state) for state in desk.pulls.states() if only in (None, state.name)]
+    return render(request, "models_pulls.html", pulls=found, **words())
 
 
 async def elsewhere(request: Request) -> Response:

@@ -83,19 +83,21 @@ function showModels(states) {
 
 const pullList = document.getElementById("pulls");
 
-async function showPulls(pulls) {
+async function showPulls(all) {
   if (!pullList) return;
+  const only = pullList.dataset.only;
+  const pulls = only ? all.filter((pull) => pull.state.name === only) : all;
   const shown = [...pullList.children].map((row) => `${row.dataset.pullId} ${row.dataset.stage}`);
   const now = pulls.map((pull) => `${pull.state.id} ${pull.state.stage}`).reverse();
   if (shown.join() !== now.join()) {
     const arrived = pulls.filter((pull) => pull.state.stage === "done" && shown.includes(`${pull.state.id} pulling`));
-    await renew(pullList, "/console/models/pulls");
+    await renew(pullList, `/console/models/pulls${only ? `?only=${encodeURIComponent(only)}` : ""}`);
     for (const pull of arrived) {
       said.textContent = `${pull.state.name} is here`;
       toast(`${pull.state.name} is here`);
     }
     const known = new Set([...document.querySelectorAll("[data-state-of]")].map((cell) => cell.dataset.stateOf));
-    if (arrived.some((pull) => !pull.config && !known.has(pull.state.name))) location.reload();
+    if (arrived.some((pull) => !pull.config && (only || !known.has(pull.state.name)))) location.reload();
   }
   for (const { state } of pulls) {
     const row = pullList.querySelector(`[data-pull-id="${CSS.escape(state.id)}"]`);
