@@ -59,11 +59,11 @@ _GUARDS: tuple[tuple[str, ...], ...] = (
 # What says nothing against a place, or more than the guard does.
 _OTHERS = (
     "prefer = 'endpoint.hosting == \"vendor\"'",
-    "prefer = 'model.name == \"alpha\"'",
+    "prefer = 'model.name.startsWith(\"alpha\")'",
     "flag = 'data.class >= restricted'",
     "flag = 'request.operation == \"chat\"'",
     'redact = \'endpoint.hosting == "vendor"\'\nkinds = ["email"]',
-    'deny = \'principal.name == "intern" && route.name == "medical"\'',
+    'deny = \'principal.name == "intern" && route.name.startsWith("medical")\'',
     "deny = 'endpoint.provider == \"groq\" && data.class >= restricted'",
 )
 

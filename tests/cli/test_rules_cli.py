@@ -147,12 +147,21 @@ def test_a_promise_that_is_not_kept(here: Here) -> None:
         (("data.clas >= restricted", "--never", AT_VENDOR), "CONDITION: data has no field clas; did you mean class?"),
         (("true", "--never", "endpoint.hostin"), "--never: endpoint has no field hostin; did you mean hosting?"),
         (("true", "--never", "true", "--config", "nowhere.toml"), "there is no such file"),
+        (('route.name == "asistant"', "--never", AT_VENDOR), "never says 'asistant'; did you mean assistant?"),
     ],
 )
 def test_what_cannot_be_told_exits_with_2(here: Here, arguments: tuple[str, ...], told: str) -> None:
     done = here.run("prove", *arguments)
     assert (done.code, done.out) == (2, "")
     assert told in done.err
+
+
+def test_a_promise_about_nobody_is_warned_of(here: Here) -> None:
+    done = here.run("prove", 'principal.name == "wrad" && data.class >= restricted', "--never", AT_VENDOR)
+    assert done.code == 0
+    assert "warning: the promise speaks of the caller 'wrad'" in done.err
+    done = here.run("prove", 'principal.name == "local" && data.class >= restricted', "--never", AT_VENDOR)
+    assert done.err == ""
 
 
 def test_a_crash_is_no_counterexample(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:

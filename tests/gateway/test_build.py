@@ -72,3 +72,33 @@ models = ["local", "two"]
     ]
     (tmp_path / "a.gguf").touch()
     assert config_warnings(config, {"OPENAI_API_KEY": "k", "GROQ_API_KEY": "k"}, tmp_path) == []
+
+
+def test_callers_that_nobody_is_are_warned_of(tmp_path: Path) -> None:
+    text = """
+[models.own]
+provider = "ollama"
+[principals.ward]
+class = "restricted"
+[[rules]]
+name = "only the ward"
+require = 'principal.name in ["ward", "wrad", "lab"] || principal.name == "local"'
+because = "nobody else"
+[[rule_tests]]
+name = "the lab may"
+principal = "lap"
+model = "own"
+expect = "deny"
+[[rule_tests]]
+principal = "lab"
+model = "own"
+expect = "allow"
+"""
+    config = parse_config(text, tmp_path / "ecotone.toml")
+    nobody = "and there is neither a key nor [principals] of that name"
+    assert config_warnings(config, {}, tmp_path, {"lab", "wards"}) == [
+        f"rule 'only the ward' speaks of the caller 'wrad', {nobody}; did you mean 'ward'?",
+        f"'the lab may' is about the caller 'lap', {nobody}; did you mean 'lab'?",
+        "[principals.ward] holds for nobody: there is no key 'ward'; did you mean 'wards'?",
+    ]
+    assert config_warnings(config, {}, tmp_path, {"lab", "ward", "wrad", "lap"}) == []

@@ -222,3 +222,51 @@ def test_what_the_rules_cannot_honour_is_refused_with_its_place(
     with pytest.raises(ConfigError, match=reason) as raised:
         read_config(tmp_path / "ecotone.toml", date(2026, 11, 22))
     assert raised.value.line == line
+
+
+NAMED = """
+[models.claude]
+provider = "anthropic"
+[models.own]
+provider = "openai-compatible"
+base_url = "http://gpu1:8000/v1"
+[routes.press]
+models = ["own"]
+[[rules]]
+deny = 'CONDITION'
+because = "the owner says so"
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "meant"),
+    [
+        ('route.name == "pres"', "press"),
+        ('model.name != "clod"', "claude"),
+        ('route.name in ["press", "clawd"]', "claude"),
+        ('"oun" == model.name', "own"),
+        ('endpoint.id == "claude@antropic"', "claude@anthropic"),
+        ('endpoint.provider == "antropic"', "anthropic"),
+    ],
+)
+def test_a_name_that_nothing_has_is_refused(tmp_path: Path, condition: str, meant: str) -> None:
+    file = tmp_path / "ecotone.toml"
+    file.write_text(NAMED.replace("CONDITION", condition))
+    with pytest.raises(ConfigError, match=f"never says .*did you mean {meant}") as raised:
+        read_config(file, date(2026, 11, 22))
+    assert raised.value.line == 10
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'route.name == "press" || route.name == "own" || model.name == "claude"',
+        'endpoint.id == "own@openai-compatible" || endpoint.provider in ["groq", "llama.cpp"]',
+        'route.name.startsWith("team-") || endpoint.name == "whatever" || principal.name == "nobody yet"',
+    ],
+)
+def test_names_that_there_are_and_those_that_may_come(tmp_path: Path, condition: str) -> None:
+    file = tmp_path / "ecotone.toml"
+    made_up = '[[rule_tests]]\nfacts = { "model.name" = "any" }\nexpect = "allow"\n'
+    file.write_text(NAMED.replace("CONDITION", f"({condition}) && false") + made_up)
+    assert len(read_config(file, date(2026, 11, 22)).rules or ()) == 1

@@ -9,7 +9,7 @@ import typer
 
 from ecotone.cli.installation import find_installation
 from ecotone.cli.output import out, print_json, say
-from ecotone.gateway.build import config_warnings, engine_memory_bytes
+from ecotone.gateway.build import config_warnings, engine_memory_bytes, key_names
 from ecotone.gateway.config import Config, EndpointConfig, ModelConfig
 from ecotone.gateway.discovery import key_variable
 from ecotone.gateway.inventory import Installation
@@ -32,7 +32,7 @@ def check(config_file: Path | None, as_json: bool) -> None:
             raise
         print_json({"valid": False, "file": error.file, "line": error.line, "reason": _reason(error)})
         raise typer.Exit(1) from None
-    told = config_warnings(here.config, os.environ, here.folder)
+    told = config_warnings(here.config, os.environ, here.folder, key_names(here.home))
     if as_json:
         file = str(here.file) if here.file else None
         print_json(

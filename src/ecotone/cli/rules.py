@@ -13,9 +13,9 @@ from rich.markup import escape
 
 from ecotone.cli.events import moment_since
 from ecotone.cli.output import out, print_json, print_table, say, visible
-from ecotone.gateway.build import open_database
+from ecotone.gateway.build import key_names, open_database
 from ecotone.gateway.paths import find_config, find_home
-from ecotone.gateway.proving import Promise, Rulebook, proved, read_rulebook, tested
+from ecotone.gateway.proving import Promise, Rulebook, proved, read_rulebook, strangers, tested
 from ecotone.gateway.refusals import recent_refusals
 from ecotone.policy.problem import PolicyProblem
 from ecotone.policy.rules import Rule
@@ -136,7 +136,10 @@ def prove_promise(condition: str, never: str, config_file: Path | None, as_json:
     """Print whether nothing for which `condition` holds is ever sent where `never` holds. Exits with 1 if something may
     be, with 2 if that cannot be told."""
     try:
-        promise = proved(rulebook(config_file), condition, never, today())
+        book = rulebook(config_file)
+        promise = proved(book, condition, never, today())
+        for told in strangers(book, key_names(find_home(os.environ)), condition, never):
+            say(f"warning: the promise speaks of {told}")
     except EcotoneError as error:
         _give_up(error.message)
     except PolicyProblem as problem:

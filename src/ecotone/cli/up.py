@@ -213,7 +213,7 @@ class _Service:
         app_needs_key = not self._loopback or bool(self._server.allowed_hosts)
         if app_needs_key and not len(runtime.keyring):
             say("every caller needs a key and there is none yet; make one: ecotone keys create NAME")
-        self._warn()
+        self._warn(runtime)
         problem = runtime.problem()
         if problem is not None:
             say(f"no model can answer yet: {problem}")
@@ -248,10 +248,10 @@ class _Service:
         waiting = only_after_restart(self._at_start, config)
         if waiting:
             say(f"in force only after a restart: {', '.join(waiting)}")
-        self._warn()
+        self._warn(runtime)
 
-    def _warn(self) -> None:
-        for warning in config_warnings(self._config, os.environ, self._folder):
+    def _warn(self, runtime: Runtime) -> None:
+        for warning in config_warnings(self._config, os.environ, self._folder, runtime.keyring.names):
             say(f"warning: {warning}")
 
 

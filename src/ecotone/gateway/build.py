@@ -3,7 +3,7 @@
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from functools import partial
@@ -26,6 +26,7 @@ from ecotone.gateway.keys import Keyring
 from ecotone.gateway.labelling import Labelling
 from ecotone.gateway.model_files import ModelFiles, no_file
 from ecotone.gateway.models import Candidate, Directory, Model, Route
+from ecotone.gateway.named_callers import caller_warnings
 from ecotone.gateway.paths import Home
 from ecotone.gateway.places import missing_key, place_key, place_problem, place_settings
 from ecotone.gateway.plugins import installed
@@ -78,6 +79,13 @@ def open_database(home: Home) -> Database:
     """The installation's database, its tables up to date."""
     _require_folder(home)
     return Database(home.database, MIGRATIONS)
+
+
+def key_names(home: Home) -> frozenset[str]:
+    """What the valid keys are called; none where there is no database yet. Raises DatabaseError."""
+    if not home.database.exists():
+        return frozenset()
+    return frozenset(key.name for key in keys.Keys(open_database(home)).list() if key.revoked_at is None)
 
 
 def _require_folder(home: Home) -> None:
@@ -228,10 +236,11 @@ def _engine_version() -> str | None:
         return None
 
 
-def config_warnings(config: Config, environment: Environment, folder: Path) -> list[str]:
-    """What is right in the config and still keeps models from answering: keys and files that are not there.
+def config_warnings(config: Config, environment: Environment, folder: Path, callers: Collection[str] = ()) -> list[str]:
+    """What is right in the config and still keeps models from answering, or rules from speaking: keys, files and
+    callers that are not there.
 
-    `folder` is where relative `file:` sources start.
+    `folder` is where relative `file:` sources start; `callers` are the names of the keys that there are.
     """
     told = [f"plugin: {problem}" for problem in installed().problems.values()]
     if not config.models:
@@ -251,7 +260,7 @@ def config_warnings(config: Config, environment: Environment, folder: Path) -> l
     for name, route in config.routes.items():
         if silent.issuperset(route.models):
             told.append(f"route {name!r} leads to no model that can answer")
-    return told
+    return [*told, *caller_warnings(config, callers)]
 
 
 def _why_not_asked(place: EndpointConfig, environment: Environment) -> str | None:
@@ -343,7 +352,7 @@ class Runtime:
     def _ruling(self, config: Config, vendors: tuple[Provider, ...] = ()) -> Ruling:
         """The config's rules. Raises PolicyProblem, which reading the config would have told."""
         detectors = Detectors(config.data)
-        policy = compile_policy(config, detectors)
+        policy = compile_policy(config, detectors, any_model=bool(vendors))
         needs_guard = policy.needs_guard or policy.needs_reply_guard
         guard = content_guard(config.guard) if needs_guard else None
         looks = policy.needs_detectors or policy.needs_guard

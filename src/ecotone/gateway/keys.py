@@ -127,6 +127,11 @@ class Keyring:
         """Whose key this is, None if it is nobody's."""
         return self._principals.get(_hash(key))
 
+    @property
+    def names(self) -> frozenset[str]:
+        """What the valid keys of callers are called."""
+        return frozenset(one.name for one in self._principals.values() if one != CONSOLE)
+
     def __len__(self) -> int:
         """How many keys callers have."""
         return self._issued

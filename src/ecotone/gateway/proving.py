@@ -1,6 +1,6 @@
 """The rules of one config at hand: to be shown, tested, tried on a text, and proved."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ from ecotone.catalog.provider import Provider
 from ecotone.gateway.build import load_config
 from ecotone.gateway.config import Config, parse_config
 from ecotone.gateway.discovery import found_keys
+from ecotone.gateway.named_callers import unknown_callers
 from ecotone.gateway.rulebook import compile_policy, model_places, open_ended_place
 from ecotone.gateway.toml_file import TomlFile, read_text
+from ecotone.policy.conditions import read_condition
 from ecotone.policy.detectors import Detectors
 from ecotone.policy.places import Place
 from ecotone.policy.policy import Policy
@@ -58,7 +60,9 @@ def compile_rulebook(
 ) -> Rulebook:
     """The rules of a config. Raises PolicyProblem."""
     detectors = Detectors(config.data)
-    return Rulebook(config, compile_policy(config, detectors), detectors, environment, vendors, toml)
+    return Rulebook(
+        config, compile_policy(config, detectors, any_model=bool(vendors)), detectors, environment, vendors, toml
+    )
 
 
 def read_rulebook(file: Path | None, environment: Environment) -> Rulebook:
@@ -133,6 +137,13 @@ def proved(book: Rulebook, condition: str, never: str, today: date) -> Promise:
         idle=proof.idle,
         counterexample=None if hole is None else _facts(hole, book.policy),
     )
+
+
+def strangers(book: Rulebook, keys: Collection[str], condition: str, never: str) -> tuple[str, ...]:
+    """The callers that a promise speaks of and that nobody is, in words; `keys` are the names of all keys. Both
+    conditions are right."""
+    reads = [read_condition(text, book.policy.schema).reads for text in (condition, never)]
+    return tuple(unknown_callers(book.config, keys, reads))
 
 
 _TRIED = {

@@ -16,7 +16,9 @@ from ecotone.policy.places import Place, place_facts
 from ecotone.policy.policy import Policy
 from ecotone.policy.problem import PolicyProblem
 from ecotone.policy.rule_tests import check_rule_tests
+from ecotone.policy.schema import Names
 
+_EMBEDDED = "llama.cpp"
 _NO_ENVIRONMENT: Mapping[str, str] = {}
 
 
@@ -48,8 +50,9 @@ def check_rules(config: Config, today: date) -> None:
         check_rule_tests(config.rule_tests, policy, all_places(config, today), detectors)
 
 
-def compile_policy(config: Config, detectors: Detectors) -> Policy:
-    """The rules of a config. Raises PolicyProblem."""
+def compile_policy(config: Config, detectors: Detectors, *, any_model: bool = False) -> Policy:
+    """The rules of a config. With `any_model` models that are not in it can be asked for, and names are not checked.
+    Raises PolicyProblem."""
     return Policy.compile(
         data=config.data,
         guard=config.guard,
@@ -57,6 +60,18 @@ def compile_policy(config: Config, detectors: Detectors) -> Policy:
         routes={name: route.data_class for name, route in config.routes.items()},
         rules=config.rules or (),
         kinds=detectors.kinds,
+        names=None if any_model else _names(config),
+    )
+
+
+def _names(config: Config) -> Names:
+    models = tuple(config.models)
+    return Names(
+        asked=(*config.routes, *models),
+        models=models,
+        endpoints=tuple(one for name, model in config.models.items() for one in endpoint_ids(name, model)),
+        # Not only those of this config: a rule may speak of a vendor before there is a model of it.
+        providers=(_EMBEDDED, *installed().providers),
     )
 
 

@@ -35,6 +35,7 @@ from ecotone.policy.schema import BOOL, DOUBLE, DURATION, INT, RANK, STRING, TIM
 Constant = bool | int | float | str | datetime
 """What a variable is compared with."""
 
+_KNOWN_MAX = 100
 _ORDER = ("<", "<=", ">", ">=")
 _STRING_TESTS = ("startsWith", "endsWith", "contains", "matches")
 _TIME_PARTS = ("getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getHours")
@@ -122,7 +123,9 @@ def near(word: str, known: Iterable[str]) -> str:
     """What to append to an error about `word`: the nearest of what is known, else all of it."""
     words = list(known)
     close = get_close_matches(word, words, n=1)
-    return f"; did you mean {close[0]}?" if close else f" (known: {', '.join(words)})" if words else ""
+    more = len(words) - _KNOWN_MAX
+    listed = ", ".join(words[:_KNOWN_MAX]) + (f" and {more} more" if more > 0 else "")
+    return f"; did you mean {close[0]}?" if close else f" (known: {listed})" if words else ""
 
 
 class Checker:

@@ -27,7 +27,7 @@ from ecotone.policy.request_values import (
     score_reader,
 )
 from ecotone.policy.rules import Rule, read_rules
-from ecotone.policy.schema import ROOTS, Schema, class_name_problem
+from ecotone.policy.schema import ROOTS, Names, Schema, class_name_problem
 from ecotone.policy.settings import DataSettings, GuardSettings, PrincipalSettings, RuleSettings
 from ecotone.policy.verdict import Spoken, Verdict
 
@@ -73,9 +73,11 @@ class Policy:
         rules: Sequence[RuleSettings],
         categories: Sequence[str] = CATEGORIES,
         kinds: Sequence[str] | None = None,
+        names: Names | None = None,
     ) -> "Policy":
         """The policy of a config. `routes` gives the floor of each route: the name of a class, or None. `kinds` are all
-        that detectors can find (`Detectors.kinds`); None: names of kinds are not checked.
+        that detectors can find (`Detectors.kinds`); None: names of kinds are not checked. Those of routes, models and
+        places are checked against `names`.
 
         Raises PolicyProblem, whose path begins with `data`, `principals`, `routes` or `rules`.
         """
@@ -89,7 +91,7 @@ class Policy:
         default = rank(("data", "default"), data.default)
         for name, principal in principals.items():
             rank(("principals", name, "class"), principal.data_class)
-        schema = Schema(classes.names, categories=categories, kinds=kinds)
+        schema = Schema(classes.names, categories=categories, kinds=kinds, names=names)
         floors = {name: rank(("routes", name, "class"), floor) for name, floor in routes.items()}
         said = (data, guard, dict(principals), dict(routes), tuple(rules))
         return cls(

@@ -12,11 +12,13 @@ from ecotone.policy.labels import Labels
 from ecotone.policy.places import Place
 from ecotone.policy.policy import Policy
 from ecotone.policy.problem import Path, PolicyProblem
-from ecotone.policy.schema import Kind
+from ecotone.policy.schema import STRING, Kind
 from ecotone.policy.settings import RuleTestSettings
 from ecotone.policy.verdict import Verdict
 
 Outcome = Literal["allow", "deny"]
+
+_NAMES = frozenset({"model.name", "endpoint.id", "endpoint.provider"})
 
 
 class Finder(Protocol):
@@ -162,9 +164,11 @@ class _Case:
         if variable is None or not path.startswith(("model.", "endpoint.")):
             known = [name for name in variables if name.startswith(("model.", "endpoint."))]
             raise self._problem_with("facts", f"a place has no {path!r}{near(path, known)}")
-        if not _fits(value, variable.kind):
-            words = f"; it is one of {', '.join(variable.kind.words)}" if variable.kind.words else ""
-            raise self._problem_with("facts", f"{path} is {variable.kind} and never {value!r}{words}")
+        # A place that is made up may have any name.
+        kind = STRING if path in _NAMES else variable.kind
+        if not _fits(value, kind):
+            words = f"; it is one of {', '.join(kind.words)}" if kind.words else ""
+            raise self._problem_with("facts", f"{path} is {kind} and never {value!r}{words}")
         return value
 
     def _check_names(self) -> None:

@@ -135,6 +135,17 @@ _TIME: Mapping[str, Variable] = {
     "date": Variable(STRING, "the day, as in `2026-11-30`"),
 }
 
+
+class Names(msgspec.Struct, frozen=True):
+    """All names that there are under a config: comparing with another one is a slip. `asked` are those that callers ask
+    for, routes and models; `endpoints` are ids."""
+
+    asked: tuple[str, ...]
+    models: tuple[str, ...]
+    endpoints: tuple[str, ...]
+    providers: tuple[str, ...]
+
+
 ROOTS = ("data", "content", "model", "endpoint", "principal", "route", "request", "time")
 
 
@@ -147,8 +158,10 @@ class Schema:
         *,
         categories: Iterable[str] = CATEGORIES,
         kinds: Iterable[str] | None = None,
+        names: Names | None = None,
     ) -> None:
-        """`kinds` are those that detectors can find; None: names of kinds are not checked."""
+        """`kinds` are those that detectors can find; None: names of kinds are not checked. Nor are others without
+        `names`."""
         self.classes = {name: rank for rank, name in enumerate(classes)}
         self.categories = tuple(categories)
         kind = Kind("string", words=None if kinds is None else tuple(kinds))
@@ -171,9 +184,18 @@ class Schema:
             content[category] = Variable(DOUBLE, f"0 to 1: {MEANINGS.get(category, category)}", not_asked)
         records = (data, content, _MODEL, _ENDPOINT, _PRINCIPAL, _ROUTE, _REQUEST, _TIME)
         self.records: Mapping[str, Mapping[str, Variable]] = dict(zip(ROOTS, records, strict=True))
+        if names is not None:
+            named = {"route": {"name": names.asked}, "model": {"name": names.models}}
+            named["endpoint"] = {"id": names.endpoints, "provider": names.providers}
+            self.records = {root: _named(record, named.get(root, {})) for root, record in self.records.items()}
         self.variables = {
             f"{root}.{name}": variable for root, record in self.records.items() for name, variable in record.items()
         }
+
+
+def _named(record: Mapping[str, Variable], named: Mapping[str, tuple[str, ...]]) -> Mapping[str, Variable]:
+    words = {name: msgspec.structs.replace(record[name], kind=Kind("string", words=of)) for name, of in named.items()}
+    return {**record, **words}
 
 
 def class_name_problem(name: str) -> str | None:
