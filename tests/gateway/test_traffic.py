@@ -170,6 +170,16 @@ def test_a_log_that_takes_long_is_read_whole_now_and_then(database: Database) ->
     assert reader.read(NOW, PLACES.__getitem__).total.requests == 4
 
 
+def test_of_a_long_log_the_last_minutes_come_first(database: Database) -> None:
+    written(database, row(5), row(70), row(600), row(7200))
+    reader = TrafficReader(database, long_rows=2)
+    first, second = (reader.read(NOW, PLACES.__getitem__) for _ in range(2))
+    assert (first.complete, first.total.requests) == (False, 2)
+    assert (second.complete, second.total.requests) == (True, 3)
+    short = TrafficReader(database, long_rows=3).read(NOW, PLACES.__getitem__)
+    assert (short.complete, short.total.requests) == (True, 3)
+
+
 def test_reading_uses_the_index(database: Database) -> None:
     plan = database.execute("explain query plan select count(*) from requests where started_at_us >= 5")
     assert "requests_by_time" in plan[0][3]

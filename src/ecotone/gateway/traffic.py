@@ -24,6 +24,7 @@ _MINUTE_US: Final = 60_000_000
 # minutes alone are read.
 _PAUSES_PER_READ: Final = 19.0
 _RECENT_MINUTES: Final = 2
+_LONG_ROWS: Final = 100_000
 
 _CELLS = """
     select started_at_us / 60000000, endpoint,
@@ -131,10 +132,12 @@ class EndpointTraffic(msgspec.Struct, frozen=True):
 
 class Traffic(msgspec.Struct, frozen=True):
     """Sixty minutes, the last of which is the present one. `minutes` has all of them, the quiet ones too; `endpoints`
-    those that were sent something, the busiest first."""
+    those that were sent something, the busiest first. `complete`: False as long as only the last two minutes of a long
+    log have been read."""
 
     since: datetime
     until: datetime
+    complete: bool
     total: Tally
     waits: Waits
     minutes: tuple[Minute, ...]
@@ -170,10 +173,15 @@ class _Reading(msgspec.Struct):
 class TrafficReader:
     """Reads the log of one database. Not for use by two threads at once."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` is seconds, and tells how long reading takes."""
+    def __init__(
+        self, database: Database, *, clock: Callable[[], float] = time.monotonic, long_rows: int = _LONG_ROWS
+    ) -> None:
+        """`clock` is seconds, and tells how long reading takes. Of an hour with more than `long_rows` the first reading
+        gives the last two minutes, the second all."""
         self._database = database
         self._clock = clock
+        self._long_rows = long_rows
+        self._complete = False
         self._reading: _Reading | None = None
         self._whole_again_at = 0.0
         self._read_to = 0
@@ -187,15 +195,23 @@ class TrafficReader:
         last = int(now.timestamp()) // 60
         first = last - MINUTES + 1
         begun_s = self._clock()
-        if self._reading is None or begun_s >= self._whole_again_at:
+        if self._reading is None and self._is_long(first, last):
+            self._reading = self._recent(last - _RECENT_MINUTES + 1, last)
+        elif self._reading is None or begun_s >= self._whole_again_at:
             self._reading = self._read(first, last)
+            self._complete = True
             ended_s = self._clock()
             self._whole_again_at = ended_s + _PAUSES_PER_READ * (ended_s - begun_s)
         else:
             recent = max(first, min(last, self._read_to) - _RECENT_MINUTES + 1)
             self._reading = _joined(self._reading, self._recent(recent, last), first, recent)
         self._read_to = last
-        return _told(self._reading, first, now, find)
+        return _told(self._reading, first, now, find, complete=self._complete)
+
+    def _is_long(self, first: int, last: int) -> bool:
+        counted = "select count(*) from (select 1 from requests where started_at_us >= ? and started_at_us < ? limit ?)"
+        times = _times(first, last)
+        return bool(self._database.execute(counted, (*times, self._long_rows + 1))[0][0] > self._long_rows)
 
     def _read(self, first: int, last: int) -> _Reading:
         reading = self._recent(first, last)
@@ -231,7 +247,9 @@ def _joined(old: _Reading, fresh: _Reading, first: int, recent: int) -> _Reading
     )
 
 
-def _told(reading: _Reading, first: int, now: datetime, find: Callable[[str], Whereabouts]) -> Traffic:
+def _told(
+    reading: _Reading, first: int, now: datetime, find: Callable[[str], Whereabouts], *, complete: bool
+) -> Traffic:
     sent: list[_Sent] = [(cell, None if cell.endpoint is None else find(cell.endpoint)) for cell in reading.cells]
     minutes: dict[int, list[_Sent]] = {minute: [] for minute in range(first, first + MINUTES)}
     endpoints: dict[str, list[_Sent]] = {}
@@ -245,6 +263,7 @@ def _told(reading: _Reading, first: int, now: datetime, find: Callable[[str], Wh
     return Traffic(
         since=_moment(first),
         until=now,
+        complete=complete,
         total=_tally(sent),
         waits=reading.total_waits,
         minutes=tuple(

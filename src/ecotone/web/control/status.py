@@ -20,6 +20,7 @@ from ecotone.web.control.next_steps import Done, Step, next_steps, what_was_done
 _FRESH_S = 1.0
 _LOOK_S = 2.0
 _SILENT_S = 15.0
+_PATIENCE_S = 0.1
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -46,13 +47,20 @@ class StatusWatch:
         self._find = finder(Directory((), ()), {})
         self._looking: asyncio.Task[Status] | None = None
         self._looked_at_s = float("-inf")
+        self._last: Status | None = None
 
     async def status(self) -> Status:
-        """As it is, or was less than a second ago. Raises DatabaseError."""
+        """As it is, or was less than a second ago; where looking takes long, as it was last time. Raises
+        DatabaseError."""
         if self._looking is None or (self._looking.done() and time.monotonic() - self._looked_at_s > _FRESH_S):
             self._looking = asyncio.get_running_loop().create_task(self._look())
-        # Shielded: one reader that leaves must not take the answer from the others.
-        return await asyncio.shield(self._looking)
+        looking = self._looking
+        # One reader that leaves takes the answer from no other: waiting cancels nothing.
+        done, _ = await asyncio.wait({looking}, timeout=None if self._last is None else _PATIENCE_S)
+        if self._last is not None and not done:
+            return self._last
+        self._last = looking.result()
+        return self._last
 
     async def _look(self) -> Status:
         now = self._control.now()
