@@ -15,9 +15,7 @@ from ecotone.evaluation.advice.answer import Advice, Out, Placed
 from ecotone.evaluation.advice.costs import BreakEven
 from ecotone.evaluation.advice.options import Option, Quality
 from ecotone.evaluation.advice.pictures import (
-    best_by_release,
     cost_against_volume,
-    gap_by_category,
     quality_against_price,
     what_would_change_it,
 )
@@ -33,7 +31,6 @@ Show = Literal["all", "open", "closed"]
 
 _SHOWN = 12
 _REASONS = 12
-_NAMES_OF_A_REASON = 60
 _TRACK = 100.0
 _OWN_FIGURES = (
     (re.compile(r"^\$[\d,.]+ a month is over"), "a month costs more than"),
@@ -107,11 +104,10 @@ class Lifted(msgspec.Struct, frozen=True):
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """Why options are not ranked: the words, and who. `more` are further ones."""
+    """Why options are not ranked: the words, and who."""
 
     words: str
     options: tuple[Option, ...]
-    more: int
 
 
 class View(msgspec.Struct, frozen=True):
@@ -136,8 +132,6 @@ class View(msgspec.Struct, frozen=True):
     scatter: Markup | None
     volume: Markup | None
     reach: Markup | None
-    gap: Markup
-    release: Markup
 
 
 def wish_of(said: Mapping[str, str]) -> Wish:
@@ -179,14 +173,12 @@ def view_of(advice: Advice, question: Question, wish: Wish) -> View:
         break_evens=tuple(_break_evens(advice)),
         changes=tuple(flips),
         relaxed=tuple(_relaxed(advice, question)),
-        waiting=_reasons(advice.undecided),
-        fallen=_reasons(advice.fallen),
+        waiting=reasons_of(advice.undecided),
+        fallen=reasons_of(advice.fallen),
         sources=tuple(_sources(advice)),
         scatter=unstyled(quality_against_price(advice)) if several else None,
         volume=unstyled(cost_against_volume(advice)) if several else None,
         reach=unstyled(what_would_change_it(advice)) if advice.flips else None,
-        gap=unstyled(gap_by_category()),
-        release=unstyled(best_by_release(advice.question.work.category)),
     )
 
 
@@ -304,7 +296,7 @@ def _break_evens(advice: Advice) -> Iterator[tuple[BreakEven, str, str]]:
             yield row, f"{named(own)} against {named(vendor)}", break_even_in_words(row, advice)
 
 
-def _reasons(outs: Iterable[Out]) -> tuple[Reason, ...]:
+def reasons_of(outs: Iterable[Out]) -> tuple[Reason, ...]:
     """The commonest first; an option stands under each of its reasons. What differs by the vendor's name or by how far
     a mark is missed is one reason."""
     found: dict[str, list[Option]] = {}
@@ -313,16 +305,12 @@ def _reasons(outs: Iterable[Out]) -> tuple[Reason, ...]:
         for words in dict.fromkeys(_of_many(reason.text, place) for reason in out.reasons):
             found.setdefault(words, []).append(out.option)
     rows = sorted(found.items(), key=lambda pair: -len(pair[1]))
-    shown = [
-        Reason(words, tuple(options[:_NAMES_OF_A_REASON]), max(0, len(options) - _NAMES_OF_A_REASON))
-        for words, options in rows[:_REASONS]
-    ]
+    shown = [Reason(words, tuple(options)) for words, options in rows[:_REASONS]]
     rest = {option.key: option for _, options in rows[_REASONS:] for option in options}
     if rest:
-        several = tuple(rest.values())
         count = len(rows) - _REASONS
         words = "one rarer reason" if count == 1 else f"{count} rarer reasons"
-        shown.append(Reason(words, several[:_NAMES_OF_A_REASON], max(0, len(several) - _NAMES_OF_A_REASON)))
+        shown.append(Reason(words, tuple(rest.values())))
     return tuple(shown)
 
 

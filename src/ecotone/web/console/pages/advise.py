@@ -14,11 +14,13 @@ from ecotone.catalog.quality import WORK
 from ecotone.evaluation.advice.document import Items, Part, Text
 from ecotone.evaluation.advice.examples import examples
 from ecotone.evaluation.advice.export import as_command
+from ecotone.evaluation.advice.pictures import best_by_release, gap_by_category
 from ecotone.evaluation.advice.query import DEFAULT_WORK, MACHINES_MAX, SPEEDS_MAX, Read, as_pairs, read_pairs
 from ecotone.evaluation.advice.question import AS_FOUND, Limits, Privacy, Question
 from ecotone.evaluation.advice.report import explained, named, terms_in_words
+from ecotone.evaluation.plots import unstyled
 from ecotone.values.errors import NotFound, SetupError
-from ecotone.web.console.advice_view import Wish, open_models, pairs_of_wish, view_of, wish_of
+from ecotone.web.console.advice_view import Wish, open_models, pairs_of_wish, reasons_of, view_of, wish_of
 from ecotone.web.console.rendering import control_of, render
 from ecotone.web.control.advice import Form, adviser_of, answered, as_file
 
@@ -109,6 +111,25 @@ async def option(request: Request) -> Response:
     raise NotFound(f"{key!r} is not among the options of this question.")
 
 
+async def names(request: Request) -> Response:
+    """The options that one reason keeps out."""
+    read, _ = _asked(request)
+    advice = await answered(control_of(request), _whole(read))
+    reasons = reasons_of(advice.fallen if request.query_params.get("kind") == "fallen" else advice.undecided)
+    at = request.query_params.get("at", "")
+    if not at.isdecimal() or int(at) >= len(reasons):
+        raise NotFound("There is no such reason under this question. Load the page again.")
+    return render(request, "advise_names.html", options=reasons[int(at)].options)
+
+
+async def wider(request: Request) -> Response:
+    """What holds whatever is asked: how far open and closed models lie apart, and how that came about."""
+    category = request.query_params.get("work.category", "")
+    release = await asyncio.to_thread(best_by_release, category if category in WORK else "general")
+    gap = await asyncio.to_thread(gap_by_category)
+    return render(request, "advise_wider.html", gap=unstyled(gap), release=unstyled(release))
+
+
 async def export(request: Request) -> Response:
     """The answer as a file, for the same query as the page's."""
     form = _FORMS.get(request.path_params["file"])
@@ -125,6 +146,8 @@ ROUTES = (
     Route("/advise", page),
     Route("/advise/answer", answer),
     Route("/advise/option", option),
+    Route("/advise/names", names),
+    Route("/advise/wider", wider),
     Route("/advise/export/{file}", export),
 )
 

@@ -61,6 +61,17 @@ const fold = () => { whole.open = !narrow.matches; };
 narrow.addEventListener("change", fold);
 fold();
 
+// --- one option, in a dialog
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button.name");
+  if (!button) return;
+  event.preventDefault();
+  const query = new URLSearchParams([...new FormData(form)].filter(([, value]) => value !== ""));
+  query.set("key", button.value);
+  htmx.ajax("GET", `/console/advise/option?${query}`, { target: "#why-body" });
+});
+
 // --- another answer
 
 const winner = () => document.querySelector("#answer [data-winner]")?.dataset;
