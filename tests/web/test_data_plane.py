@@ -411,6 +411,37 @@ async def test_who_is_let_in(house: House, headers: dict[str, str], status: int)
         assert reply.json()["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("X-Ecotone-Clas", "There is no header x-ecotone-clas. Did you mean x-ecotone-class?"),
+        ("x_ecotone_class", "There is no header x_ecotone_class. Did you mean x-ecotone-class?"),
+        ("Ecotone-Conversation-Id", "Did you mean x-ecotone-conversation?"),
+        ("x-ecotone-model", "There are x-ecotone-class and x-ecotone-conversation."),
+    ],
+)
+async def test_a_header_that_nobody_would_hear_is_refused(house: House, name: str, told: str) -> None:
+    asked = json.dumps({"model": "first", "messages": HELLO})
+    async with httpx.AsyncClient() as client:
+        url, kind = f"{house.gate.base_url}/chat/completions", {"content-type": "application/json"}
+        reply = await client.post(url, content=asked, headers={**kind, name: "restricted"})
+        assert reply.status_code == 400
+        error = reply.json()["error"]
+        assert told in error["message"]
+        assert (error["code"], error["param"]) == ("invalid_header", name.lower())
+        assert not house.first.requests
+        reply = await client.post(
+            url, content=asked, headers={**kind, "x-ecotone-request-id": "r", "x-my-ecotone": "x"}
+        )
+        assert reply.status_code == 200
+
+
+async def test_a_class_that_there_is_not_is_refused_by_its_header(house: House) -> None:
+    reply = await house.post(json.dumps({"model": "first", "messages": HELLO}), x_ecotone_class="Restricted")
+    assert reply.json()["error"]["code"] == "invalid_header"
+    assert reply.json()["error"]["param"] == "x-ecotone-class"
+
+
 async def test_only_listed_origins_may_read_answers(house: House) -> None:
     async with httpx.AsyncClient() as client:
         url = f"{house.gate.base_url}/chat/completions"

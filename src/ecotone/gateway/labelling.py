@@ -15,7 +15,7 @@ from ecotone.policy.guard.guard import Guard
 from ecotone.policy.inspection import Inspection, inspect
 from ecotone.policy.labels import Labels
 from ecotone.policy.policy import Policy
-from ecotone.values.errors import MalformedRequest
+from ecotone.values.errors import MalformedHeader
 
 AT_ONCE_BYTES_MAX = 32 * 1024
 """What is longer is worked on in a thread, so that others need not wait for it."""
@@ -88,9 +88,10 @@ class Labelling:
         ranks = [0]
         if declared.data_class is not None:
             if declared.data_class not in self._policy.classes:
-                raise MalformedRequest(
+                raise MalformedHeader(
                     f"The header x-ecotone-class names a data class that there is not. There are:"
-                    f" {', '.join(self._policy.classes.names)}."
+                    f" {', '.join(self._policy.classes.names)}.",
+                    param="x-ecotone-class",
                 )
             ranks.append(self._policy.classes.rank(declared.data_class))
         ranks += [self._known_rank(name) for name in job.earlier_classes]
@@ -104,8 +105,9 @@ class Labelling:
         if declared.conversation is None:
             return 0
         if not 0 < len(declared.conversation) <= _CONVERSATION_CHARS_MAX:
-            raise MalformedRequest(
-                f"The header x-ecotone-conversation takes 1 to {_CONVERSATION_CHARS_MAX} characters."
+            raise MalformedHeader(
+                f"The header x-ecotone-conversation takes 1 to {_CONVERSATION_CHARS_MAX} characters.",
+                param="x-ecotone-conversation",
             )
         since_us = now_us - self._remember_us
         name = self._conversations.recall(principal.name, declared.conversation, since_us)

@@ -3,6 +3,7 @@
     EcotoneError
     ├── RequestError                the caller's request is at fault
     │   ├── MalformedRequest        400  not JSON, wrong types, missing fields
+    │   │   └── MalformedHeader     400  one of Ecotone's own headers is misspelt or has no such value
     │   ├── UnsupportedFeature      400  this model or wire cannot do it; another may
     │   ├── ContextExceeded         400  more tokens than this model's context holds; another's may
     │   ├── Unauthenticated         401
@@ -63,6 +64,12 @@ class RequestError(EcotoneError):
 
 class MalformedRequest(RequestError):
     """The body is not what the wire format asks for."""
+
+
+class MalformedHeader(MalformedRequest):
+    """A header of Ecotone's own that cannot be honoured; `param` names it. What it was to protect would not be."""
+
+    code = "invalid_header"
 
 
 class UnsupportedFeature(RequestError):

@@ -1,15 +1,20 @@
 """Who is let in, decided from a request's headers alone."""
 
+import re
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from ecotone.gateway.declared import NOTHING_DECLARED, Declared
 from ecotone.gateway.keys import KEY_PREFIX, LOCAL, Keyring, Principal
-from ecotone.values.errors import Forbidden, MalformedRequest, Unauthenticated, UnsupportedMediaType
+from ecotone.values.errors import Forbidden, MalformedHeader, Unauthenticated, UnsupportedMediaType
 
 _CLASS, _CONVERSATION = b"x-ecotone-class", b"x-ecotone-conversation"
+# An id of an earlier reply may be sent along by whoever follows requests through several services.
+_OWN = frozenset({_CLASS, _CONVERSATION, b"x-ecotone-request-id"})
+_LIKE_OWN = re.compile(rb"(?:x[-_])?ecotone[-_]")
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -35,13 +40,14 @@ def read_headers(pairs: Iterable[tuple[bytes, bytes]], query: bytes = b"") -> He
     A key may stand where each vendor's clients put theirs: `authorization: Bearer` (OpenAI), `x-api-key` (Anthropic),
     `x-goog-api-key` or `?key=` (Google).
 
-    Raises MalformedRequest where a header that decides about data is there more than once: which of them counts is
-    nothing to guess.
+    Raises MalformedHeader where a header that decides about data is there more than once: which of them counts is
+    nothing to guess. The same for one that looks like Ecotone's own and is not: what it was to say would go unheard.
     """
     pairs = list(pairs)
     sent = dict(pairs)
     declared = NOTHING_DECLARED
-    if _CLASS in sent or _CONVERSATION in sent:
+    if b"ecotone" in b"\n".join(sent):
+        _check_own(sent)
         declared = _declared(pairs, sent)
     length = _text(sent, b"content-length")
     key = _key(sent)
@@ -58,11 +64,26 @@ def read_headers(pairs: Iterable[tuple[bytes, bytes]], query: bytes = b"") -> He
     )
 
 
+def _check_own(sent: Iterable[bytes]) -> None:
+    for name in sent:
+        if _LIKE_OWN.match(name) and name not in _OWN:
+            word = name.decode("latin-1")
+            near = get_close_matches(_LIKE_OWN.sub(b"", name).decode("latin-1"), ("class", "conversation"), n=1)
+            hint = (
+                f"Did you mean x-ecotone-{near[0]}?"
+                if near
+                else "There are x-ecotone-class and x-ecotone-conversation."
+            )
+            raise MalformedHeader(f"There is no header {word}. {hint}", param=word)
+
+
 def _declared(pairs: Sequence[tuple[bytes, bytes]], sent: dict[bytes, bytes]) -> Declared:
+    if _CLASS not in sent and _CONVERSATION not in sent:
+        return NOTHING_DECLARED
     said: list[str | None] = []
     for name in (_CLASS, _CONVERSATION):
         if sum(other == name for other, _ in pairs) > 1:
-            raise MalformedRequest(f"The header {name.decode()} is there more than once.")
+            raise MalformedHeader(f"The header {name.decode()} is there more than once.", param=name.decode())
         said.append(_text(sent, name).strip() if name in sent else None)
     return Declared(*said)
 
