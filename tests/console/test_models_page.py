@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -158,17 +159,12 @@ def test_a_model_is_loaded_and_unloaded_by_the_keyboard_while_the_page_tells(hom
 
 
 def test_the_command_line_loads_and_unloads_too(home: House) -> None:
-    def ecotone(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        environment = {**os.environ, "ECOTONE_HOME": str(home.home)}
-        command = [sys.executable, "-m", "ecotone", "models", *arguments]
-        return subprocess.run(command, env=environment, cwd=home.folder, capture_output=True, text=True, timeout=120)
-
-    loaded = ecotone("load", "small", "--json")
+    loaded = ecotone(home, "models", "load", "small", "--json")
     assert (loaded.returncode, json.loads(loaded.stdout)["condition"]) == (0, "ready")
-    assert "small is unloaded" in ecotone("unload", "small").stderr
-    elsewhere = ecotone("load", "sonnet")
+    assert "small is unloaded" in ecotone(home, "models", "unload", "small").stderr
+    elsewhere = ecotone(home, "models", "load", "sonnet")
     assert elsewhere.returncode == 1 and "runs elsewhere" in elsewhere.stderr
-    unknown = ecotone("load", "smal")
+    unknown = ecotone(home, "models", "load", "smal")
     assert unknown.returncode == 1 and "small, sonnet, granite, llama" in unknown.stderr
 
 
@@ -285,6 +281,23 @@ def test_without_a_config_a_pulled_model_is_served_at_once_and_goes_with_its_fil
     expect(row(page, "talker")).to_have_count(0)
     assert served(bare) == ["assistant", DEFAULT_MODEL.name]
     page.context.close()
+
+
+def test_without_a_config_what_another_command_fetches_is_served_too(bare: House, smollm2_path: Path) -> None:
+    os.link(smollm2_path, bare.folder / "Other.gguf")
+    pulled = ecotone(bare, "pull", "file:Other.gguf", "--sha256", DEFAULT_MODEL.sha256)
+    assert "serves it as 'other'" in pulled.stderr
+    until = time.monotonic() + 20
+    while "other" not in served(bare) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert served(bare) == ["assistant", "other", DEFAULT_MODEL.name]
+
+
+def ecotone(at: House, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """A command on the house's own home."""
+    environment = {**os.environ, "ECOTONE_HOME": str(at.home)}
+    command = [sys.executable, "-m", "ecotone", *arguments]
+    return subprocess.run(command, env=environment, cwd=at.folder, capture_output=True, text=True, timeout=120)
 
 
 def served(at: House) -> list[str]:

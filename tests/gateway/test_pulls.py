@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from ecotone.gateway.config import Config, ModelConfig
+from ecotone.gateway.config import Config, ModelConfig, RouteConfig
 from ecotone.gateway.model_sources import WantedFile
 from ecotone.gateway.pulls import Pulls, PullState
-from ecotone.gateway.stored_models import with_stored
+from ecotone.gateway.stored_models import served_as, with_stored
 from ecotone.upstream.sources import parse_source
 from ecotone.upstream.store import ModelStore, StoredModel
 from ecotone.values.errors import NotFound
@@ -181,5 +181,16 @@ def test_chat_models_in_the_store_are_served_and_others_are_not(tmp_path: Path) 
     assert list(served.models) == ["mine", "talker"]
     assert served.models["talker"].source == f"file:{talker.path}"
     assert with_stored(served, store, tmp_path) == served
+    assert served_as(talker, config, store, tmp_path) == "talker"
     talker.path.write_bytes(TALKS[:20])
     assert list(with_stored(config, store, tmp_path).models) == ["mine"]
+
+
+def test_what_is_gone_is_served_no_more_except_where_a_route_leads_to_it(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "models")
+    models = {name: ModelConfig(engine="llama.cpp", source=f"file:{name}.gguf") for name in ("gone", "routed")}
+    far = ModelConfig(provider="openai", name="gpt-4o")
+    config = Config(models={**models, "far": far}, routes={"assistant": RouteConfig(models=("routed",))})
+    assert list(with_stored(config, store, tmp_path).models) == ["routed", "far"]
+    (tmp_path / "gone.gguf").write_bytes(TALKS)
+    assert with_stored(config, store, tmp_path) == config

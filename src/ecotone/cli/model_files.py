@@ -10,6 +10,7 @@ from ecotone.cli.output import out, print_json, say
 from ecotone.cli.pulling import pull_with_bar
 from ecotone.gateway.build import model_store
 from ecotone.gateway.model_sources import config_lines, remove_file, wanted_file
+from ecotone.gateway.stored_models import served_as
 from ecotone.upstream.sources import checked_sha256
 from ecotone.values.sizes import in_bytes
 
@@ -31,7 +32,10 @@ def pull(text: str, sha256: str | None, config_file: Path | None, as_json: bool)
     if wanted.configured:
         say(f"the config has it as model {wanted.name!r}" if here.file else "`ecotone up` serves it")
         return
-    say("to use it, put these lines into ecotone.toml:")
+    served = None if here.file else served_as(stored, here.config, store, here.folder)
+    if served is not None:
+        say(f"a gateway without a config serves it as {served!r}")
+    say("to have it in a config, put these lines into ecotone.toml:")
     out.out(config_lines(wanted, stored), highlight=False)
 
 

@@ -184,6 +184,7 @@ class _Service:
             warming.cancel()
 
     async def _follow_changes(self, runtime: Runtime, app: App, watch: FileWatch | None) -> None:
+        shelf = FileWatch(self._home.models)
         told: set[str] = set()
         while True:
             await asyncio.sleep(_WATCH_INTERVAL_S)
@@ -194,6 +195,8 @@ class _Service:
                 troubles.add(f"the keys cannot be read again: {error.message}")
             if watch is not None and watch.changed():
                 self._reload(runtime, app)
+            if shelf.changed():
+                self._serve_stored(runtime)
             if runtime.log.trouble is not None:
                 troubles.add(f"the request log cannot be written, rows wait in memory: {runtime.log.trouble}")
             for trouble in sorted(troubles - told):
@@ -249,6 +252,14 @@ class _Service:
         if waiting:
             say(f"in force only after a restart: {', '.join(waiting)}")
         self._warn(runtime)
+
+    def _serve_stored(self, runtime: Runtime) -> None:
+        """Without a config, what another command has fetched or removed comes or goes here too."""
+        if self._file is not None:
+            return
+        config = with_stored(runtime.config, runtime.store, self._folder)
+        if config != runtime.config:
+            runtime.apply(config, runtime.vendors)
 
     def _warn(self, runtime: Runtime) -> None:
         for warning in config_warnings(self._config, os.environ, self._folder, runtime.keyring.names):

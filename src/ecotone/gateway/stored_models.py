@@ -25,12 +25,19 @@ def unnamed(config: Config, store: ModelStore, folder: Path) -> list[StoredModel
     return [stored for stored in store.models() if stored.path not in used]
 
 
-def with_stored(config: Config, store: ModelStore, folder: Path) -> Config:
-    """A config-less gateway's config, with the chat models that lie in the store beside its own.
+def _stays(name: str, model: ModelConfig, config: Config, store: ModelStore, folder: Path) -> bool:
+    if model.source is None or any(name in route.models for route in config.routes.values()):
+        return True
+    return store.find(parse_source(model.source, folder), sha256=model.sha256) is not None
 
-    Reads the head of each file. A file that is damaged, or that is not made for talking, stays out.
+
+def with_stored(config: Config, store: ModelStore, folder: Path) -> Config:
+    """A config-less gateway's config, with the chat models that lie in the store, and without those whose files are no
+    longer there; models of routes stay in any case.
+
+    Reads the head of each new file. One that is damaged, or that is not made for talking, stays out.
     """
-    models = dict(config.models)
+    models = {name: model for name, model in config.models.items() if _stays(name, model, config, store, folder)}
     for stored in unnamed(config, store, folder):
         text = f"file:{stored.path}" if stored.in_place else stored.source
         try:
@@ -46,3 +53,10 @@ def with_stored(config: Config, store: ModelStore, folder: Path) -> Config:
         model = ModelConfig(engine="llama.cpp", source=text, sha256=stored.sha256)
         models[stored.name if name in models else name] = model
     return msgspec.structs.replace(config, models=models)
+
+
+def served_as(stored: StoredModel, config: Config, store: ModelStore, folder: Path) -> str | None:
+    """What a gateway without a config calls this file; None if it does not serve it."""
+    sources = (stored.source, f"file:{stored.path}")
+    models = with_stored(config, store, folder).models
+    return next((name for name, model in models.items() if model.source in sources), None)

@@ -8,7 +8,7 @@ import msgspec
 
 from ecotone.gateway.build import Runtime
 from ecotone.gateway.catalog_rows import CatalogRow, Wanted, catalog_rows
-from ecotone.gateway.config import ModelConfig
+from ecotone.gateway.config import Config, ModelConfig
 from ecotone.gateway.dossier import Here, survey, view_of
 from ecotone.gateway.inventory import Installation
 from ecotone.gateway.model_facts import View
@@ -116,13 +116,13 @@ class ModelDesk:
         """Serve it: at once if a config names it, or if there is no config."""
         self._told[wanted.source.text] = (wanted, stored)
         self._looked_at_s = float("-inf")
-        self._apply_again()
+        self._runtime.apply(self._with_stored(), self._runtime.vendors)
 
-    def _apply_again(self) -> None:
+    def _with_stored(self) -> Config:
         config = self._runtime.config
-        if self._control.config_file is None:
-            config = with_stored(config, self._runtime.store, self._control.folder)
-        self._runtime.apply(config, self._runtime.vendors)
+        if self._control.config_file is not None:
+            return config
+        return with_stored(config, self._runtime.store, self._control.folder)
 
     async def load(self, name: str) -> ModelState:
         """Have it in memory. Raises NotFound, and SetupError where it cannot be loaded."""
@@ -132,9 +132,11 @@ class ModelDesk:
 
     async def unload(self, name: str) -> ModelState:
         """Let its memory go, once it has answered. Raises NotFound."""
-        self._require_embedded(await self.state(name))
+        before = await self.state(name)
+        self._require_embedded(before)
         await self._runtime.engines.unload(name)
-        return await self.state(name)
+        # Meanwhile its file may have been removed, and the model with it.
+        return next((state for state in await self.states() if state.name == name), before)
 
     def _require_embedded(self, state: ModelState) -> None:
         if state.hosting != "embedded":
@@ -147,22 +149,10 @@ class ModelDesk:
             await runtime.engines.unload(name)
         freed = await asyncio.to_thread(remove_file, name, here, runtime.store, self._control.folder)
         self._looked_at_s = float("-inf")
-        if self._control.config_file is None:
-            self._forget_models_without_a_file()
+        config = self._with_stored()
+        if config != runtime.config:
+            runtime.apply(config, runtime.vendors)
         return Removed(name, freed)
-
-    def _forget_models_without_a_file(self) -> None:
-        """Where there is no config, a model that was served for its file's sake goes with it."""
-        config, store, folder = self._runtime.config, self._runtime.store, self._control.folder
-        in_routes = {model for route in config.routes.values() for model in route.models}
-        shelf = look_at_shelf(config.models, store, folder)
-        left = {
-            name: model
-            for name, model in config.models.items()
-            if model.source is None or name in shelf.stored or name in in_routes
-        }
-        if len(left) < len(config.models):
-            self._runtime.apply(msgspec.structs.replace(config, models=left), self._runtime.vendors)
 
     async def close(self) -> None:
         """Stop fetching; what has come is kept for the next time."""
