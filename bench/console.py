@@ -65,6 +65,7 @@ def first_paints(home: House, path: str, rounds: int) -> tuple[list[float], int]
     weight = 0
     for _ in range(rounds):
         page = home.page()
+        page.goto("about:blank")
         answers = heard(page)
         page.goto(path)
         page.wait_for_load_state("load")
@@ -95,7 +96,7 @@ def four_at_once(home: House, slowdown: int) -> tuple[list[float], int]:
         session: CDPSession = page.context.new_cdp_session(page)
         session.send("Emulation.setCPUThrottlingRate", {"rate": slowdown})
     begun = home.api("POST", "/battles", {"models": MODELS, "prompt": "What is an ecotone?", "blind": False})
-    page.goto(f"/console/compare/{begun['id']}")
+    page.goto(f"/console/compare/battle/{begun['id']}")
     page.wait_for_function(
         "() => !document.querySelector('[data-state=waiting], [data-state=streaming]')", timeout=120_000
     )

@@ -92,8 +92,8 @@ because = "cards, keys and national numbers do not leave our machines"
 
 [[rules]]
 name = "addresses go out as pseudonyms"
-redact = ["email", "phone"]
-when = 'endpoint.hosting == "vendor"'
+redact = 'endpoint.hosting == "vendor"'
+kinds = ["email", "phone"]
 because = "a vendor need not know whom we write to"
 
 [[rules]]
@@ -140,7 +140,7 @@ def vendor(wire: str, model: str) -> Iterator[str]:
 
 def made_up_hour(home: Home) -> None:
     """Rows as an hour of a small team's work would leave them."""
-    chance = random.Random(2026)  # noqa: S311 - for a picture
+    chance = random.Random(2026)
     now_us = time.time_ns() // 1000
     places = (("claude", "claude@anthropic", 5), ("house", "house@embedded", 4), ("coder", "coder@embedded", 3))
     rows = []
@@ -175,7 +175,7 @@ def made_up_hour(home: Home) -> None:
         )
     marks = ", ".join("?" * len(RequestRow.__struct_fields__))
     with closing(open_database(home)) as database, database.transaction():
-        database.execute_many(f"insert into requests values ({marks})", map(msgspec.structs.astuple, rows))  # noqa: S608
+        database.execute_many(f"insert into requests values ({marks})", map(msgspec.structs.astuple, rows))
 
 
 def ended(home: House, path: str, state: Callable[[Any], bool]) -> Any:
