@@ -130,3 +130,11 @@ def test_the_menu_opens_on_a_phone(home: House) -> None:
     page.get_by_role("button", name="Menu").click()
     expect(link).to_be_visible()
     page.context.close()
+
+
+def test_a_shape_of_the_api_opens(home: House) -> None:
+    page = home.page()
+    page.goto("/console/api")
+    page.locator("#ErrorBody summary").click()
+    expect(page.locator("#ErrorBody pre")).to_contain_text('"message"')
+    page.context.close()

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ecotone.values.errors import NotFound
 from ecotone.web.console.rendering import render
 
 
@@ -34,6 +35,15 @@ async def page(request: Request) -> Response:
     return render(request, "reference.html", groups=groups, schemas=described["components"]["schemas"])
 
 
+async def shape(request: Request) -> Response:
+    """One schema, for the page to show once somebody opens it. Raises NotFound."""
+    schemas = request.app.state.described["components"]["schemas"]
+    name = request.path_params["name"]
+    if name not in schemas:
+        raise NotFound(f"There is no shape {name!r}.")
+    return render(request, "reference_shape.html", schema=schemas[name])
+
+
 def _operation(method: str, path: str, told: dict[str, Any]) -> Operation:
     return Operation(
         told["tags"][0],
@@ -58,4 +68,4 @@ def _schema(content: dict[str, Any] | None) -> str | None:
     return kind if kind != "application/json" else str(schema.get("type", "JSON"))
 
 
-ROUTES = (Route("/api", page),)
+ROUTES = (Route("/api", page), Route("/api/shapes/{name}", shape))
