@@ -34,8 +34,8 @@ _REASONS = 12
 _TRACK = 100.0
 _OWN_FIGURES = (
     (re.compile(r"^\$[\d,.]+ a month is over"), "a month costs more than"),
-    (re.compile(r"^its context holds [\d,]+ tokens"), "its context is too short"),
-    (re.compile(r"^it writes [\d,]+ tokens at most"), "its answers are too short"),
+    (re.compile(r"^its context holds [\d,]+ tokens; ([\d,]+) are needed"), r"its context is shorter than \1 tokens"),
+    (re.compile(r"^it writes [\d,]+ tokens at most; ([\d,]+) are needed"), r"it writes fewer than \1 tokens"),
     (re.compile(r"^its (rating|score) of [\d.]+"), r"its \1"),
     (re.compile(r"^its first token took [\d]+ ms"), "its first token took too long"),
     (re.compile(r"^it gave [\d]+ tokens/s"), "it was too slow"),
@@ -266,7 +266,7 @@ def _change(flip: Flip, advice: Advice, question: Question) -> Change:
     factor = table == "assumptions"
     return Change(
         flip.assumption,
-        _counted(flip.now, factor=factor),
+        _counted(flip.now, factor=factor and flip.now != 1),
         _counted(flip.then, factor=factor),
         winner_in_words(flip.winner, advice),
         "; ".join(flip.because),
