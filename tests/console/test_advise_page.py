@@ -161,6 +161,12 @@ def test_an_own_machine_is_held_against_vendors(here: House) -> None:
     # 730 / 0.00033 = 2,212,121 requests, and the machine answers 1,000 x 3600 x 730 / 300 = 8,760,000.
     meeting = page.locator(".break-evens div").filter(has_text="GPT OSS 120B on box against GPT OSS 120B at groq")
     expect(meeting).to_contain_text("cheaper from 2,212,121 requests a month on")
+    # Room for another one takes the page again, with all that was said.
+    page.get_by_role("button", name="Room for more").click()
+    expect(page.locator(".machine")).to_have_count(2)
+    expect(meeting).to_be_visible()
+    machine.get_by_role("button", name="Clear this machine").click()
+    expect(page.locator(".break-evens")).to_have_count(0)
 
 
 def test_what_cannot_be_read_is_marked_and_the_answer_stays(here: House) -> None:

@@ -9,8 +9,10 @@ import msgspec
 from ecotone.catalog.organisation import Organisation
 from ecotone.evaluation.advice.adviser import Adviser
 from ecotone.evaluation.advice.question import Question, Work
+from ecotone.evaluation.runs import RunStore
 from ecotone.gateway.listings import listing_file
 from ecotone.gateway.paths import Home
+from tests.evaluation.test_advice_measured import HAIKU, OSS, embedded, kept, vendor
 
 TODAY = date(2026, 11, 22)
 FEW = Question(
@@ -53,3 +55,24 @@ def test_costs_follow_assumptions(tmp_path: Path) -> None:
     costs = {row.ranked.option.key: row.ranked.monthly_usd for row in plain.placed}
     assert costs
     assert {row.ranked.option.key: 2 * row.ranked.monthly_usd for row in half.placed} == costs
+
+
+def test_what_was_measured_here_counts_once_it_is_there(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    adviser = Adviser(home)
+    assert adviser.suites() == ()
+    right = {vendor("anthropic", "claude-haiku-4-5", catalog=HAIKU): 20, embedded(OSS): 12}
+    kept(RunStore(home.evaluations), "2026-11-01-a", 1, right)
+    assert adviser.suites() == ("mine",)
+    asked = msgspec.structs.replace(FEW, work=msgspec.structs.replace(FEW.work, suite="mine"))
+    advice = adviser.answer(asked, organisation=HERE, today=TODAY)
+    # 12 of 20 right, on the machine that was measured: 40 tokens in 2 s are 20 tokens a second.
+    (own,) = [row.ranked.option for row in advice.placed if row.ranked.option.machine is not None]
+    assert (own.model, own.quality.value, own.place) == (OSS, 0.6, "this machine")
+    assert own.machine is not None
+    assert own.machine.tokens_per_s == {OSS: Decimal("20.0")}
+    # Another run is other evidence.
+    kept(RunStore(home.evaluations), "2026-11-02-b", 2, {embedded(OSS): 20})
+    assert not adviser.knows(asked, organisation=HERE, today=TODAY)
+    again = adviser.answer(asked, organisation=HERE, today=TODAY)
+    assert {row.ranked.option.quality.value for row in again.placed if row.ranked.option.model == OSS} == {1.0}

@@ -31,6 +31,7 @@ class Adviser:
         self._lock = Lock()
         self._answers: OrderedDict[tuple[bytes, date], Advice] = OrderedDict()
         self._measured: dict[str | None, Mapping[str, Measurement]] = {}
+        self._suites: tuple[str, ...] | None = None
         self._newer: str | None = None
         self._state: _State | None = None
 
@@ -61,7 +62,11 @@ class Adviser:
 
     def suites(self) -> tuple[str, ...]:
         """The suites that anything was measured on here."""
-        return tuple(sorted({name for folder in self._runs.runs() for name in folder.suites()}))
+        with self._lock:
+            self._renew()
+            if self._suites is None:
+                self._suites = tuple(sorted({name for folder in self._runs.runs() for name in folder.suites()}))
+            return self._suites
 
     def _completed(self, question: Question, organisation: Organisation | None) -> Question:
         if organisation is not None and question.organisation == Organisation():
@@ -81,11 +86,12 @@ class Adviser:
 
     def _renew(self) -> None:
         """Forget everything when a run has gone on or another listing has come."""
-        files = [listing_file(self._home), *(folder.path / "results.jsonl" for folder in self._runs.runs())]
+        files = [listing_file(self._home), *(folder.results_file for folder in self._runs.runs())]
         stats = [(str(file), file.stat()) for file in files if file.exists()]
         state = tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
         if state != self._state:
             self._answers.clear()
             self._measured.clear()
+            self._suites = None
             self._newer = stored_listing(self._home)
             self._state = state

@@ -49,7 +49,10 @@ async def page(request: Request) -> Response:
     suites = await asyncio.to_thread(adviser.suites)
     question = read.question or Question(DEFAULT_WORK)
     context: dict[str, Any] = {"view": None, "trouble": None, "partial": False}
-    if read.question is not None and adviser.knows(question, organisation=organisation, today=control.now().date()):
+    today = control.now().date()
+    if read.question is not None and await asyncio.to_thread(
+        adviser.knows, question, organisation=organisation, today=today
+    ):
         context |= await _answer(request, question, wish)
     said = dict(as_pairs(question, whole=True))
     if read.problems:

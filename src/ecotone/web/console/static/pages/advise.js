@@ -61,6 +61,22 @@ const fold = () => { whole.open = !narrow.matches; };
 narrow.addEventListener("change", fold);
 fold();
 
+// --- machines
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-reload]")) {
+    event.preventDefault();
+    form.submit(); // the whole page again, which has a row more than is filled
+    return;
+  }
+  const fields = event.target.closest("[data-clear]")?.closest("fieldset").querySelectorAll("input");
+  if (!fields) return;
+  for (const field of fields) field.value = "";
+  fields[0].dispatchEvent(new Event("input", { bubbles: true }));
+  fields[0].focus();
+});
+for (const button of form.querySelectorAll("[data-clear]")) button.hidden = false;
+
 // --- one option, in a dialog
 
 document.addEventListener("click", (event) => {
