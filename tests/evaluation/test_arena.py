@@ -175,6 +175,8 @@ def test_votes_tell_which_answers_came_to_their_end(battles: Battles) -> None:
     (blind,) = battles.votes(blind=True)
     assert (blind.battle, blind.names, blind.vote, blind.by) == (battle.id, battle.names, "b", "ben")
     assert (blind.prompt, blind.answered) == ("Is it so?", (True, True, False))
+    assert battles.count(voted=True) == 2 and battles.count(voted=False) == 1
+    assert {found.id for found in battles.latest(voted=True)} == {battle.id, named.id}
     (other,) = battles.votes(blind=False)
     assert (battles.vote_count(blind=True), battles.vote_count(blind=False)) == (1, 1)
     assert other.answered == (True, False)

@@ -3,7 +3,7 @@
 import pytest
 
 from ecotone.evaluation.arena import CastVote, Vote
-from ecotone.evaluation.standings import Pair, Row, Standings, standings
+from ecotone.evaluation.standings import Pair, Row, Standings, open_against_closed, standings
 
 _prompts = iter(range(10_000))
 
@@ -94,3 +94,18 @@ def test_the_better_one_of_a_pair_comes_first() -> None:
     assert [(one.name, one.other) for one in found.pairs] == [("bb", "aa"), ("aa", "cc")]
     assert [one.name for one in found.rows] == ["bb", "aa", "cc"]
     assert row(found, "cc").tally.share is None
+
+
+def test_open_against_closed_counts_where_both_kinds_met() -> None:
+    votes = [
+        vote("a", "free", "paid"),
+        vote("b", "free", "paid"),
+        vote("a", "paid", "other free"),
+        vote("tie", "paid", "free"),
+        vote("a", "free", "other free"),
+        vote("a", "free", "stranger"),
+        vote("a", "free", "paid", answered=(True, False)),
+        vote("b", "free", "other free", "paid"),
+    ]
+    tally = open_against_closed(votes, {"free": "open", "other free": "open", "paid": "closed", "stranger": None})
+    assert (tally.wins, tally.losses, tally.ties, tally.share) == (2, 2, 1, 0.5)

@@ -326,13 +326,14 @@ class Battles:
         *,
         model: str | None = None,
         words: str | None = None,
+        voted: bool | None = None,
         skip: int = 0,
         limit: int = 50,
         oldest_first: bool = False,
     ) -> tuple[Battle, ...]:
         """The latest first, each with its first prompt alone: those of a model, those that have these words in a
-        prompt."""
-        conditions, values = _narrowed(model, words)
+        prompt, those with a vote or those without."""
+        conditions, values = _narrowed(model, words, voted)
         order = "started_at_us, id" if oldest_first else "started_at_us desc, id"
         rows = self._database.execute(
             f"{_SELECT} {conditions} order by {order} limit ? offset ?", (*values, limit, skip)
@@ -344,8 +345,8 @@ class Battles:
         rows = self._database.execute("select distinct value from battles, json_each(battles.names) order by value")
         return tuple(name for (name,) in rows)
 
-    def count(self, *, model: str | None = None, words: str | None = None) -> int:
-        conditions, values = _narrowed(model, words)
+    def count(self, *, model: str | None = None, words: str | None = None, voted: bool | None = None) -> int:
+        conditions, values = _narrowed(model, words, voted)
         rows = self._database.execute(f"select count(*) from battles {conditions}", values)  # noqa: S608 - no input
         return int(rows[0][0])
 
@@ -424,7 +425,7 @@ def _battle(row: tuple[Any, ...]) -> Battle:
     )
 
 
-def _narrowed(model: str | None, words: str | None) -> tuple[str, tuple[str, ...]]:
+def _narrowed(model: str | None, words: str | None, voted: bool | None) -> tuple[str, tuple[str, ...]]:
     conditions, values = [], []
     if model is not None:
         conditions.append("exists (select 1 from json_each(battles.names) where value = ?)")
@@ -434,6 +435,8 @@ def _narrowed(model: str | None, words: str | None) -> tuple[str, tuple[str, ...
             "exists (select 1 from battle_rounds r where r.battle = battles.id and instr(lower(r.prompt), lower(?)))"
         )
         values.append(word)
+    if voted is not None:
+        conditions.append("vote is not null" if voted else "vote is null and revealed_at_us is null")
     return f"where {' and '.join(conditions)}" if conditions else "", tuple(values)
 
 

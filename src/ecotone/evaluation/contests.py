@@ -30,7 +30,7 @@ from ecotone.values.errors import NotFound, SetupError, Unavailable
 ASKED_AT_ONCE_MAX = 32
 """So many battles are asked for answers at the same time."""
 
-_PACE_S = 0.04
+_PACE_S = 0.06
 """What comes within this time is told together: people do not read faster, and browsers need not draw more often."""
 
 _SILENT_S = 15.0

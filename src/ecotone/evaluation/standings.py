@@ -7,11 +7,12 @@ other and count as a cluster (see `ecotone.evaluation.statistics.clustered_mean`
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 import msgspec
 
+from ecotone.catalog.provider import Weights
 from ecotone.evaluation.arena import SIDES, CastVote
 from ecotone.evaluation.statistics import Interval, clustered_mean
 
@@ -87,7 +88,7 @@ class _Meeting(msgspec.Struct, frozen=True):
 def standings(votes: Iterable[CastVote]) -> Standings:
     """The count. Rows and pairs begin with those who win most often; each pair is listed once, the better one first."""
     counted = list(votes)
-    usable = [vote for vote in counted if sum(vote.answered) > 1 and _chosen_answered(vote)]
+    usable = [vote for vote in counted if _tells(vote)]
     meetings = [meeting for vote in usable for meeting in _meetings(vote)]
     pairs = sorted(_pairs(meetings), key=_rank)
     rows = sorted(
@@ -104,8 +105,17 @@ def standings(votes: Iterable[CastVote]) -> Standings:
     )
 
 
-def _chosen_answered(vote: CastVote) -> bool:
-    return vote.vote not in SIDES or vote.answered[SIDES.index(vote.vote)]
+def open_against_closed(votes: Iterable[CastVote], kinds: Mapping[str, Weights | None]) -> Tally:
+    """How often the open one was found better where an open model met a closed one; `kinds` says which is which."""
+    met = [meeting for vote in votes if _tells(vote) for meeting in _meetings(vote)]
+    pairs = {("open", "closed"), ("closed", "open")}
+    mixed = [meeting for meeting in met if (kinds.get(meeting.name), kinds.get(meeting.other)) in pairs]
+    return _tally([_seen_from(one.name if kinds[one.name] == "open" else one.other, one) for one in mixed])
+
+
+def _tells(vote: CastVote) -> bool:
+    """Did at least two answers come to their end, the one voted for among them?"""
+    return sum(vote.answered) > 1 and (vote.vote not in SIDES or vote.answered[SIDES.index(vote.vote)])
 
 
 def _meetings(vote: CastVote) -> Iterator[_Meeting]:

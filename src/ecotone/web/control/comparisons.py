@@ -85,10 +85,12 @@ class BattleList(msgspec.Struct, frozen=True):
 
 
 class BattlesWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which battles to list: those of a model, those with these words in a prompt."""
+    """Which battles to list: those of a model, those with these words in a prompt, those with a vote or those that
+    still wait for one."""
 
     model: str | None = None
     words: str | None = None
+    voted: bool | None = None
     skip: Annotated[int, Meta(ge=0)] = 0
     limit: Annotated[int, Meta(ge=1, le=_LISTED_MAX)] = 50
 
@@ -128,8 +130,11 @@ async def list_battles(control: Control, query: BattlesWanted) -> BattleList:
     """List battles, the latest first."""
 
     def look(battles: Battles) -> BattleList:
-        found = battles.latest(model=query.model, words=query.words, skip=query.skip, limit=query.limit)
-        return BattleList(battles.count(model=query.model, words=query.words), tuple(map(row_of, found)))
+        found = battles.latest(
+            model=query.model, words=query.words, voted=query.voted, skip=query.skip, limit=query.limit
+        )
+        total = battles.count(model=query.model, words=query.words, voted=query.voted)
+        return BattleList(total, tuple(map(row_of, found)))
 
     return await contests_of(control).read(look)
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from ecotone.catalog.provider import Weights
 from ecotone.evaluation.arena import SIDES, SIDES_MAX, Battles, Record, Round, SideAnswer, record_of
-from ecotone.evaluation.standings import Standings, Tally, standings
+from ecotone.evaluation.standings import Tally, open_against_closed, standings
 from ecotone.gateway.choices import Choice, choices
 from ecotone.gateway.model_facts import vendor_title
 from ecotone.values.errors import NotFound
@@ -218,13 +218,23 @@ async def battles_page(request: Request) -> Response:
     words, model, sort = said.get("words", "").strip(), said.get("model", ""), said.get("sort", "-started")
     start = int(said["start"]) if said.get("start", "").isdecimal() and len(said["start"]) < 9 else 0
 
+    vote = said.get("vote", "")
+    voted = {"cast": True, "none": False}.get(vote)
+
     def look(battles: Battles) -> tuple[list[BattleRow], int, int, tuple[str, ...]]:
-        narrowed = {"model": model or None, "words": words or None}
-        found = battles.latest(**narrowed, skip=start, limit=_A_PAGE, oldest_first=sort == "started")
-        return list(map(row_of, found)), battles.count(**narrowed), battles.count(), battles.names()
+        found = battles.latest(
+            model=model or None,
+            words=words or None,
+            voted=voted,
+            skip=start,
+            limit=_A_PAGE,
+            oldest_first=sort == "started",
+        )
+        fitting = battles.count(model=model or None, words=words or None, voted=voted)
+        return list(map(row_of, found)), fitting, battles.count(), battles.names()
 
     rows, fitting, total, names = await contests_of(control).read(look)
-    narrowing = {name: value for name, value in (("words", words), ("model", model)) if value}
+    narrowing = {name: value for name, value in (("words", words), ("model", model), ("vote", vote)) if value}
     return render(
         request,
         "compare_battles.html",
@@ -235,6 +245,7 @@ async def battles_page(request: Request) -> Response:
         names=names,
         words=words,
         model=model,
+        vote=vote,
         sort=sort,
         start=start,
         a_page=_A_PAGE,
@@ -248,11 +259,11 @@ async def standings_page(request: Request) -> Response:
     control, said = control_of(request), request.query_params
     blind, sort = said.get("votes") != "named", said.get("sort", "-share")
 
-    def look(battles: Battles) -> tuple[Standings, int]:
-        return standings(battles.votes(blind=blind)), battles.vote_count(blind=not blind)
-
-    counted, others = await contests_of(control).read(look)
+    votes, others = await contests_of(control).read(
+        lambda battles: (battles.votes(blind=blind), battles.vote_count(blind=not blind))
+    )
     weights = _weights(control)
+    counted, kinds = await asyncio.to_thread(lambda: (standings(votes), open_against_closed(votes, weights)))
     rows = [_row(row.name, None, row.battles, row.tally, weights) for row in counted.rows]
     return render(
         request,
@@ -263,6 +274,7 @@ async def standings_page(request: Request) -> Response:
         counted=counted,
         rows=sorted(rows, key=_sort_key(sort.removeprefix("-")), reverse=sort.startswith("-")),
         pairs=[_row(pair.name, pair.other, pair.tally.votes, pair.tally, weights) for pair in counted.pairs],
+        kinds=_row("open", "closed", kinds.votes, kinds, {"open": "open"}),
         first=_row("a", "b", counted.first.votes, counted.first, {}),
         sort=sort,
         **_WORDS,

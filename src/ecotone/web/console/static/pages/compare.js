@@ -105,6 +105,34 @@ function more(article, piece) {
   if (piece.blocks.length) grow(article.querySelector(".words"), piece.start, piece.blocks);
 }
 
+// What has come and is not drawn yet, by side. One side is drawn in a frame, so that four at once stay smooth.
+const waiting = new Map();
+let drawing = false;
+
+function note(number, piece) {
+  if (!drawing) requestAnimationFrame(draw);
+  drawing = true;
+  const before = waiting.get(piece.side);
+  if (before?.number === number && before.start <= piece.start) {
+    const kept = before.blocks.slice(0, piece.start - before.start);
+    piece = { ...piece, start: before.start, blocks: [...kept, ...piece.blocks], reasoning: before.reasoning + piece.reasoning };
+  } else if (before?.number === number) {
+    piece = { ...piece, reasoning: before.reasoning + piece.reasoning };
+  }
+  waiting.set(piece.side, { ...piece, number });
+}
+
+function draw() {
+  for (const [side, piece] of waiting) {
+    waiting.delete(side);
+    const article = answer(piece.number, side);
+    if (article && isComing(article.dataset.state)) more(article, piece);
+    break;
+  }
+  drawing = waiting.size > 0;
+  if (drawing) requestAnimationFrame(draw);
+}
+
 const isComing = (state) => state === "waiting" || state === "streaming";
 
 async function begin(now) {
@@ -116,6 +144,7 @@ async function begin(now) {
     if (!isComing(side.state)) {
       if (isComing(article.dataset.state)) await finish(now.number, side.side);
     } else if (side.state === "streaming") {
+      waiting.delete(side.side);
       article.querySelector(".words").replaceChildren();
       article.querySelector(".thought .said").replaceChildren();
       more(article, { ...side, start: 0 });
@@ -148,10 +177,7 @@ if (battle) {
       document.querySelector(`[data-round="${asked.number}"].round`)?.scrollIntoView({ block: "start" });
     }),
     pieces: inTurn(async (news) => {
-      for (const piece of news.pieces) {
-        const article = answer(news.number, piece.side);
-        if (article && isComing(article.dataset.state)) more(article, piece);
-      }
+      for (const piece of news.pieces) note(news.number, piece);
     }),
     ended: inTurn(async (end) => {
       await finish(end.number, end.side);
