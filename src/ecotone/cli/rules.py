@@ -18,6 +18,7 @@ from ecotone.gateway.paths import find_config, find_home
 from ecotone.gateway.proving import Promise, Rulebook, proved, read_rulebook, strangers, tested
 from ecotone.gateway.refusals import recent_refusals
 from ecotone.policy.problem import PolicyProblem
+from ecotone.policy.prove import NoProof
 from ecotone.policy.rules import Rule
 from ecotone.policy.starters import starters, summary
 from ecotone.values.errors import EcotoneError, SetupError
@@ -142,6 +143,8 @@ def prove_promise(condition: str, never: str, config_file: Path | None, as_json:
             say(f"warning: the promise speaks of {told}")
     except EcotoneError as error:
         _give_up(error.message)
+    except NoProof as reason:
+        _give_up(str(reason))
     except PolicyProblem as problem:
         _give_up(f"{'--never' if problem.path == ('never',) else 'CONDITION'}: {problem.message}")
     except Exception:  # whatever went wrong, it is no counterexample, which is what 1 would say

@@ -104,29 +104,16 @@ class Promise(msgspec.Struct, frozen=True):
     counterexample: dict[str, Any] | None
 
 
-class Unproved(SetupError):
-    """Whether a promise holds cannot be told."""
-
-
 def proved(book: Rulebook, condition: str, never: str, today: date) -> Promise:
     """Check a promise over everything that the config allows. It may take seconds.
 
-    Raises PolicyProblem for a condition that is not right (its path is `("condition",)` or `("never",)`), and Unproved.
+    Raises PolicyProblem for a condition that is not right (its path is `("condition",)` or `("never",)`), and NoProof.
     """
     candidates = book.candidates(today)
     if not any(candidates.values()):
-        raise Unproved("there is no model that anything could be sent to; add one to the config, and prove it then")
-    try:
-        proof = prove(
-            book.policy,
-            condition,
-            never,
-            candidates=candidates,
-            kinds=book.detectors.kinds,
-            rank=book.detectors.rank,
-        )
-    except NoProof as reason:
-        raise Unproved(str(reason)) from None
+        raise NoProof("there is no model that anything could be sent to; add one to the config, and prove it then")
+    detectors = book.detectors
+    proof = prove(book.policy, condition, never, candidates=candidates, kinds=detectors.kinds, rank=detectors.rank)
     hole = proof.counterexample
     return Promise(
         holds=proof.holds,

@@ -10,19 +10,21 @@ from ecotone.gateway.build import content_guard, installed_redaction
 from ecotone.gateway.config import Config
 from ecotone.gateway.events import Event, event_words, read_events
 from ecotone.gateway.keys import CONSOLE, LOCAL, Keys
-from ecotone.gateway.proving import Promise, Rulebook, compile_rulebook, proved, tested
+from ecotone.gateway.named_callers import caller_warnings
+from ecotone.gateway.proving import Promise, Rulebook, compile_rulebook, proved, strangers, tested
 from ecotone.gateway.refusals import Refusal, recent_refusals
 from ecotone.gateway.sessions import Session
 from ecotone.gateway.trial import Trial, Wish, tried
 from ecotone.policy.guard.guard import Guard
 from ecotone.policy.problem import PolicyProblem
+from ecotone.policy.prove import NoProof
 from ecotone.policy.rule_tests import RuleTestResult
 from ecotone.policy.settings import RuleTestSettings
 from ecotone.policy.starters import starters, summary
 from ecotone.policy.verdict import Effect, Side
 from ecotone.storage.apart import DatabaseThread
 from ecotone.storage.database import Database
-from ecotone.values.errors import MalformedRequest
+from ecotone.values.errors import MalformedRequest, SetupError
 from ecotone.web.control.api import Call
 from ecotone.web.control.control import Control
 
@@ -213,12 +215,23 @@ class Rules:
     async def callers(self) -> tuple[str, ...]:
         """Who may ask: callers without a key, those that the config names, the valid keys, and the console."""
         book = await self.book()
+        return tuple(dict.fromkeys((LOCAL.name, *book.policy.principals, *await self._key_names(), CONSOLE.name)))
+
+    async def warnings(self) -> tuple[str, ...]:
+        """What is right in the rules, and speaks of callers that nobody is."""
+        book, keys = await self.book(), await self._key_names()
+        return await asyncio.to_thread(lambda: tuple(caller_warnings(book.config, keys)))
+
+    async def strangers(self, condition: str, never: str) -> tuple[str, ...]:
+        """The callers that a promise speaks of and that nobody is, in words. Both conditions are right."""
+        return strangers(await self.book(), await self._key_names(), condition, never)
+
+    async def _key_names(self) -> tuple[str, ...]:
         keys = await self._thread.do(lambda database: Keys(database).list())
-        valid = [key.name for key in keys if key.revoked_at is None]
-        return tuple(dict.fromkeys((LOCAL.name, *book.policy.principals, *valid, CONSOLE.name)))
+        return tuple(key.name for key in keys if key.revoked_at is None)
 
     async def proved(self, condition: str, never: str) -> Promise:
-        """One at a time: each takes a core. Raises PolicyProblem and Unproved."""
+        """One at a time: each takes a core. Raises PolicyProblem and NoProof."""
         book = await self.book()
         async with self._proving:
             return await asyncio.to_thread(proved, book, condition, never, self._control.now().date())
@@ -325,6 +338,8 @@ async def prove_promise(control: Control, session: Session, body: PromiseText) -
     except PolicyProblem as problem:
         field, message = promise_problem(problem)
         raise MalformedRequest(f"{field}: {message}", param=field) from None
+    except NoProof as reason:
+        raise SetupError(f"It cannot be told: {reason}.") from None
 
 
 async def list_refusals(control: Control, session: Session, query: RulesSince) -> tuple[Refusal, ...]:

@@ -10,11 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ecotone.gateway.proving import Promise, Unproved
+from ecotone.gateway.proving import Promise
 from ecotone.gateway.refusals import Refusal
 from ecotone.gateway.trial import Mark, Piece, PlaceTrial, Sent, Stretch, Trial, Wish, pieces
 from ecotone.policy.explaining import Part
 from ecotone.policy.problem import PolicyProblem
+from ecotone.policy.prove import NoProof
 from ecotone.values.errors import EcotoneError
 from ecotone.web.console.rendering import control_of, form_of, render, session_of
 from ecotone.web.control.control import Control
@@ -49,6 +50,7 @@ async def policy_page(request: Request) -> Response:
         rules=[(number, rule) for number, rule in enumerate(in_force.rules, 1) if _has(rule, sought)],
         untested=[rule for rule in in_force.rules if not rule.tests],
         failed=[test for test in in_force.tests if not test.passed],
+        warnings=await control.once(Rules).warnings(),
         starters=() if in_force.rules else await list_rule_starters(control, session_of(request)),
     )
 
@@ -206,7 +208,7 @@ async def proof_page(request: Request) -> Response:
     )
 
 
-_NOTHING_PROVED: Mapping[str, Any] = {"promise": None, "wrong": None, "problem": None}
+_NOTHING_PROVED: Mapping[str, Any] = {"promise": None, "wrong": None, "problem": None, "warnings": ()}
 
 
 async def _proved(control: Control, condition: str, never: str) -> dict[str, Any]:
@@ -215,9 +217,10 @@ async def _proved(control: Control, condition: str, never: str) -> dict[str, Any
         promise = await control.once(Rules).proved(condition, never)
     except PolicyProblem as problem:
         return {**_NOTHING_PROVED, "wrong": promise_problem(problem)}
-    except Unproved as error:
-        return {**_NOTHING_PROVED, "problem": error.message}
-    return {**_NOTHING_PROVED, "promise": promise, "hole": _hole(promise)}
+    except NoProof as reason:
+        return {**_NOTHING_PROVED, "problem": f"It cannot be told: {reason}."}
+    warnings = await control.once(Rules).strangers(condition, never)
+    return {**_NOTHING_PROVED, "promise": promise, "hole": _hole(promise), "warnings": warnings}
 
 
 class Fact(msgspec.Struct, frozen=True):
