@@ -48,6 +48,11 @@ base_url = "http://127.0.0.1:9/v1"
 hosting = "self-hosted"
 catalog = "meta/llama-3.3-70b-instruct"
 
+[models.strange]
+provider = "vllm"
+base_url = "http://127.0.0.1:9/v1"
+name = "<img src=x onerror=alert(1)>"
+
 [routes.assistant]
 models = ["sonnet", "small"]
 """
@@ -165,7 +170,7 @@ def test_the_command_line_loads_and_unloads_too(home: House) -> None:
     elsewhere = ecotone(home, "models", "load", "sonnet")
     assert elsewhere.returncode == 1 and "runs elsewhere" in elsewhere.stderr
     unknown = ecotone(home, "models", "load", "smal")
-    assert unknown.returncode == 1 and "small, sonnet, granite, llama" in unknown.stderr
+    assert unknown.returncode == 1 and "small, sonnet, granite, llama, strange" in " ".join(unknown.stderr.split())
 
 
 def test_a_model_s_page_answers_three_questions_and_shows_what_is_released(home: House, page: Page) -> None:
@@ -314,13 +319,28 @@ def said(at: House, model: str) -> str:
         return str(json.load(response)["choices"][0]["message"]["content"])
 
 
+def test_names_do_nothing_but_name(home: House, page: Page) -> None:
+    page.goto(MODELS)
+    page.get_by_role("link", name="strange").click()
+    expect(page.locator(".notice").first).to_contain_text("<img src=x onerror=alert(1)>")
+    expect(page.locator("#runs")).to_contain_text("leaves the house")
+    expect(page.locator("main img")).to_have_count(0)
+
+
+def test_a_model_that_nobody_knows_is_told_with_near_names(home: House, page: Page) -> None:
+    response = page.goto(f"{MODELS}/show/llama-3.3-70b-instuct")
+    assert response is not None and response.status == 404
+    expect(page.locator("main")).to_contain_text("near names: meta/llama-3.3-70b-instruct")
+    home.faults[:] = [fault for fault in home.faults if "404" not in fault]  # as it should be
+
+
 def test_what_cannot_be_is_said_in_words(home: House, page: Page) -> None:
     for method, path, body, status, words in (
         ("POST", "/models/load", {"model": "nobody"}, 404, "no model 'nobody'"),
         ("POST", "/pulls", {"model": "smolm2-135m-instruct"}, 409, "did you mean smollm2-135m-instruct"),
         ("POST", "/pulls", {"model": "file:x", "sha256": "12"}, 409, "64 hexadecimal digits"),
         ("DELETE", "/models/files/small", None, 409, "your own file"),
-        ("GET", "/models/show/nobody/at-all", None, 409, "neither this gateway nor the catalog"),
+        ("GET", "/models/show/nobody/at-all", None, 404, "either this gateway nor the catalog"),
         ("GET", "/pulls/another", None, 404, "no such pull"),
     ):
         with pytest.raises(urllib.error.HTTPError) as refused:

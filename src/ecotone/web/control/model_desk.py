@@ -9,7 +9,7 @@ import msgspec
 from ecotone.gateway.build import Runtime
 from ecotone.gateway.catalog_rows import CatalogRow, Wanted, catalog_rows
 from ecotone.gateway.config import Config, ModelConfig
-from ecotone.gateway.dossier import Here, survey, view_of
+from ecotone.gateway.dossier import Dossier, Here, gather, survey, view_of
 from ecotone.gateway.inventory import Installation
 from ecotone.gateway.model_facts import View
 from ecotone.gateway.model_sources import WantedFile, config_lines, remove_file, wanted_file
@@ -62,6 +62,14 @@ class ModelDesk:
         return await asyncio.to_thread(
             survey, self.installation(), self._runtime.store, self._runtime.environment, today
         )
+
+    async def dossier(self, name: str) -> tuple[Dossier, Here]:
+        """All that is known of one model, and what it was found in. Raises NotFound."""
+        here = await self.here()
+        try:
+            return gather(name, here), here
+        except SetupError as error:
+            raise NotFound(f"{error.message[0].upper()}{error.message[1:]}.") from None
 
     async def catalog(self, wanted: Wanted) -> tuple[list[CatalogRow], View]:
         """The catalog's models that fit, and what they were held against."""

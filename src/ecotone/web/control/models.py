@@ -7,7 +7,6 @@ from typing import Any, Literal
 import msgspec
 
 from ecotone.gateway.catalog_rows import Ability, SortKey, Wanted, catalog_csv, catalog_data
-from ecotone.gateway.dossier import gather
 from ecotone.gateway.model_rows import dossier_data, here_csv, here_data
 from ecotone.gateway.model_states import ModelState
 from ecotone.gateway.sessions import Session
@@ -83,7 +82,8 @@ async def export_catalog(control: Control, session: Session, query: CatalogQuery
 
 async def show_model(control: Control, session: Session, model: str) -> dict[str, Any]:
     """All that is known of one model, of this gateway or of the catalog, with sources and days."""
-    return dossier_data(gather(model, await control.once(ModelDesk).here()))
+    found, _ = await control.once(ModelDesk).dossier(model)
+    return dossier_data(found)
 
 
 async def list_states(control: Control, session: Session) -> list[ModelState]:

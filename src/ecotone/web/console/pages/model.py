@@ -21,7 +21,7 @@ from ecotone.catalog.verdicts import Citation, Verdict
 from ecotone.evaluation.archive import Archive
 from ecotone.evaluation.results import Measured
 from ecotone.gateway.catalog_rows import Ability, abilities
-from ecotone.gateway.dossier import RATED_WORK, Dossier, gather
+from ecotone.gateway.dossier import RATED_WORK, Dossier
 from ecotone.gateway.file_heads import head_of
 from ecotone.gateway.model_facts import Judgement, unsaid_facts, vendor_title
 from ecotone.gateway.plugins import installed
@@ -109,11 +109,10 @@ class OwnFile(msgspec.Struct, frozen=True):
 
 
 async def page(request: Request) -> Response:
-    """Everything that is known of a model. Raises SetupError for one that nobody knows."""
+    """Everything that is known of a model. Raises NotFound for one that nobody knows."""
     name = request.path_params["name"]
     desk = control_of(request).once(ModelDesk)
-    here = await desk.here()
-    found = gather(name, here)
+    found, here = await desk.dossier(name)
     states = {state.name: state for state in await desk.states()}
     ours = [states[model.item.name] for model in found.models if model.item.name in states]
     files = await asyncio.to_thread(_files, found, desk)
@@ -270,7 +269,7 @@ def _rated(found: Dossier) -> list[RatedRow]:
 async def measured(request: Request) -> Response:
     """What runs made here say of a model: a part of its page."""
     control, name = control_of(request), request.path_params["name"]
-    found = gather(name, await control.once(ModelDesk).here())
+    found, _ = await control.once(ModelDesk).dossier(name)
     names = {model.item.name for model in found.models} or {name}
     rows = await asyncio.to_thread(lambda: list(_runs(control.once(Evaluations).archive, names)))
     return render(request, "model_measured.html", rows=rows, name=name, ours=bool(found.models), **words())
