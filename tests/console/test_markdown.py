@@ -1,11 +1,14 @@
 """Markdown of models: what is shown, what never gets through, what is the same however it arrives."""
 
+import re
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ecotone.web.console.colouring import coloured
 from ecotone.web.console.markdown import TEXT_CHARS_MAX, GrowingMarkdown, to_blocks, to_html
 
 TAGS = {
@@ -175,3 +178,33 @@ def test_what_is_too_much_is_plain() -> None:
     assert growing.blocks[-1].startswith('<p class="plain"')
     check("".join(growing.blocks))
     assert "<em>" not in to_html("*a* " * 5_000)
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "html"),
+    [
+        ("py", 'if x: # "y"', '<span class="k">if</span> x: <span class="c"># &quot;y&quot;</span>'),
+        ("python", 'f("é\\"")', '<span class="nf">f</span>(<span class="s">&quot;é\\&quot;&quot;</span>)'),
+        ("python", '"""a\n#b', '<span class="s">&quot;&quot;&quot;a\n#b</span>'),
+        ("ts", "`a\n${b}`", '<span class="s">`a\n${b}`</span>'),
+        (
+            "sql",
+            "SELECT 1.5 --x",
+            '<span class="k">SELECT</span> <span class="m">1.5</span> <span class="c">--x</span>',
+        ),
+        ("json", '{"a": null}', '{<span class="nt">&quot;a&quot;:</span> <span class="k">null</span>}'),
+        ("diff", "+a\n b\n-c", '<span class="gi">+a\n</span> b\n<span class="gd">-c</span>'),
+        ("brainfuck", "if <b>", "if &lt;b&gt;"),
+    ],
+)
+def test_code_in_colours(language: str, code: str, html: str) -> None:
+    assert coloured(code, language) == html
+
+
+@settings(max_examples=50)
+@given(
+    st.sampled_from(["py", "js", "html", "css", "rust", "sql", "yaml", "diff", "json"]), st.lists(PIECES | st.text())
+)
+def test_colours_change_no_letter(language: str, pieces: list[str]) -> None:
+    code = "".join(pieces)
+    assert unescape(re.sub(r'</?span(?: class="\w+")?>', "", coloured(code, language))) == code

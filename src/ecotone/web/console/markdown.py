@@ -17,30 +17,16 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import get_lexer_by_name
+
+from ecotone.web.console.colouring import coloured
 
 TEXT_CHARS_MAX = 200_000
 """What is longer is shown as plain text."""
 
 _INLINE_CHARS_MAX = 10_000
-_HIGHLIGHTED_CHARS_MAX = 20_000
+_COLOURED_CHARS_MAX = 12_000
 _LINE_CHARS_MAX = 2_000
 _SCHEMES = ("http", "https", "mailto")
-
-# What highlighting is offered for, by all the names that models use, with the lexer's. An allow-list: a lexer that
-# nobody reviewed may take exponential time over what a hostile model writes.
-_LANGUAGES = {
-    **{name: name for name in ("bash", "c", "cpp", "csharp", "css", "diff", "go", "html", "ini", "java", "javascript")},
-    **{name: name for name in ("json", "kotlin", "lua", "php", "python", "r", "ruby", "rust", "sql", "swift", "toml")},
-    **{name: name for name in ("typescript", "xml", "yaml", "dockerfile", "make")},
-    "py": "python", "python3": "python", "js": "javascript", "jsx": "javascript", "mjs": "javascript",
-    "ts": "typescript", "tsx": "typescript", "sh": "bash", "shell": "bash", "zsh": "bash", "c++": "cpp", "cc": "cpp",
-    "h": "c", "c#": "csharp", "cs": "csharp", "golang": "go", "rb": "ruby", "rs": "rust", "yml": "yaml", "kt": "kotlin",
-    "svg": "xml", "jsonc": "json", "patch": "diff", "makefile": "make", "docker": "dockerfile", "postgresql": "sql",
-}  # fmt: skip
-_FORMATTER: HtmlFormatter[str] = HtmlFormatter(nowrap=True)
 
 # Characters that turn the reading direction around: code may read otherwise than it runs (CVE-2021-42574).
 _TURNING = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
@@ -118,12 +104,8 @@ def _plain(text: str) -> str:
 
 
 def _coloured(code: str, language: str) -> str:
-    name = _LANGUAGES.get(language.lower())
-    fits = len(code) <= _HIGHLIGHTED_CHARS_MAX and max(map(len, code.split("\n"))) <= _LINE_CHARS_MAX
-    if name is None or not fits:
-        return _told_turning(escape(code))
-    lexer = get_lexer_by_name(name, stripnl=False, ensurenl=False)
-    return _told_turning(highlight(code, lexer, _FORMATTER))
+    fits = len(code) <= _COLOURED_CHARS_MAX and max(map(len, code.split("\n"))) <= _LINE_CHARS_MAX
+    return _told_turning(coloured(code, language) if fits else escape(code))
 
 
 def _told_turning(html: str) -> str:
