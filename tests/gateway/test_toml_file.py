@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 import pytest
 
-from ecotone.gateway.toml_file import TomlFile, looks_like_secret
+from ecotone.gateway.toml_file import TomlFile, looks_like_secret, read_text
 from ecotone.values.errors import ConfigError
 
 
@@ -118,3 +118,16 @@ def test_what_looks_like_a_secret_is_never_repeated(secret: str) -> None:
 )
 def test_names_do_not_look_like_secrets(name: str) -> None:
     assert not looks_like_secret(name)
+
+
+def test_a_file_that_cannot_be_read_is_named_once_with_the_reason(tmp_path: Path) -> None:
+    file = tmp_path / "ecotone.toml"
+    file.mkdir()
+    with pytest.raises(ConfigError) as raised:
+        read_text(file, "put it there")
+    assert raised.value.message == f"{file}: cannot be read: Is a directory"
+    file.rmdir()
+    file.write_bytes(b"[models.caf\xe9]")
+    with pytest.raises(ConfigError) as raised:
+        read_text(file, "put it there")
+    assert raised.value.message == f"{file}: is no text in UTF-8 (byte 12); save it as such"

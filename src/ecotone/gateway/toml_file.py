@@ -93,8 +93,10 @@ def read_text(file: Path, hint: str) -> str:
         return file.read_text("utf-8")
     except FileNotFoundError:
         raise ConfigError(f"there is no such file; {hint}", file=str(file)) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot be read: {error}", file=str(file)) from None
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror or error}", file=str(file)) from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"is no text in UTF-8 (byte {error.start + 1}); save it as such", file=str(file)) from None
 
 
 def looks_like_secret(text: str) -> bool:

@@ -55,6 +55,8 @@ class Database:
                 fix = "the disk is full: make room and try again"
             case apsw.NotADBError() | apsw.CorruptError():
                 fix = "it is not a sound database: move it away to start afresh, or restore a backup"
+            case PermissionError() | apsw.ReadOnlyError() | apsw.CantOpenError():
+                fix = "it cannot be written; let this account write there, or set ECOTONE_HOME to a folder where it may"
             case OSError():
                 fix = error.strerror or str(error)
             case _:

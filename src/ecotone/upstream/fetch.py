@@ -6,6 +6,7 @@ during a read; measured with 0.15.1.
 """
 
 import base64
+import errno
 import hashlib
 import http.client
 import re
@@ -430,9 +431,16 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(
-            f"cannot write {path}: {error.strerror or error}; make room or choose another folder"
-        ) from error
+        raise StoreError(f"cannot write {path}: {error.strerror or error}; {_way_out(error)}") from error
+
+
+def _way_out(error: OSError) -> str:
+    match error.errno:
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return "let this account write there, or set ECOTONE_HOME to a folder where it may"
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+            return "make room, or set ECOTONE_HOME to a folder on a larger disk"
+    return "set ECOTONE_HOME to another folder"
 
 
 def in_units(size: int) -> str:

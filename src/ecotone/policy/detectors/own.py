@@ -28,7 +28,10 @@ def _pattern(kind: str, pattern: str) -> Detector:
     path = ("data", "patterns", kind, "pattern")
     form = _compiled(pattern, path)
     if any(found.end() == found.start() for text in _TRIED_FOR_EMPTY for found in form.finditer(text)):
-        raise PolicyProblem(path, "matches the empty text: say what has to be there, such as `+` in place of `*`")
+        raise PolicyProblem(
+            path,
+            f"the pattern of {kind!r} matches the empty text: say what has to be there, such as `+` in place of `*`",
+        )
 
     def find(text: str, begin: int, stop: int) -> Iterator[Finding]:
         for found in form.finditer(text):
@@ -42,7 +45,7 @@ def _words(kind: str, words: tuple[str, ...]) -> Detector:
     path = ("data", "patterns", kind, "words")
     for number, word in enumerate(words):
         if not word.strip():
-            raise PolicyProblem((*path, number), "is empty: write a word or phrase")
+            raise PolicyProblem((*path, number), f"one of the words of {kind!r} is empty: write a word or phrase")
     # The longest first, so that a phrase is found rather than its first word.
     ordered = sorted({" ".join(word.split()) for word in words}, key=len, reverse=True)
     pattern = "(?i:" + "|".join(r"\s+".join(map(re2.escape, word.split(" "))) for word in ordered) + ")"
@@ -72,8 +75,8 @@ def _compiled(pattern: str, path: tuple[str | int, ...]) -> "re2._Regexp":
         reason = fault.args[0].decode(errors="replace") if isinstance(fault.args[0], bytes) else str(fault)
         raise PolicyProblem(
             path,
-            f"is no regular expression in RE2's syntax ({reason}); see https://github.com/google/re2/wiki/Syntax "
-            "(there is no looking ahead or back, and no reference to a group)",
+            f"the {path[-1]} of {path[-2]!r} is no regular expression in RE2's syntax ({reason}); see"
+            " https://github.com/google/re2/wiki/Syntax (there is no looking ahead or back, and no reference to a group)",
         ) from None
 
 
