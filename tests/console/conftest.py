@@ -26,7 +26,9 @@ def chromium() -> str | None:
     return os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture(scope="session")
+# Not for the session: as long as Playwright works, its event loop counts as running in this thread, and no test that is
+# a coroutine can run beside it.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium as the system has it; the variable CHROMIUM names another one."""
     found = chromium()
