@@ -117,6 +117,8 @@ def test_what_happens_appears_by_itself(home: House) -> None:
     assert (told["requests"], told["answered"], told["refused"], told["kept_back"]) == (4, 3, 1, 1)
     assert told["house"] == {"open": 1, "closed": 0, "unknown": 0}
     assert told["left"] == {"open": 0, "closed": 2, "unknown": 0}
+    row(page, "Table of what runs", "small").get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("SmolLM2")
     page.context.close()
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
@@ -11,6 +10,7 @@ from starlette.routing import Route
 
 from ecotone.gateway.standing import EndpointStanding, Standing
 from ecotone.gateway.traffic import EndpointTraffic, Traffic
+from ecotone.web.console.pages.models import address_of
 from ecotone.web.console.rendering import control_of, render
 from ecotone.web.control.status import Status, StatusWatch
 
@@ -82,7 +82,7 @@ def _told(status: Status) -> dict[str, Any]:
 
 def _row(standing: EndpointStanding, traffic: EndpointTraffic | None) -> Row:
     state, chip = _STATES[standing.state]
-    return Row(standing, traffic, state, chip, f"/console/models/{quote(standing.model, safe='')}")
+    return Row(standing, traffic, state, chip, address_of(standing.model))
 
 
 def _at(traffic: Traffic, hosting: str) -> int:
