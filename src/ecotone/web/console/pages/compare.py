@@ -23,6 +23,11 @@ from ecotone.web.control.control import Control
 
 _RECENT = 6
 _A_PAGE = 50
+_EXAMPLES = (
+    "A customer's parcel is a week late. Answer in three friendly sentences, without promising a date.",
+    "A bat and a ball cost 1.10 together; the bat costs 1.00 more than the ball. What does the ball cost, and why?",
+    "Write a Python function that says whether a year is a leap year, with two examples.",
+)
 _NUMBERS = {2: "both", 3: "all three", 4: "all four"}
 
 
@@ -90,6 +95,7 @@ async def page(request: Request) -> Response:
         total=total,
         alone=len({place.endpoint for choice in found for place in choice.places}) < 2,
         letters=SIDES.upper(),
+        examples=_EXAMPLES,
         **_WORDS,
     )
 

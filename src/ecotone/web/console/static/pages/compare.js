@@ -52,6 +52,14 @@ add?.addEventListener("click", () => {
 });
 showAdd();
 
+document.querySelector(".examples")?.addEventListener("click", (event) => {
+  const example = event.target.closest("[data-example]");
+  if (!example) return;
+  const prompt = document.getElementById("prompt");
+  prompt.value = example.dataset.example;
+  prompt.focus();
+});
+
 // Ctrl+Enter sends what is being written.
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form) {
