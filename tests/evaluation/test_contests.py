@@ -35,6 +35,11 @@ base_url = "{address}"
 name = "gpt-4o"
 key_env = "CONTESTS_KEY"
 hosting = "self-hosted"
+
+[[rules]]
+name = "stays home"
+deny = 'data.class >= restricted && endpoint.hosting == "vendor"'
+because = "restricted data stays on our own machines"
 """
 
 
@@ -260,3 +265,14 @@ async def test_what_is_stopped_before_it_began_has_ended_too(contests: Contests)
     contests.stop(battle.id)
     kept = await ended(contests, battle)
     assert [answer.state for answer in kept.rounds[0].answers if answer] == ["stopped", "stopped"]
+
+
+async def test_the_class_that_was_declared_decides_who_gets_it(contests: Contests, vendor: FakeOpenAI) -> None:
+    settings = Settings(data_class="restricted")
+    battle = await contests.begin(("mini", "own"), "Well?", blind=False, settings=settings, by="ana")
+    mini, own = (await ended(contests, battle)).rounds[0].answers
+    assert mini is not None and own is not None
+    assert (mini.state, mini.code) == ("failed", "policy_refused")
+    assert "restricted data stays on our own machines" in (mini.error or "")
+    assert own.text == "gpt-4o heard: Well?"
+    assert [request.json["model"] for request in vendor.requests] == ["gpt-4o"]
