@@ -99,7 +99,10 @@ def _standing(
         state, problem = _of_engines(engines)
     elif trouble is not None:
         again = f"it is tried last for {trouble.rests_s:.0f} s more" if trouble.rests_s else "it is being tried again"
-        state, problem = "resting", f"failed {trouble.failures} times in a row; {again}"
+        often = (
+            "failed when it was asked last" if trouble.failures == 1 else f"failed {trouble.failures} times in a row"
+        )
+        state, problem = "resting", f"{often}; {again}"
     else:
         state = "ready"
     return EndpointStanding(

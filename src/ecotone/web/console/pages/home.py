@@ -20,7 +20,7 @@ _STATES = {
     "answering": ("answering", "good"),
     "loading": ("loading", "accent"),
     "asleep": ("asleep", ""),
-    "resting": ("resting", "warn"),
+    "resting": ("failed lately", "warn"),
     "failed": ("failed", "bad"),
     "unavailable": ("not available", "warn"),
 }

@@ -20,13 +20,17 @@ const counted = (n, one, many) => `${n.toLocaleString("en").replaceAll(",", "\u2
 /** Columns: times; above the line open, closed, unknown; below it the same; what went nowhere; waits. */
 function columns() {
   const one = (pick) => minutes.map(pick);
+  // Where nobody asked for streams, there is only the whole answer to wait for.
+  const streams = minutes.some((m) => m.waits.first_byte_p50_s !== null);
+  const wait = streams ? "first_byte" : "whole";
   return {
     at: one((m) => Date.parse(m.at) / 1000),
     house: ["open", "closed", "unknown"].map((kind) => one((m) => m.tally.house[kind])),
     left: ["open", "closed", "unknown"].map((kind) => one((m) => m.tally.left[kind])),
     nowhere: one((m) => m.tally.requests - sum(m.tally.house) - sum(m.tally.left)),
-    half: one((m) => m.waits.first_byte_p50_s ?? m.waits.whole_p50_s),
-    most: one((m) => m.waits.first_byte_p95_s ?? m.waits.whole_p95_s),
+    wait: `${streams ? "first token" : "whole answer"}: half within, 95 of 100 (dashed)`,
+    half: one((m) => m.waits[`${wait}_p50_s`]),
+    most: one((m) => m.waits[`${wait}_p95_s`]),
   };
 }
 
@@ -169,7 +173,7 @@ function draw() {
           { stroke: token("--faint"), width: 1, dash: [3, 3], points: points(token("--paper"), token("--faint")) },
           { stroke: token("--ink"), width: 1.5, points: points(token("--ink"), token("--ink")) },
         ],
-        hooks: { draw: [(plot) => label(plot, "first token: half within, 95 of 100 (dashed)", plot.bbox.top - 2 * devicePixelRatio)] },
+        hooks: { draw: [(plot) => label(plot, data.wait, plot.bbox.top - 2 * devicePixelRatio)] },
       },
       [data.at, data.most, data.half],
       box,
