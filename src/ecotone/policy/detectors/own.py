@@ -76,7 +76,8 @@ def _compiled(pattern: str, path: tuple[str | int, ...]) -> "re2._Regexp":
         raise PolicyProblem(
             path,
             f"the {path[-1]} of {path[-2]!r} is no regular expression in RE2's syntax ({reason}); see"
-            " https://github.com/google/re2/wiki/Syntax (there is no looking ahead or back, and no reference to a group)",
+            " https://github.com/google/re2/wiki/Syntax (there is no looking ahead or back, and no reference to a"
+            " group)",
         ) from None
 
 
