@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,13 @@ async def test_texts_that_stay_leave_no_vendor(shell: Shell) -> None:
     assert all("may not leave" in row["why"][0]["text"] for row in found["fallen"])
 
 
+async def test_what_if_prices_were_half(shell: Shell) -> None:
+    today = {row["key"]: Decimal(row["monthly_usd"]) for row in (await answered(shell, *FEW))["ranked"]}
+    halved = (await answered(shell, *FEW, "--assume", "vendor-prices=0.5"))["ranked"]
+    assert today
+    assert {row["key"]: 2 * Decimal(row["monthly_usd"]) for row in halved} == today
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -112,6 +120,8 @@ async def test_texts_that_stay_leave_no_vendor(shell: Shell) -> None:
         (("--weigh", "quality=nan"), "with a number"),
         (("--weigh", "quality=-1"), "cannot be negative"),
         (("--weigh", "quality=0", "--weigh", "cost=0", "--weigh", "lock-in=0"), "at least one weight"),
+        (("--assume", "vendor-prices=0"), "above 0"),
+        (("--assume", "prices=2"), "one of vendor_prices, machine_costs, machine_speeds"),
         (("--budget", "junk"), "--budget junk: write dollars as a number"),
         (("--budget=-5",), "cannot be negative"),
         (("--budget", "nan"), "not a number"),
