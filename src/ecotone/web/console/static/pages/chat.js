@@ -267,7 +267,8 @@ question?.addEventListener("keydown", (event) => {
   }
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+  // In the search it empties the field, in a dialog it closes that.
+  if (event.key !== "Escape" || event.target === search || document.querySelector("dialog[open]")) return;
   const menu = document.querySelector(".menu-box[open]");
   if (menu) {
     menu.open = false;
