@@ -16,14 +16,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ecotone.catalog.suggestions import DEFAULT_MODEL
+from ecotone.evaluation.runs import RunStore
+from ecotone.gateway.paths import Home
 from ecotone.upstream.sources import parse_source
 from ecotone.upstream.store import ModelStore
 from tests.console.accessible import too_wide, violations
 from tests.console.house import PHONE, WIDE, House, house
+from tests.evaluation.made_up_runs import identity, result, run_of, suite
 
 MODELS = "/console/models"
 CONFIG = """
@@ -204,6 +208,29 @@ def test_a_lawyer_is_told_which_clause_and_what_to_say_of_the_organisation(home:
     page.goto(f"{MODELS}/show/sonnet")
     expect(page.locator("#terms")).to_contain_text("30 days")
     expect(page.locator("#terms details[open]")).to_contain_text("forbids Anthropic to train models")
+
+
+def test_what_runs_here_have_measured_stands_beside_what_a_crowd_says(home: House, page: Page) -> None:
+    made = suite("made", 20)
+    run = msgspec.structs.replace(run_of([identity("small", "embedded")], [made]), id="20260304-120000000-aaaa")
+    with RunStore(Home(home.home).evaluations).create(run, [made]).writing() as writer:
+        for number in range(20):
+            writer.append(result("small", "made", number, 1.0 if number < 15 else 0.0))
+    page.goto(f"{MODELS}/show/small")
+    shown = page.locator(".measured").get_by_role("row").nth(1)
+    # 15 of 20 right; ten tokens after the first in one second.
+    for words in ("made", "75 %", "20", "1.0\u202fs", "10.0 tokens/s"):
+        expect(shown).to_contain_text(words)
+    # Wilson's interval of 15 in 20, by hand: 0.531 to 0.888.
+    expect(shown.get_by_role("img")).to_have_accessible_name("between 53 and 89 per cent")
+    shown.get_by_role("link", name="2026-03-04").click()
+    expect(page).to_have_url(re.compile("/console/evaluations/runs/20260304-120000000-aaaa"))
+    page.goto(f"{MODELS}/show/sonnet")
+    crowd = page.locator(".ratings")
+    expect(crowd.locator(".mark.closed")).to_have_count(9)
+    # The best open and closed model over all votes of the leaderboard's day.
+    expect(crowd.get_by_role("row").nth(1)).to_contain_text("glm-4.6")
+    expect(crowd.get_by_role("row").nth(1)).to_contain_text("gemini-3-pro-preview")
 
 
 def test_the_catalog_is_narrowed_sorted_linked_and_taken_along(home: House, page: Page) -> None:

@@ -272,7 +272,15 @@ async def measured(request: Request) -> Response:
     found, _ = await control.once(ModelDesk).dossier(name)
     names = {model.item.name for model in found.models} or {name}
     rows = await asyncio.to_thread(lambda: list(_runs(control.once(Evaluations).archive, names)))
-    return render(request, "model_measured.html", rows=rows, name=name, ours=bool(found.models), **words())
+    return render(
+        request,
+        "model_measured.html",
+        rows=rows,
+        name=name,
+        ours=bool(found.models),
+        weights=found.weights or "unknown",
+        **words(),
+    )
 
 
 def _runs(archive: Archive, names: set[str]) -> Iterator[MeasuredRow]:
