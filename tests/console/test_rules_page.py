@@ -4,11 +4,14 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from typing import Literal
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.console.house import House, house
+from tests.console.accessible import too_wide, violations
+from tests.console.house import PHONE, WIDE, House, house
 
 MODELS = """
 [models.frontier]
@@ -171,7 +174,8 @@ def test_what_was_refused_is_listed_without_what_was_written(here: House, page: 
     )
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(request, timeout=30)
-    assert refused.value.code == 403
+    with refused.value as answer:
+        assert answer.code == 403
     page.goto("/console/rules/refused")
     row = page.locator("tbody tr", has_text="frontier")
     # The log is written a moment after the answer.
@@ -187,6 +191,21 @@ def test_what_was_refused_is_listed_without_what_was_written(here: House, page: 
     expect(page.locator(".rule:target")).to_contain_text("restricted data stays at home")
 
 
+@pytest.mark.parametrize(("size", "theme"), [(WIDE, "light"), (PHONE, "dark")])
+def test_every_answer_can_be_read_by_all(here: House, size: tuple[int, int], theme: Literal["light", "dark"]) -> None:
+    page = here.page(size=size, theme=theme)
+    page.goto("/console/rules/try")
+    page.get_by_label("Text", exact=True).fill(f"{CARD} Write to ada@example.org.")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.locator("#result h2")).to_be_visible()
+    assert (violations(page), too_wide(page) <= 0) == ([], True)
+    vendor = quote('endpoint.hosting == "vendor"')
+    for path in (f"proof?condition=true&never={vendor}", f"proof?condition=nothing&never={vendor}", "refused"):
+        page.goto(f"/console/rules/{path}")
+        assert (violations(page), too_wide(page) <= 0) == ([], True), path
+    page.context.close()
+
+
 def test_programs_ask_the_same(here: House) -> None:
     told = here.api("POST", "/rules/try", {"text": CARD, "model": "frontier"})
     assert (told["class"], told["places"][0]["allowed"]) == ("restricted", False)
@@ -199,7 +218,8 @@ def test_programs_ask_the_same(here: House) -> None:
     for body, told_of in (({"txt": ""}, "txt"), ({"text": "", "model": "frontie"}, "'frontier'")):
         with pytest.raises(urllib.error.HTTPError) as wrong:
             here.api("POST", "/rules/try", body)
-        assert told_of in json.load(wrong.value)["error"]["message"]
+        with wrong.value as answer:
+            assert told_of in json.load(answer)["error"]["message"]
 
 
 def test_the_pages_follow_the_config_in_force(here: House, page: Page) -> None:
