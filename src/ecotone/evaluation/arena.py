@@ -94,7 +94,7 @@ class SideAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.text or self.refusal
 
 
-_LOST = SideAnswer("lost", error="The gateway stopped before this answer had ended.")
+LOST = SideAnswer("lost", error="The gateway stopped before this answer had ended, or could not keep it.")
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -309,7 +309,7 @@ class Battles:
             for side in range(len(msgspec.json.decode(names))):
                 self._database.execute(
                     "insert or ignore into battle_answers values (?, ?, ?, ?, ?)",
-                    (battle, number, side, _LOST.state, _json(_LOST)),
+                    (battle, number, side, LOST.state, _json(LOST)),
                 )
 
     # --- reading

@@ -1,6 +1,7 @@
 """Battles while they are fought: all sides asked at once, watched by whoever looks, kept when they have ended."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from ecotone.evaluation.arena import (
+    LOST,
     SIDES,
     Battle,
     Battles,
@@ -23,7 +25,7 @@ from ecotone.evaluation.arena import (
 from ecotone.evaluation.turns import Turn, start_turn
 from ecotone.gateway.client import GatewayClient
 from ecotone.storage.apart import DatabaseThread
-from ecotone.storage.database import Database
+from ecotone.storage.database import Database, DatabaseError
 from ecotone.values.chat import ChatRequest, Message, Sampling, TextPart
 from ecotone.values.errors import NotFound, SetupError, Unavailable
 
@@ -36,6 +38,7 @@ _PACE_S = 0.06
 _SILENT_S = 15.0
 
 _T = TypeVar("_T")
+_log = logging.getLogger(__name__)
 
 
 class Piece(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -48,21 +51,21 @@ class Piece(msgspec.Struct, frozen=True, omit_defaults=True):
     refusal: str = ""
 
 
-class Asked(msgspec.Struct, frozen=True, tag="round", tag_field="event"):
+class Asked(msgspec.Struct, frozen=True):
     """Everybody was asked one more prompt."""
 
     number: int
     prompt: str
 
 
-class Pieces(msgspec.Struct, frozen=True, tag="pieces", tag_field="event"):
+class Pieces(msgspec.Struct, frozen=True):
     """More of the answers of round `number`."""
 
     number: int
     pieces: tuple[Piece, ...]
 
 
-class Ended(msgspec.Struct, frozen=True, tag="ended", tag_field="event"):
+class Ended(msgspec.Struct, frozen=True):
     """A side's answer has ended and is kept. `open` sides are still to come."""
 
     number: int
@@ -71,13 +74,13 @@ class Ended(msgspec.Struct, frozen=True, tag="ended", tag_field="event"):
     open: int
 
 
-class Whole(msgspec.Struct, frozen=True, tag="battle", tag_field="event"):
+class Whole(msgspec.Struct, frozen=True):
     """All there is to know: the first that a watcher is told, and what is told again once names may be known."""
 
     battle: Record
 
 
-class Deleted(msgspec.Struct, frozen=True, tag="deleted", tag_field="event"):
+class Deleted(msgspec.Struct, frozen=True):
     """There is no such battle any more."""
 
 
@@ -148,7 +151,6 @@ class Contests:
         says of a name that it does not have."""
         self._check_room()
         await asyncio.gather(*map(self._client.model, dict.fromkeys(names)))
-
         battle = await self.read(
             lambda battles: battles.begin(names, prompt, blind=blind, settings=settings, by=by, now=self._now())
         )
@@ -271,6 +273,8 @@ class Contests:
                 floor.tell(pieces=True)
             answer = _answer_of(turn)
             await self.read(lambda battles: battles.keep(identity, number, side, answer))
+        except DatabaseError as error:
+            _log.error("an answer in battle %s is lost: %s", identity, error.message)
         finally:
             del floor.turns[side]
             floor.tell()
@@ -286,13 +290,10 @@ class Contests:
 
     def _with_open_answers(self, battle: Battle) -> Battle:
         """What is kept, and of answers that are not kept yet what has come of them."""
-        floor = self._floors.get(battle.id)
-        if floor is None or battle.rounds[-1].number != floor.number:
-            return battle
-        last = battle.rounds[-1]
+        floor, last = self._floors.get(battle.id), battle.rounds[-1]
+        turns = floor.turns if floor is not None and floor.number == last.number else {}
         answers = tuple(
-            _open_answer(floor.turns[side]) if answer is None and side in floor.turns else answer
-            for side, answer in enumerate(last.answers)
+            answer or (_open_answer(turns[side]) if side in turns else LOST) for side, answer in enumerate(last.answers)
         )
         rounds = (*battle.rounds[:-1], msgspec.structs.replace(last, answers=answers))
         return msgspec.structs.replace(battle, rounds=rounds)

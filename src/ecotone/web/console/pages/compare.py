@@ -48,12 +48,11 @@ class ShownAnswer(msgspec.Struct, frozen=True):
 
 
 class ShownRound(msgspec.Struct, frozen=True):
-    """One prompt, and what the sides answered. `voted`: the vote was cast after it."""
+    """One prompt, and what the sides answered."""
 
     number: int
     prompt: str
     answers: tuple[ShownAnswer, ...]
-    voted: bool
 
 
 class ShownTally(msgspec.Struct, frozen=True):
@@ -87,7 +86,7 @@ async def page(request: Request) -> Response:
         "compare.html",
         tab="new",
         choices=found,
-        chosen=wanted or _first_two(found),
+        chosen=wanted or (_first_two(found) if found else []),
         said=said,
         blind=said.get("blind", "0" if wanted else "1") == "1",
         classes=classes,
@@ -101,16 +100,12 @@ async def page(request: Request) -> Response:
 
 
 def _first_two(found: tuple[Choice, ...]) -> list[str]:
-    """Two names that lead to different places, if there are such: an open and a closed one where that can be."""
-    names = sorted(found, key=lambda choice: (choice.kind == "route", choice.problem is not None))
-    for other in ("closed", "open", None):
-        for one in names[:1]:
-            for two in names[1:]:
-                if {place.endpoint for place in one.places} != {place.endpoint for place in two.places} and (
-                    other is None or (_one_kind(two) == other != _one_kind(one))
-                ):
-                    return [one.name, two.name]
-    return [choice.name for choice in names[:2]]
+    """Two names to begin with: models before routes, an open and a closed one where there are such, else two that lead
+    to different places."""
+    first, *others = sorted(found, key=lambda choice: (choice.kind == "route", choice.problem is not None))
+    elsewhere = [other for other in others if other.places != first.places]
+    unlike = [other for other in elsewhere if {_one_kind(first), _one_kind(other)} == {"open", "closed"}]
+    return [first.name, *(other.name for other in (*unlike, *elsewhere, *others)[:1])]
 
 
 # --- one battle
@@ -171,7 +166,7 @@ async def answer_part(request: Request) -> Response:
     number, side = request.path_params["number"], request.path_params["side"]
     if not 1 <= number <= len(record.rounds) or side not in SIDES[: len(record.models)]:
         raise NotFound("There is no such answer.")
-    asked = _shown_round(record, record.rounds[number - 1], _weights(control))
+    asked = await asyncio.to_thread(_shown_round, record, record.rounds[number - 1], _weights(control))
     shown = asked.answers[SIDES.index(side)]
     return render(request, "compare_answer_part.html", battle=record, asked=asked, shown=shown, **_WORDS)
 
@@ -179,12 +174,8 @@ async def answer_part(request: Request) -> Response:
 def _shown_round(record: Record, asked: Round, weights: Mapping[str, Weights | None]) -> ShownRound:
     voted = asked.number == record.voted_after
     answers = (answer or SideAnswer("waiting") for answer in asked.answers)
-    return ShownRound(
-        asked.number,
-        asked.prompt,
-        tuple(_shown(record, place, answer, weights, voted=voted) for place, answer in enumerate(answers)),
-        voted,
-    )
+    shown = (_shown(record, place, answer, weights, voted=voted) for place, answer in enumerate(answers))
+    return ShownRound(asked.number, asked.prompt, tuple(shown))
 
 
 def _shown(
@@ -199,7 +190,7 @@ def _shown(
 def _title(record: Record) -> str:
     if record.vote is None:
         if record.order is None:
-            return "Which one is better?"
+            return "Which one is better?" if len(record.models) == 2 else "Which one is best?"
         return " and ".join(record.order) if len(record.order) == 2 else ", ".join(record.order)
     if record.winner is not None:
         return f"{record.winner} was better" if len(record.models) == 2 else f"{record.winner} was best"
@@ -223,7 +214,6 @@ async def battles_page(request: Request) -> Response:
     control, said = control_of(request), request.query_params
     words, model, sort = said.get("words", "").strip(), said.get("model", ""), said.get("sort", "-started")
     start = int(said["start"]) if said.get("start", "").isdecimal() and len(said["start"]) < 9 else 0
-
     vote = said.get("vote", "")
     voted = {"cast": True, "none": False}.get(vote)
 
@@ -264,7 +254,6 @@ async def standings_page(request: Request) -> Response:
     """Who wins how often."""
     control, said = control_of(request), request.query_params
     blind, sort = said.get("votes") != "named", said.get("sort", "-share")
-
     votes, others = await contests_of(control).read(
         lambda battles: (battles.votes(blind=blind), battles.vote_count(blind=not blind))
     )
