@@ -97,6 +97,7 @@ class House:
             try:
                 opener.open(self.link(), timeout=30)
             except urllib.error.HTTPError as answer:
+                answer.close()
                 cookie = answer.headers["set-cookie"]
                 self._token: str = re.search(r"=(ecs_[\w-]+)", cookie)[1]  # type: ignore[index]  # there, or the test fails
         return self._token
