@@ -148,7 +148,12 @@ def test_what_a_file_is_its_bytes_say() -> None:
 
 def test_search_finds_titles_and_words_in_any_case(chats: Chats) -> None:
     forest, river = chats.create("me", NOW, title="ÜBUNG im Wald"), chats.create("me", LATER)
-    answered(chats, river, "rivers?", "They meet the sea. " * 10 + "An ESTUARY is where. " + "More follows. " * 10)
+    answered(
+        chats,
+        river,
+        "rivers?",
+        "They meet the sea. " * 10 + "An **ESTUARY** is | :--: | where. " + "More follows. " * 10,
+    )
     chats.create("you", LATER, title="estuary")
     assert [row.id for row in chats.list("me", search="übung wald")] == [forest]
     (found,) = chats.list("me", search="estuary RIVERS")

@@ -4,6 +4,7 @@ A chat is a tree: a question edited, or an answer asked for again, stands beside
 What is on the way from the root to the chat's `leaf` is what is shown and what the next question goes on from.
 """
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -79,6 +80,8 @@ _EXCERPT_CHARS = 120
 _LIST_MAX = 500
 _ID_BYTES = 16
 _NEW_CHAT = "New chat"
+# What is only for the eye in Markdown: an excerpt goes without.
+_MARKS = re.compile(r"[|*`#]+|:?-{2,}:?")
 
 
 class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -524,12 +527,12 @@ def _where(owner: str | None, words: Sequence[str], before: datetime | None) -> 
 
 
 def _around(text: str, word: str) -> str:
-    """The words around the first place where `word` is, on one line."""
+    """The words around the first place where `word` is, on one line and without marks of Markdown."""
     folded = text.casefold()
     # Folding may change lengths (ß becomes ss): the place is then a little off, and the excerpt still near it.
     at = max(0, folded.find(word))
     start = max(0, at - _EXCERPT_CHARS // 3)
-    told = " ".join(text[start : start + _EXCERPT_CHARS].split())
+    told = " ".join(_MARKS.sub(" ", text[start : start + _EXCERPT_CHARS]).split())
     return f"{'… ' if start else ''}{told}{' …' if start + _EXCERPT_CHARS < len(text) else ''}"
 
 
