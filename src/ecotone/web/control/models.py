@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -42,7 +42,7 @@ class CatalogQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     verdict: Literal["allowed", "allowed with duties", "unknown", "not allowed"] | None = None
     sort: SortKey = "name"
     reverse: bool = False
-    limit: int | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1)] | None = None
 
     def wanted(self) -> Wanted:
         """The same for the catalog's functions."""
