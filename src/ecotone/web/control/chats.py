@@ -72,7 +72,7 @@ class AskAgain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_class: str | None = None
 
 
-class Asked(msgspec.Struct, frozen=True):
+class AnswerBegun(msgspec.Struct, frozen=True):
     """A question and the answer to it that has begun."""
 
     question: str | None
@@ -163,7 +163,7 @@ async def delete_chat(control: Control, session: Session, chat: str) -> None:
     answering(control).tell(chat)
 
 
-async def ask_question(control: Control, session: Session, chat: str, body: NewQuestion) -> Asked:
+async def ask_question(control: Control, session: Session, chat: str, body: NewQuestion) -> AnswerBegun:
     """Ask something; the answer comes in the chat's events."""
     _check_class(control, body.data_class)
     attached = [read_attached(one.name, one.data) for one in body.attachments]
@@ -185,10 +185,10 @@ async def ask_question(control: Control, session: Session, chat: str, body: NewQ
         )
     )
     await at_work.begin(chat, session.name, question, answer)
-    return Asked(question, answer)
+    return AnswerBegun(question, answer)
 
 
-async def ask_again(control: Control, session: Session, chat: str, message: str, body: AskAgain) -> Asked:
+async def ask_again(control: Control, session: Session, chat: str, message: str, body: AskAgain) -> AnswerBegun:
     """Ask for another answer to the same question, of the same model or of another."""
     _check_class(control, body.data_class)
     await _check_model(control, body.model, False)
@@ -201,7 +201,7 @@ async def ask_again(control: Control, session: Session, chat: str, message: str,
 
     question, answer = await at_work.do(begin)
     await at_work.begin(chat, session.name, question, answer)
-    return Asked(question, answer)
+    return AnswerBegun(question, answer)
 
 
 async def stop_answer(control: Control, session: Session, chat: str, message: str) -> None:
