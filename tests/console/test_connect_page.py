@@ -19,6 +19,7 @@ CONFIG = """
 engine = "llama.cpp"
 source = "file:{path}"
 context = 1024
+threads = 1
 
 [routes.assistant]
 models = ["small"]

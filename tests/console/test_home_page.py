@@ -23,6 +23,7 @@ CONFIG = """
 engine = "llama.cpp"
 source = "file:{path}"
 context = 1024
+threads = 1
 
 [models.away]
 provider = "openai"
