@@ -157,6 +157,11 @@ def test_a_reload_and_a_second_tab_see_an_answer_go_on(home: House, page: Page, 
         expect(one.get_by_role("button", name="Ask", exact=True)).to_be_visible()
     ask(second, "and now?")
     expect(page.locator(".asked").last).to_have_text("and now?")
+    answered(page, 2)
+    home.api("DELETE", f"/chats/{page.url.rpartition('/')[2]}")
+    for one in (page, second):
+        expect(one.get_by_text("This chat has been deleted.")).to_be_visible()
+        expect(one.get_by_label("Question")).to_be_hidden()
     second.close()
 
 

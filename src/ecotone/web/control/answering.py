@@ -16,7 +16,7 @@ from ecotone.gateway.request_log import attempts_of, decision_of
 from ecotone.storage.apart import DatabaseThread
 from ecotone.storage.database import Database
 from ecotone.values.chat import Json
-from ecotone.values.errors import Unavailable
+from ecotone.values.errors import NotFound, Unavailable
 from ecotone.web.console.markdown import GrowingMarkdown, to_html
 from ecotone.web.control.api import ServerEvent, Stream
 from ecotone.web.control.control import Control
@@ -275,7 +275,7 @@ class Answering:
 
     async def watch(self, chat: str, owner: str, form: Form) -> Stream:
         """Events `chat` (ChatNews) and `answer` (AnswerNews), after a `hello` that says that all is told from how it
-        stands on. Ends with the chat. Raises NotFound."""
+        stands on. Ends with `gone` where the chat is deleted. Raises NotFound."""
         sent: dict[str, tuple[int, int]] = {}
         pulse, changes = self._pulse(chat), -1
         await self.do(lambda chats: chats.get(chat, owner))
@@ -284,7 +284,11 @@ class Answering:
             seen = pulse.news
             if changes != pulse.changes:
                 changes = pulse.changes
-                found = await self.do(lambda chats: chats.get(chat, owner))
+                try:
+                    found = await self.do(lambda chats: chats.get(chat, owner))
+                except NotFound:
+                    yield ServerEvent("gone")
+                    return
                 coming = [live.id for live in self._live.values() if live.chat == chat]
                 yield ServerEvent("chat", ChatNews(found.title, found.leaf, coming))
             for live in [one for one in self._live.values() if one.chat == chat]:

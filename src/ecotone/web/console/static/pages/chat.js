@@ -102,9 +102,21 @@ function follow() {
   source = listen(`/chats/${current}/events?form=html`, {
     // A connection, also a renewed one, begins anew.
     hello: () => coming.clear(),
+    gone: () => followed === current && gone(),
     chat: (news) => followed === current && changed(news),
     answer: (news) => followed === current && more(news),
   });
+}
+
+function gone() {
+  source.close();
+  const notice = document.createElement("p");
+  notice.className = "notice warn";
+  notice.textContent = "This chat has been deleted.";
+  conversation.replaceChildren(notice);
+  composer.hidden = true;
+  byId("chat-actions").hidden = true;
+  list();
 }
 
 async function changed(news) {
