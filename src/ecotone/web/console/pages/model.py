@@ -271,12 +271,13 @@ async def measured(request: Request) -> Response:
     control, name = control_of(request), request.path_params["name"]
     found, _ = await control.once(ModelDesk).dossier(name)
     names = {model.item.name for model in found.models} or {name}
+    shown = found.models[0].item.name if found.models else name
     rows = await asyncio.to_thread(lambda: list(_runs(control.once(Evaluations).archive, names)))
     return render(
         request,
         "model_measured.html",
         rows=rows,
-        name=name,
+        name=shown,
         ours=bool(found.models),
         weights=found.weights or "unknown",
         **words(),
