@@ -18,7 +18,7 @@ from ecotone.evaluation.advice.question import Question, Work, read_question
 
 ROOT = Path(__file__).parent.parent
 IMAGES = ROOT / "docs" / "images"
-QUESTION = ROOT / "docs" / "examples" / "advise" / "chatbot.toml"
+QUESTION = ROOT / "src" / "ecotone" / "evaluation" / "data" / "questions" / "chatbot.toml"
 EVERYTHING = Question(
     Work(requests_per_month=1_000_000, input_tokens=1_000, output_tokens=300),
     title="A million requests a month, 1,000 tokens in and 300 out",

@@ -175,7 +175,7 @@ def _take(kind: Any, name: str, values: list[str], into: dict[str, Any], key: st
 
 def _meant(value: int | float | Decimal) -> bool:
     finite = value.is_finite() if isinstance(value, Decimal) else isfinite(value)
-    return finite and abs(value) < _NUMBER_MAX
+    return finite and -_NUMBER_MAX < value < _NUMBER_MAX
 
 
 def _expected(kind: Any) -> str:
