@@ -48,7 +48,17 @@ COMMANDS = (
     "keys revoke",
     "catalog refresh",
 )
-WITHOUT_CONFIG = ("models classify", "guard", "events", "status", "clients", "rules start", "catalog refresh")
+WITHOUT_CONFIG = (
+    "models classify",
+    "models load",
+    "models unload",
+    "guard",
+    "events",
+    "status",
+    "clients",
+    "rules start",
+    "catalog refresh",
+)
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -121,7 +131,10 @@ def test_the_version_is_told_without_loading_the_gateway() -> None:
     code = "import sys; sys.argv = ['ecotone', '--version']\nfrom ecotone.cli import main\ntry:\n    main()\nfinally:\n"
     code += "    print(sorted(name for name in sys.modules if name.startswith('ecotone.')))"
     script = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    wanted = ("cli", "cli.app", "cli.evaluating", "cli.harness", "values", "values.errors")
+    wanted = (
+        *("cli", "cli.app", "cli.battling", "cli.chats_app", "cli.evaluating", "cli.harness", "cli.ruling"),
+        *("values", "values.errors"),
+    )
     loaded = [f"ecotone.{name}" for name in wanted]
     assert script.stdout.splitlines() == [f"ecotone {__version__}", str(loaded)]
 
