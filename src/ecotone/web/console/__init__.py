@@ -35,9 +35,13 @@ class Console:
     @staticmethod
     def prepare() -> None:
         """Load what the site takes. In a thread, so that requests need not wait."""
+        from ecotone.catalog.organisation import Organisation
+        from ecotone.gateway.catalog_rows import Wanted, catalog_rows
+        from ecotone.gateway.model_facts import View
         from ecotone.web.console import rendering, site  # noqa: F401 - to have it loaded
 
         rendering.compile_templates()
+        catalog_rows(Wanted(), View(Organisation(), datetime.now(UTC).date()))
 
     def site(self, app: App) -> "Site":
         """What serves /console/ and /control/ beside `app`, by the same rules for who is let in."""

@@ -214,18 +214,17 @@ def error_response(error: EcotoneError) -> Response:
 def describe(subjects: Mapping[str, Iterable[Call]]) -> dict[str, Any]:
     """The OpenAPI 3.1 document of all operations, by subject."""
     calls = [(subject, call) for subject, group in subjects.items() for call in group]
-    types = [kind for _, call in calls for kind in (call.body, call.query, call.gives) if _has_schema(kind)]
-    _, components = msgspec.json.schema_components([*types, ErrorBody], ref_template="#/components/schemas/{name}")
+    shapes = _Shapes([kind for _, call in calls for kind in (call.body, call.query, call.gives) if _has_schema(kind)])
     paths: dict[str, dict[str, Any]] = {}
     for subject, call in calls:
         path = PREFIX + call.path.replace(":path}", "}")
-        paths.setdefault(path, {})[call.method.lower()] = _operation(subject, call, components)
+        paths.setdefault(path, {})[call.method.lower()] = _operation(subject, call, shapes)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Ecotone control plane", "version": __version__},
         "paths": paths,
         "components": {
-            "schemas": components,
+            "schemas": shapes.components,
             "securitySchemes": {"session": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{"session": []}],
@@ -236,30 +235,47 @@ def _has_schema(kind: Any) -> bool:
     return kind not in (None, type(None), File, Stream) and get_origin(kind) is not AsyncIterator
 
 
-def _operation(subject: str, call: Call, components: Mapping[str, Any]) -> dict[str, Any]:
+class _Shapes:
+    """The schemas of all types at once: two of one name are told apart by their modules."""
+
+    def __init__(self, kinds: Iterable[Any]) -> None:
+        unique = list({str(kind): kind for kind in (*kinds, ErrorBody)}.values())
+        schemas, self.components = msgspec.json.schema_components(unique, ref_template="#/components/schemas/{name}")
+        self._schemas = dict(zip(map(str, unique), schemas, strict=True))
+
+    def of(self, kind: Any) -> dict[str, Any]:
+        return self._schemas[str(kind)]
+
+    def fields(self, kind: Any) -> dict[str, Any]:
+        """The schema itself of a struct."""
+        return dict(self.components[self.of(kind)["$ref"].rpartition("/")[2]])
+
+
+def _operation(subject: str, call: Call, shapes: _Shapes) -> dict[str, Any]:
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in _PATH_NAME.findall(call.path)
     ]
     if call.query is not None:
-        shape = components[call.query.__name__]
+        shape = shapes.fields(call.query)
         parameters += [
             {"name": name, "in": "query", "required": name in shape.get("required", ()), "schema": schema}
             for name, schema in shape["properties"].items()
         ]
+    error = {"type": "object", "properties": {"error": shapes.of(ErrorBody)}, "required": ["error"]}
     told: dict[str, Any] = {
         "operationId": call.does.__name__,
         "summary": call.summary,
         "tags": [subject],
         "parameters": parameters,
-        "responses": {**_success(call), "default": _content("What went wrong.", {"error": ErrorBody})},
+        "responses": {**_success(call, shapes), "default": {"description": "What went wrong.", **_json(error)}},
     }
     if call.body is not None:
-        told["requestBody"] = {"required": True, **_content(None, call.body)}
+        told["requestBody"] = {"required": True, **_json(shapes.of(call.body))}
     return told
 
 
-def _success(call: Call) -> dict[str, Any]:
+def _success(call: Call, shapes: _Shapes) -> dict[str, Any]:
     if call.gives in (None, type(None)):
         return {"204": {"description": "Done."}}
     if call.streams:
@@ -267,19 +283,8 @@ def _success(call: Call) -> dict[str, Any]:
         return {"200": {"description": "Server-sent events, their data JSON.", "content": text}}
     if call.gives is File:
         return {"200": {"description": "A file.", "content": {"*/*": {"schema": {"type": "string"}}}}}
-    return {"200": _content("What was asked for.", call.gives)}
+    return {"200": {"description": "What was asked for.", **_json(shapes.of(call.gives))}}
 
 
-def _content(description: str | None, kind: Any) -> dict[str, Any]:
-    if isinstance(kind, dict):
-        properties = {name: _reference(part) for name, part in kind.items()}
-        schema: dict[str, Any] = {"type": "object", "properties": properties, "required": list(kind)}
-    else:
-        schema = _reference(kind)
-    told: dict[str, Any] = {"content": {"application/json": {"schema": schema}}}
-    return told if description is None else {"description": description, **told}
-
-
-def _reference(kind: Any) -> dict[str, Any]:
-    (schema,), _ = msgspec.json.schema_components([kind], ref_template="#/components/schemas/{name}")
-    return dict(schema)
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": schema}}}
