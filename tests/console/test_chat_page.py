@@ -31,8 +31,16 @@ name = "llama-3.3-70b"
 base_url = "{url}"
 hosting = "self-hosted"
 
+[models.gone]
+provider = "openai-compatible"
+name = "mistral"
+base_url = "http://127.0.0.1:9/v1"
+
 [routes.assistant]
 models = ["away", "own"]
+
+[routes.detour]
+models = ["gone", "own"]
 
 [[rules]]
 name = "cards stay home"
@@ -45,6 +53,8 @@ redact = 'endpoint.hosting == "vendor"'
 kinds = ["email"]
 because = "vendors need no addresses"
 """
+# Even a small model goes on with this for as long as it is let.
+ENDLESS = "Write this word again and again, a thousand times, and nothing else: " + "newt, " * 60
 CARD = "Is 4111 1111 1111 1111 a card?"
 
 
@@ -100,7 +110,7 @@ def ask(page: Page, text: str, model: str | None = None) -> None:
         choose(page, model)
     page.get_by_label("Question").fill(text)
     page.get_by_label("Question").press("Enter")
-    expect(page.locator(".asked").last).to_have_text(text)
+    expect(page.locator(".asked").last).to_have_text(text.strip())
 
 
 def answered(page: Page, count: int = 1) -> None:
@@ -110,7 +120,7 @@ def answered(page: Page, count: int = 1) -> None:
 
 
 def test_a_real_model_answers_is_stopped_and_another_is_asked(page: Page, vendor: Vendor) -> None:
-    ask(page, "Count from one to one thousand, in words.", "small")
+    ask(page, ENDLESS, "small")
     answer = page.locator(".turn.answer")
     expect(answer).to_have_class("turn answer streaming", timeout=90_000)
     expect(answer.locator(".prose")).not_to_be_empty()
@@ -126,7 +136,7 @@ def test_a_real_model_answers_is_stopped_and_another_is_asked(page: Page, vendor
     choose(page, "away")
     answered(page)
     expect(page.locator(".turn.answer .prose")).to_have_text("Hello.")
-    assert vendor.last_said() == "Count from one to one thousand, in words."
+    assert vendor.last_said() == ENDLESS
     trail = page.get_by_role("group", name="Where this answer came from")
     for words in ("left the house, to OpenAI", "closed weights", "1\u202f200 tokens in, 400 out", "$0.007"):
         expect(trail).to_contain_text(words)
@@ -242,6 +252,19 @@ def test_rules_speak_before_and_behind_a_question(page: Page, vendor: Vendor) ->
     answered(page, 3)
     expect(page.locator(".trail").last).to_contain_text("on your machines")
     assert vendor.last_said() == CARD
+
+
+def test_a_way_round_a_place_that_failed_is_told(page: Page) -> None:
+    ask(page, "first", "detour")
+    answered(page)
+    trail = page.locator(".trail")
+    expect(trail).to_contain_text("on your machines")
+    expect(trail).to_contain_text("The question may have left the house, to an OpenAI-compatible server.")
+    ask(page, "second", "gone")
+    answered(page, 2)
+    expect(page.locator(".turn.answer .notice")).to_contain_text("No answer came")
+    expect(trail.last).to_contain_text("It was not reached, so nothing was sent.")
+    expect(trail.last).not_to_contain_text("left the house")
 
 
 def test_what_is_replaced_on_the_way_out_comes_back_whole(page: Page, vendor: Vendor) -> None:

@@ -188,7 +188,8 @@ def destination(choice: Choice) -> str:
     if not own:
         return f"Leaves the house: goes to {vendors}."
     if choice.places[0].hosting == "vendor":
-        return f"Leaves the house: goes to {vendors}, or stays with {own[0].model} where the rules want it."
+        stays = f"stays with {own[0].model} where the rules want it or nobody else answers"
+        return f"Leaves the house: goes to {vendors}; {stays}."
     return f"Stays with {own[0].model} where that answers; else it leaves the house, to {vendors}."
 
 
