@@ -3,14 +3,18 @@
 import json
 import signal
 import struct
+import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
+from ecotone.gateway.chats import MIGRATIONS, Chats
+from ecotone.storage.database import Database
 from tests.console.accessible import too_wide, violations
 from tests.console.house import PHONE, House, house
 from tests.console.scripted_vendor import Vendor, scripted_vendor
@@ -365,6 +369,29 @@ def test_chats_are_found_renamed_taken_along_and_deleted(home: House, page: Page
     expect(page).to_have_url(home.url + "/console/chat")
     expect(page.get_by_role("link", name="Wetlands")).to_have_count(0)
     assert home.api("GET", "/chats?search=newts") == []
+
+
+def test_a_long_chat_shows_its_end_first_and_nobody_elses_is_shown(home: House, page: Page) -> None:
+    database = Database(home.home / "ecotone.db", MIGRATIONS)
+    chats, now = Chats(database), datetime(2026, 3, 4, tzinfo=UTC)
+    mine, parent = chats.create("ada", now, title="Long"), None
+    for number in range(25):
+        _, parent = chats.ask(mine, "ada", f"question {number}", "away", now, parent=parent)
+        chats.end(parent, "done", text=f"answer {number}", now=now)
+    other = chats.create("bob", now, title="Not hers")
+    database.close()
+    page.goto(f"/console/chat/{mine}")
+    expect(page.locator(".turn")).to_have_count(40)
+    expect(page.locator(".asked").first).to_have_text("question 5")
+    page.get_by_role("button", name="Show the 10 messages before").click()
+    expect(page.locator(".turn")).to_have_count(50)
+    ask(page, "one more", "away")
+    answered(page, 26)
+
+    assert "Not hers" not in page.get_by_role("navigation", name="Your chats").inner_text()
+    for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/events"), ("GET", "/export")):
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            home.api(method, f"/chats/{other}{path}")
 
 
 def test_axe_finds_nothing_where_chats_are_full(home: House, page: Page, vendor: Vendor) -> None:

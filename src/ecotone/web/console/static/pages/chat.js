@@ -141,9 +141,11 @@ async function complete(id) {
   if (!at) return;
   const end = nearEnd();
   const thinking = at.querySelector(".reasoning")?.open;
+  const focused = at.contains(document.activeElement);
   at.outerHTML = await html(`/console/chat/${current}/messages/${id}`);
   const made = article(id);
   if (thinking) made.querySelector(".reasoning").open = true;
+  if (focused) made.querySelector("details:not([hidden]) > summary, button")?.focus();
   arrived();
   if (end) goToEnd();
   const says = { done: "The answer is complete.", stopped: "Stopped.", failed: "There is no whole answer." };
@@ -532,7 +534,11 @@ async function list() {
   const mine = ++listing;
   const query = new URLSearchParams({ search: search.value, at: current ?? "" });
   const text = await attempt(() => html(`/console/chat/list?${query}`));
-  if (text !== undefined && mine === listing) byId("chat-list").innerHTML = text;
+  if (text === undefined || mine !== listing) return;
+  const shown = byId("chat-list");
+  const focused = shown.contains(document.activeElement) ? document.activeElement.dataset.open : null;
+  shown.innerHTML = text;
+  if (focused) shown.querySelector(`[data-open="${CSS.escape(focused)}"]`)?.focus();
 }
 
 let typing = 0;
