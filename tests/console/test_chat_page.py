@@ -443,7 +443,7 @@ def test_who_only_watches_does_not_keep_the_gateway_from_stopping(tmp_path: Path
         request = urllib.request.Request(f"{made.url}/control/v1/chats/{chat}/events")
         request.add_header("authorization", f"Bearer {made.token()}")
         with urllib.request.urlopen(request, timeout=60) as events:
-            assert events.readline() == b"event: hello\n"
+            assert b"event: chat\n" in (events.readline() for _ in range(10))
             made.process.send_signal(signal.SIGTERM)
             assert made.process.wait(20) == 0
-            assert b"event: chat\n" in events.read()
+            events.read()
