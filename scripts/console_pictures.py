@@ -36,6 +36,8 @@ from tests.console.house import PHONE, WIDE, House, house  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images" / "console"
 QUALITY = 82
+HEIGHT_MAX = 1500
+"""Of a longer page the picture shows the beginning."""
 VENDORS = {"chat": "gpt-4o", "anthropic": "claude-sonnet-4-5"}
 """What each scripted vendor has, by the API that it speaks."""
 QUESTION = "What is an ecotone, and why do more species live there? Answer in a few lines."
@@ -59,12 +61,12 @@ ANSWERS = {
 CONFIG = """
 [models.house]
 engine = "llama.cpp"
-source = "file:{small}"
-catalog = "huggingfacetb/smollm2-135m-instruct"
+source = "file:smollm2.gguf"
+catalog = "huggingface/smollm2-135m-instruct"
 
 [models.coder]
 engine = "llama.cpp"
-source = "file:{coder}"
+source = "file:coder.gguf"
 
 [models.gpt-4o]
 provider = "openai"
@@ -192,8 +194,10 @@ def ended(home: House, path: str, state: Callable[[Any], bool]) -> Any:
 def chat(home: House) -> str:
     """A conversation with two questions, the second answered by another model."""
     begun = home.api("POST", "/chats", {"model": "claude"})
-    for text, model in ((QUESTION, "claude"), ("Give me one example near the sea, in one sentence.", "house")):
-        home.api("POST", f"/chats/{begun['id']}/messages", {"text": text, "model": model})
+    parent = None
+    for text, model in ((QUESTION, "claude"), ("Name three ecotones in Europe.", "house")):
+        question = {"text": text, "model": model, "parent": parent}
+        parent = home.api("POST", f"/chats/{begun['id']}/messages", question)["answer"]
         ended(home, f"/chats/{begun['id']}", lambda told: not _goes_on(told))
     return f"/console/chat/{begun['id']}"
 
@@ -242,7 +246,7 @@ def tried(page: Page) -> None:
 def taken(page: Page, name: str) -> None:
     """One picture, as WebP, of the whole page."""
     session = page.context.new_cdp_session(page)
-    height = min(page.evaluate("() => document.documentElement.scrollHeight"), 2600)
+    height = min(page.evaluate("() => document.documentElement.scrollHeight"), HEIGHT_MAX)
     size = page.viewport_size or {"width": WIDE[0], "height": WIDE[1]}
     page.set_viewport_size({"width": size["width"], "height": max(size["height"], height)})
     page.wait_for_timeout(250)
@@ -260,7 +264,8 @@ def pictures(home: House, wanted: list[str]) -> None:
         "advise": lambda: "/console/advise",
         "models": lambda: "/console/models",
         "catalog": lambda: "/console/models/catalog",
-        "model": lambda: "/console/models/show/house",
+        "model": lambda: "/console/models/show/ibm/granite-4.0-h-small",
+        "model-here": lambda: "/console/models/show/house",
         "evaluation": lambda: run(home),
         "evaluations": lambda: "/console/evaluations",
         "rules": lambda: "/console/rules",
@@ -297,7 +302,9 @@ def main() -> None:
         addresses = {wire: stack.enter_context(vendor(wire, model)) for wire, model in VENDORS.items()}
         made_up_hour(Home(folder / "home"))
         browser = playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
-        config = CONFIG.format(small=smollm2(), coder=qwen_coder(), **addresses)
+        (folder / "smollm2.gguf").symlink_to(smollm2())
+        (folder / "coder.gguf").symlink_to(qwen_coder())
+        config = CONFIG.format(**addresses)
         keys = {"OPENAI_API_KEY": "sk-test", "ANTHROPIC_API_KEY": "sk-test"}
         home = stack.enter_context(house(folder, browser, config, environment=keys))
         pictures(home, options.name)
