@@ -1,7 +1,9 @@
 """The console and the control plane behind one door: who is let in, and what leads where."""
 
-from collections.abc import Callable
-from typing import Any
+import mimetypes
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from starlette.applications import Starlette
@@ -9,7 +11,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ecotone.gateway.sessions import SESSION_PREFIX, SESSION_VALID, Session, Sessions
@@ -59,7 +60,7 @@ class Site:
             Route(SIGN_IN, self._sign_in, methods=["GET", "POST"]),
             Route("/console/sign-out", self._sign_out, methods=["POST"]),
             Route("/console", lambda _: RedirectResponse(HOME, 307)),
-            Mount("/console/static", _Static(directory=STATIC)),
+            Route("/console/static/{name:path}", _Static(STATIC).serve),
             Mount("/console", routes=list(ROUTES)),
         ]
         self._inner = Starlette(
@@ -143,14 +144,37 @@ class Site:
         return response
 
 
-class _Static(StaticFiles):
-    """Files whose address changes with them may be kept; the rest is asked for again."""
+class _Static:
+    """The static files, read once and kept: there are few, and pages wait for them. What has its version in its
+    address, and what others made, may be kept by browsers; the rest is asked for again."""
 
-    def file_response(self, full_path: Any, stat_result: Any, scope: Scope, status_code: int = 200) -> Response:
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        kept = b"v=" in scope["query_string"]
-        response.headers["cache-control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
-        return response
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[str, tuple[bytes, str, str]] = {}
+
+    async def serve(self, request: Request) -> Response:
+        """Raises HTTPException for a file that there is not."""
+        name = request.path_params["name"]
+        if not self._files:
+            self._files = {str(path.relative_to(self._folder)): _read(path) for path in _files_in(self._folder)}
+        if name not in self._files:
+            raise HTTPException(404)
+        body, kind, tag = self._files[name]
+        lasts = "v" in request.query_params or name.startswith("vendor/")
+        headers = {"etag": tag, "cache-control": "public, max-age=31536000, immutable" if lasts else "no-cache"}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type=kind, headers=headers)
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_file())
+
+
+def _read(path: Path) -> tuple[bytes, str, str]:
+    body = path.read_bytes()
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return body, kind, f'"{sha256(body).hexdigest()[:16]}"'
 
 
 def _cookie(host: str) -> str:
