@@ -28,7 +28,7 @@ ANSWER = (
     "## Where one finds it\n\n- at the edge of a wood\n- where a river meets the sea\n- above the last trees\n\n"
     "```python\ndef edge(here: str, there: str) -> str:\n    return f'{here} | {there}'\n```\n\n"
     "It is **richer** than either, since species of both live there, and some that live nowhere else. "
-) * 6
+) * 20
 WATCH = """() => {
   window.tasks = [];
   new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map((one) => one.duration)))
