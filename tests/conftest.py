@@ -1,6 +1,7 @@
 """What tests share: real models, fetched once and kept between runs."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,12 @@ settings.load_profile("ecotone")
 
 def pytest_configure() -> None:
     """Keep each of several test processes to a core of its own: an engine whose threads wait for a core that another
-    test uses is many times slower than one with a single thread."""
+    test uses is many times slower than one with a single thread.
+
+    Who is started in the background by a shell ignores Ctrl-C, and so would all that the tests start.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker is not None and hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))

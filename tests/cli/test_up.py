@@ -48,7 +48,7 @@ async def test_open_to_the_network_it_says_where_others_reach_it(tmp_path: Path)
 
 async def test_on_loopback_it_says_nothing_of_the_network(tmp_path: Path) -> None:
     async with gateway(tmp_path, "") as gate:
-        await gate.said("OpenAI clients")
+        await gate.said("stop: Ctrl-C")
         assert "network" not in "\n".join(gate.log)
 
 

@@ -132,7 +132,7 @@ async def _is_served(url: str) -> bool:
 
 async def test_with_nothing_to_answer_it_just_stops(tmp_path: Path, vendor: FakeOpenAI) -> None:
     async with gateway(tmp_path, _config(vendor, 30)) as gate:
-        await gate.said("OpenAI clients")
+        await gate.said("stop: Ctrl-C")
         before = len(gate.log)
         gate.process.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(gate.process.wait(), 20) == 0
@@ -142,7 +142,7 @@ async def test_with_nothing_to_answer_it_just_stops(tmp_path: Path, vendor: Fake
 async def test_https_at_the_port_is_explained_once(tmp_path: Path, vendor: FakeOpenAI) -> None:
     hello = b"\x16\x03\x01\x00\x05hello"
     async with gateway(tmp_path, _config(vendor, 30)) as gate:
-        await gate.said("OpenAI clients")
+        await gate.said("stop: Ctrl-C")
         before = len(gate.log)
         for _ in range(3):
             with socket.create_connection(("127.0.0.1", _port(gate)), 10) as client:

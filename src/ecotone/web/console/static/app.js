@@ -57,6 +57,8 @@ export async function copy(text) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) copy(button.dataset.copy);
+  const code = event.target.closest("[data-copy-code]");
+  if (code) copy(code.closest(".code-block").querySelector("code").textContent);
 });
 
 document.addEventListener("htmx:configRequest", (event) => {

@@ -635,8 +635,6 @@ document.addEventListener("click", async (event) => {
     const query = new URLSearchParams({ search: search.value, at: current ?? "", before: dataset.more });
     const text = await attempt(() => html(`/console/chat/list?${query}`));
     if (text !== undefined) button.outerHTML = text;
-  } else if ("copyCode" in dataset) {
-    copy(button.closest(".code-block").querySelector("code").textContent);
   }
 });
 

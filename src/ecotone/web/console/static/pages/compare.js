@@ -1,6 +1,6 @@
 // Compare: begin a battle, show its answers as they come, vote, ask on.
 
-import { api, copy, listen, toast } from "../app.js";
+import { api, listen, toast } from "../app.js";
 
 // --- a new one
 
@@ -202,8 +202,7 @@ if (battle) {
     const button = event.target.closest("button");
     if (!button) return;
     try {
-      if ("copyCode" in button.dataset) await copy(button.closest(".code-block").querySelector("code").textContent);
-      else if (button.dataset.vote) await vote(button.dataset.vote);
+      if (button.dataset.vote) await vote(button.dataset.vote);
       else if (button.id === "stop") await api("POST", `/battles/${id}/stop`, {});
       else if (button.id === "reveal") await judged(api("POST", `/battles/${id}/reveal`));
       else if (button.id === "delete") found("delete-dialog").showModal();
