@@ -431,6 +431,16 @@ def test_a_reply_and_its_parts() -> None:
         assert again[name] == REPLY[name]
 
 
+def test_a_part_may_have_a_field_called_message() -> None:
+    """Whatever else is called so, of an unknown field nothing is taken for the message's own."""
+    entry = {"type": "output_text", "text": "a", "annotations": [], "message": "odd"}
+    item = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": [entry]}
+    reply = decode_reply(json.dumps({**REPLY, "output": [item]}).encode())
+    (again,) = json.loads(encode_reply(reply, asked()))["output"]
+    assert again["content"][0].pop("logprobs", []) == []
+    assert again == item
+
+
 def test_a_chat_reply_in_responses() -> None:
     chat = {
         "id": "chatcmpl-1",

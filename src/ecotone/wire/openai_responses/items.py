@@ -225,8 +225,15 @@ def encode_message_head(part: TextPart | RefusalPart | OpaquePart, identity: str
         "role": "assistant",
         "content": [],
     }
-    add_rest(encoded, rest_of(part.vendor).get("message", {}))
+    add_rest(encoded, message_rest(rest_of(part.vendor)))
     return encoded
+
+
+def message_rest(rest: Json) -> Json:
+    """Of what a message's first part has left over, that which stood on the message itself. A field of that name on the
+    part that is no object is the part's own."""
+    found = rest.get("message")
+    return found if isinstance(found, dict) else {}
 
 
 def encode_message_content(part: TextPart | RefusalPart | OpaquePart, tokens: Sequence[TokenLogprob] | None) -> Json:
@@ -235,6 +242,6 @@ def encode_message_content(part: TextPart | RefusalPart | OpaquePart, tokens: Se
         return dict(part.data)
     encoded = encode_spoken(part, None if tokens is None else encode_logprobs(tokens))
     for name, value in rest_of(part.vendor).items():
-        if name != "message":
+        if name != "message" or not isinstance(value, dict):
             encoded[name] = value
     return encoded

@@ -23,6 +23,7 @@ from ecotone.wire.openai_responses.items import (
     encode_message_content,
     encode_message_head,
     encode_reasoning,
+    message_rest,
 )
 from ecotone.wire.openai_responses.vendor import FORM, NAME, form_of
 
@@ -104,7 +105,7 @@ class RequestItems:
         form = form_of(part.vendor, "item")
         rest = self._losses.rest(part.vendor, place)
         if form is not None and form.get("content") == "string" and isinstance(part, TextPart):
-            item: Json = {"type": "message", "role": "assistant", "content": part.text} | rest.get("message", {})
+            item: Json = {"type": "message", "role": "assistant", "content": part.text} | message_rest(rest)
             self._message = None
             self.items.append(item)
         else:
