@@ -123,6 +123,20 @@ def answered(page: Page, count: int = 1) -> None:
     expect(page.locator(".turn.answer").last).not_to_have_attribute("aria-busy", "true", timeout=60_000)
 
 
+def test_what_is_written_and_not_yet_asked_outlives_a_reload(page: Page) -> None:
+    page.goto("/console/chat")
+    field = page.locator("#question")
+    field.fill("a thought that is not ready")
+    page.reload()
+    expect(field).to_have_value("a thought that is not ready")
+    page.goto("/console/models")
+    page.go_back()
+    expect(field).to_have_value("a thought that is not ready")
+    field.fill("")
+    page.reload()
+    expect(field).to_have_value("")
+
+
 def test_a_real_model_answers_is_stopped_and_another_is_asked(page: Page, vendor: Vendor) -> None:
     ask(page, ENDLESS, "small")
     answer = page.locator(".turn.answer")

@@ -224,6 +224,8 @@ async def _failed(request: Request, problem: Exception, status: int | None = Non
         response = error_response(error)
         response.status_code = status or response.status_code
         return response
+    if getattr(request.state, "session", None) is None:
+        return Response(error.message, status_code=status or error.status, media_type="text/plain")
     return render(request, "problem.html", status=status or error.status, message=error.message)
 
 

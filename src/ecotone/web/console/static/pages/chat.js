@@ -210,6 +210,13 @@ function lastAnswer() {
   return answers.length ? answers[answers.length - 1].dataset.message : null;
 }
 
+// What is written and not yet asked outlives a reload, a look elsewhere and a new sign-in.
+const draft = `draft ${current ?? "new"}`;
+function keepDraft() {
+  if (question.value && !editing) sessionStorage.setItem(draft, question.value);
+  else sessionStorage.removeItem(draft);
+}
+
 async function ask() {
   const text = question.value;
   if (asking || answering.length || (!text.trim() && !files.length)) return;
@@ -229,6 +236,7 @@ async function ask() {
       kept: files.filter((one) => one.kept).map((one) => one.kept),
     });
     question.value = "";
+    keepDraft();
     files = [];
     stopEditing();
     showFiles();
@@ -650,6 +658,8 @@ addEventListener("popstate", () => location.reload());
 arrived();
 if (composer) {
   setModel(model);
+  question.value ||= sessionStorage.getItem(draft) ?? "";
+  question.addEventListener("input", keepDraft);
   if (question.value) question.setSelectionRange(question.value.length, question.value.length);
   // Where it would bring up a keyboard that covers the page, the field waits until it is touched.
   if (matchMedia("(hover: hover)").matches) question.focus({ preventScroll: true });
