@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from ecotone.values.chat import ChatRequest, Message, ReasoningPart, TextPart
-from ecotone.values.errors import MalformedRequest
+from ecotone.values.errors import MalformedRequest, UpstreamRateLimited
 from ecotone.values.reply import Choice, Reply
 from ecotone.wire.gemini import WIRE
 from ecotone.wire.gemini.schema import json_schema
@@ -50,3 +50,12 @@ def test_a_thought_that_claims_to_stand_on_a_text_without_a_signature_stays_wher
     reply = Reply((Choice(0, (TextPart("so"), part), "stop"),))
     (candidate,) = msgspec.json.decode(WIRE.encode_reply(reply, request))["candidates"]
     assert candidate["content"]["parts"] == [{"text": "so"}, {"text": "why"}]
+
+
+@pytest.mark.parametrize("delay", ["9" * 400 + "s", "40000000s"])
+def test_a_wait_that_nobody_can_mean_is_unsaid(delay: str) -> None:
+    body = {"error": {"code": 429, "details": [{"retryDelay": delay}]}}
+    error = WIRE.decode_error(429, msgspec.json.encode(body))
+    assert isinstance(error, UpstreamRateLimited)
+    assert error.retry_after_s is None
+    WIRE.encode_error(error)

@@ -4,6 +4,14 @@ import math
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
+_WAIT_MAX_S = 366 * 86_400.0
+"""Who asks for more than a year does not mean it."""
+
+
+def meant_s(seconds: float | None) -> float | None:
+    """A wait as it was asked for, never negative; None for one that nobody can mean."""
+    return None if seconds is None or not seconds <= _WAIT_MAX_S else max(0.0, seconds)
+
 
 def retry_after_s(headers: Mapping[str, str], *, now: float) -> float | None:
     """Seconds until the next attempt is welcome, never negative; None where the headers do not say.
@@ -13,15 +21,15 @@ def retry_after_s(headers: Mapping[str, str], *, now: float) -> float | None:
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
-        return max(0.0, milliseconds / 1000)
+        return meant_s(milliseconds / 1000)
     text = headers.get("retry-after")
     seconds = _number(text)
     if seconds is not None:
-        return max(0.0, seconds)
+        return meant_s(seconds)
     if text is None:
         return None
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+        return meant_s(parsedate_to_datetime(text).timestamp() - now)
     except (ValueError, OverflowError):
         return None
 

@@ -20,6 +20,7 @@ from ecotone.values.errors import (
     UpstreamRejected,
 )
 from ecotone.wire import openai_error
+from ecotone.wire.retry_after import meant_s
 from ecotone.wire.sse import format_event
 
 _STATUSES = {
@@ -105,7 +106,7 @@ def _read(decoded: Any) -> ErrorBody:
         message=message[:_MESSAGE_CHARS_MAX] if isinstance(message, str) and message else None,
         status=status if isinstance(status, str) else None,
         reasons=reasons,
-        retry_after_s=next((float(found[1]) for found in waits if found), None),
+        retry_after_s=meant_s(next((float(found[1]) for found in waits if found), None)),
     )
 
 
