@@ -52,12 +52,11 @@ def test_a_key_stands_where_each_client_puts_it() -> None:
 
 
 def test_files_can_be_read() -> None:
-    for client in clients(URL, MODEL):
-        for snippet in client.snippets:
-            if snippet.language == "json":
-                json.loads(snippet.text)
-            if snippet.language == "python":
-                compile(snippet.text, client.name, "exec")
+    snippets = [snippet for client in clients(URL, MODEL) for snippet in client.snippets]
+    settings = [json.loads(one.text) for one in snippets if one.language == "json"]
+    programs = [compile(one.text, one.title, "exec") for one in snippets if one.language == "python"]
+    assert settings and all(settings)
+    assert len(programs) >= 5
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ stands as it was cast.
 import random
 import secrets
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
 from ecotone.evaluation.turns import TurnFacts
 from ecotone.storage.database import Database, Migration
+from ecotone.storage.moments import microseconds, moment
 from ecotone.values.errors import MalformedRequest, NotFound, SetupError
 
 MIGRATIONS = (
@@ -241,7 +242,7 @@ class Battles:
         with self._database.transaction():
             self._database.execute(
                 "insert into battles (id, started_at_us, started_by, blind, names, settings) values (?, ?, ?, ?, ?, ?)",
-                (identity, _microseconds(now), by, int(blind), _json(order), _json(settings)),
+                (identity, microseconds(now), by, int(blind), _json(order), _json(settings)),
             )
             self._add_round(identity, 1, prompt, now)
         return self.get(identity)
@@ -260,7 +261,7 @@ class Battles:
 
     def _add_round(self, battle: str, number: int, prompt: str, now: datetime) -> None:
         self._database.execute(
-            "insert into battle_rounds values (?, ?, ?, ?)", (battle, number, _microseconds(now), prompt)
+            "insert into battle_rounds values (?, ?, ?, ?)", (battle, number, microseconds(now), prompt)
         )
 
     def keep(self, battle: str, number: int, side: int, answer: SideAnswer) -> None:
@@ -279,7 +280,7 @@ class Battles:
             _check_vote(found, vote)
             self._database.execute(
                 "update battles set vote = ?, voted_at_us = ?, voted_by = ?, voted_after = ? where id = ?",
-                (vote, _microseconds(now), by, len(found.rounds), battle),
+                (vote, microseconds(now), by, len(found.rounds), battle),
             )
         return self.get(battle)
 
@@ -288,7 +289,7 @@ class Battles:
         with self._database.transaction():
             if not self.get(battle).named:
                 self._database.execute(
-                    "update battles set revealed_at_us = ? where id = ?", (_microseconds(now), battle)
+                    "update battles set revealed_at_us = ? where id = ?", (microseconds(now), battle)
                 )
         return self.get(battle)
 
@@ -393,7 +394,7 @@ class Battles:
                 answers[number, side] = msgspec.json.decode(text, type=SideAnswer)
         told = tuple(
             Round(
-                number, prompt, _moment(asked), tuple(answers.get((number, side)) for side in range(len(battle.names)))
+                number, prompt, moment(asked), tuple(answers.get((number, side)) for side in range(len(battle.names)))
             )
             for number, prompt, asked in rounds
         )
@@ -414,14 +415,14 @@ def _battle(row: tuple[Any, ...]) -> Battle:
     identity, started, by, blind, names, settings, revealed, vote, voted, voter, after = row
     return Battle(
         identity,
-        _moment(started),
+        moment(started),
         by,
         bool(blind),
         msgspec.json.decode(names, type=tuple[str, ...]),
         msgspec.json.decode(settings, type=Settings),
         rounds=(),
-        ballot=None if vote is None else Ballot(vote, voter, _moment(voted), after),
-        revealed_at=None if revealed is None else _moment(revealed),
+        ballot=None if vote is None else Ballot(vote, voter, moment(voted), after),
+        revealed_at=None if revealed is None else moment(revealed),
     )
 
 
@@ -481,11 +482,3 @@ def _unknown(battle: str) -> NotFound:
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def _microseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1_000_000)
-
-
-def _moment(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)

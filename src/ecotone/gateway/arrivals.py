@@ -1,11 +1,12 @@
 """Requests as they come in, for somebody who waits for the first one of a client."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
 from ecotone.gateway.keys import CONSOLE
 from ecotone.storage.database import Database
+from ecotone.storage.moments import microseconds, moment
 
 ARRIVALS_MAX = 50
 
@@ -30,9 +31,6 @@ def latest_arrivals(database: Database, since: datetime) -> tuple[Arrival, ...]:
     rows = database.execute(
         "select id, started_at_us, principal, operation, asked, model, endpoint, status, error from requests"
         " where started_at_us >= ? and principal is not ? order by started_at_us desc, id desc limit ?",
-        (round(since.timestamp() * 1_000_000), CONSOLE.name, ARRIVALS_MAX),
+        (microseconds(since), CONSOLE.name, ARRIVALS_MAX),
     )
-    return tuple(
-        Arrival(identity, datetime.fromtimestamp(at_us / 1_000_000, UTC), *rest)
-        for identity, at_us, *rest in reversed(rows)
-    )
+    return tuple(Arrival(identity, moment(at_us), *rest) for identity, at_us, *rest in reversed(rows))

@@ -7,13 +7,14 @@ What is on the way from the root to the chat's `leaf` is what is shown and what 
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
 from ecotone.gateway.attachments import Attached, Attachment
 from ecotone.storage.database import Database, Migration
+from ecotone.storage.moments import microseconds, moment
 from ecotone.values.chat import Json
 from ecotone.values.errors import MalformedRequest, NotFound
 
@@ -198,7 +199,7 @@ class Chats:
         system: str | None = None,
     ) -> str:
         """Begin a chat and return its id. Without a title it takes that of its first question."""
-        identity, now_us = secrets.token_urlsafe(_ID_BYTES), _microseconds(now)
+        identity, now_us = secrets.token_urlsafe(_ID_BYTES), microseconds(now)
         title = _checked_title(title) if title is not None else _NEW_CHAT
         with self._database.transaction():
             self._database.execute(
@@ -227,8 +228,8 @@ class Chats:
                 data_class=data_class,
                 messages=messages,
                 answering=bool(answering),
-                created_at=_moment(created_us),
-                changed_at=_moment(changed_us),
+                created_at=moment(created_us),
+                changed_at=moment(changed_us),
                 excerpt=self._excerpt(identity, words),
             )
             for identity, owner_of, title, model, data_class, created_us, changed_us, messages, answering in rows
@@ -270,8 +271,8 @@ class Chats:
             data_class=data_class,
             system=system,
             leaf=leaf,
-            created_at=_moment(created_us),
-            changed_at=_moment(changed_us),
+            created_at=moment(created_us),
+            changed_at=moment(changed_us),
             messages=tuple(_message(row, attached.get(row[0], ())) for row in messages),
         )
 
@@ -366,7 +367,7 @@ class Chats:
         answer = self._add(chat, question, "assistant", "", now, asked=asked, data_class=data_class)
         self._database.execute(
             "update chats set leaf = ?, model = ?, class = ?, changed_at_us = ? where id = ?",
-            (answer, asked, data_class, _microseconds(now), chat),
+            (answer, asked, data_class, microseconds(now), chat),
         )
         return answer
 
@@ -386,7 +387,7 @@ class Chats:
         self._database.execute(
             "insert into chat_messages (id, chat, parent, role, text, folded, created_at_us, asked, class, state)"
             " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (identity, chat, parent, role, text, text.casefold(), _microseconds(now), asked, data_class, state),
+            (identity, chat, parent, role, text, text.casefold(), microseconds(now), asked, data_class, state),
         )
         return identity
 
@@ -435,7 +436,7 @@ class Chats:
             )
             self._database.execute(
                 "update chats set changed_at_us = ? where id = (select chat from chat_messages where id = ?)",
-                (_microseconds(now), answer),
+                (microseconds(now), answer),
             )
 
     def end_orphans(self, why: str) -> int:
@@ -498,7 +499,7 @@ def _message(row: Sequence[Any], attachments: Sequence[Attachment]) -> ChatMessa
         parent=parent,
         role=role,
         text=text,
-        created_at=_moment(created_at_us),
+        created_at=moment(created_at_us),
         attachments=tuple(attachments),
         asked=asked,
         data_class=data_class,
@@ -519,7 +520,7 @@ def _where(owner: str | None, words: Sequence[str], before: datetime | None) -> 
         values.append(owner)
     if before is not None:
         found.append("changed_at_us < ?")
-        values.append(_microseconds(before))
+        values.append(microseconds(before))
     for word in words:
         found.append(_HAS_WORD)
         values += [word, word]
@@ -552,11 +553,3 @@ def _title_of(text: str) -> str:
         return told
     cut = told[:_TITLE_FROM_QUESTION_CHARS]
     return f"{cut.rpartition(' ')[0] or cut}…"
-
-
-def _microseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1_000_000)
-
-
-def _moment(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)

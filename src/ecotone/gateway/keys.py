@@ -2,11 +2,12 @@
 
 import hashlib
 import secrets
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
 from ecotone.storage.database import Database, Migration
+from ecotone.storage.moments import microseconds, moment
 from ecotone.values.errors import SetupError
 
 KEY_PREFIX = "eco_"
@@ -53,14 +54,6 @@ def _hash(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
-def _microseconds(moment: datetime) -> int:
-    return round(moment.timestamp() * 1_000_000)
-
-
-def _moment(microseconds: int | None) -> datetime | None:
-    return None if microseconds is None else datetime.fromtimestamp(microseconds / 1_000_000, UTC)
-
-
 class Keys:
     """The keys in a database."""
 
@@ -77,7 +70,7 @@ class Keys:
                 raise SetupError(f"there is, or was, a key named {name!r}; choose another name")
             self._database.execute(
                 "insert into keys (name, hash, hint, created_at_us) values (?, ?, ?, ?)",
-                (name, _hash(key), key[-4:], _microseconds(now)),
+                (name, _hash(key), key[-4:], microseconds(now)),
             )
         return key
 
@@ -86,12 +79,12 @@ class Keys:
         with self._database.transaction():
             if not self._database.execute("select 1 from keys where name = ? and revoked_at_us is null", (name,)):
                 raise SetupError(f"there is no valid key named {name!r}; `ecotone keys list` shows them all")
-            self._database.execute("update keys set revoked_at_us = ? where name = ?", (_microseconds(now), name))
+            self._database.execute("update keys set revoked_at_us = ? where name = ?", (microseconds(now), name))
 
     def list(self) -> tuple[Key, ...]:
         rows = self._database.execute("select name, hint, created_at_us, revoked_at_us from keys order by id")
         return tuple(
-            Key(name, hint, datetime.fromtimestamp(created / 1_000_000, UTC), _moment(revoked))
+            Key(name, hint, moment(created), None if revoked is None else moment(revoked))
             for name, hint, created, revoked in rows
         )
 

@@ -3,11 +3,12 @@
 import hashlib
 import hmac
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
 from ecotone.storage.database import Database, Migration
+from ecotone.storage.moments import microseconds, moment
 from ecotone.values.errors import SetupError
 
 SESSION_PREFIX = "ecs_"
@@ -57,9 +58,9 @@ class Sessions:
         token = secrets.token_urlsafe(24)
         expires = now + INVITATION_VALID
         with self._database.transaction():
-            self._database.execute("delete from invitations where expires_at_us < ?", (_us(now),))
+            self._database.execute("delete from invitations where expires_at_us < ?", (microseconds(now),))
             self._database.execute(
-                "insert into invitations values (?, ?, ?)", (_hash(token), name.strip(), _us(expires))
+                "insert into invitations values (?, ?, ?)", (_hash(token), name.strip(), microseconds(expires))
             )
         return token
 
@@ -69,7 +70,7 @@ class Sessions:
             rows = self._database.execute(
                 "delete from invitations where hash = ? returning name, expires_at_us", (_hash(invitation),)
             )
-            if not rows or rows[0][1] < _us(now):
+            if not rows or rows[0][1] < microseconds(now):
                 return None
             return self._begin(rows[0][0], host, now, SESSION_VALID)
 
@@ -80,9 +81,9 @@ class Sessions:
 
     def _begin(self, name: str, host: str, now: datetime, valid: timedelta) -> str:
         token = SESSION_PREFIX + secrets.token_urlsafe(32)
-        self._database.execute("delete from sessions where expires_at_us < ?", (_us(now),))
+        self._database.execute("delete from sessions where expires_at_us < ?", (microseconds(now),))
         self._database.execute(
-            "insert into sessions values (?, ?, ?, ?)", (_hash(token), name, host.lower(), _us(now + valid))
+            "insert into sessions values (?, ?, ?, ?)", (_hash(token), name, host.lower(), microseconds(now + valid))
         )
         return token
 
@@ -92,10 +93,10 @@ class Sessions:
         if not rows:
             return None
         name, bound_to, expires = rows[0]
-        if bound_to != host.lower() or expires < _us(now):
+        if bound_to != host.lower() or expires < microseconds(now):
             return None
         csrf = hmac.digest(token.encode(), b"csrf", "sha256").hex()
-        return Session(name, csrf, datetime.fromtimestamp(expires / 1_000_000, UTC))
+        return Session(name, csrf, moment(expires))
 
     def end(self, token: str) -> None:
         """Sign out."""
@@ -104,7 +105,3 @@ class Sessions:
 
 def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
-
-
-def _us(moment: datetime) -> int:
-    return round(moment.timestamp() * 1_000_000)

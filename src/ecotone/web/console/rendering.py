@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
@@ -91,30 +92,24 @@ def static(path: str) -> str:
     return f"/console/static/{path}?v={_digest(path)}"
 
 
-_environment: jinja2.Environment | None = None
-_digests: dict[str, str] = {}
-
-
+@cache
 def _templates() -> jinja2.Environment:
-    global _environment
-    if _environment is None:
-        _environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(HERE / "templates"),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
-        _environment.globals["static"] = static
-        _environment.filters.update(thousands=thousands, seconds=seconds, bytes=in_bytes, dollars=dollars)
-    return _environment
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.globals["static"] = static
+    made.filters.update(thousands=thousands, seconds=seconds, bytes=in_bytes, dollars=dollars)
+    return made
 
 
+@cache
 def _digest(path: str) -> str:
-    if path not in _digests:
-        _digests[path] = sha256((STATIC / path).read_bytes()).hexdigest()[:12]
-    return _digests[path]
+    return sha256((STATIC / path).read_bytes()).hexdigest()[:12]
 
 
 # --- numbers as people read them; None is an em dash
