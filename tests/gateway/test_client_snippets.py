@@ -77,3 +77,15 @@ def test_addresses_that_are_none_are_refused(url: str) -> None:
 @pytest.mark.parametrize("url", ["http://127.0.0.1:4100", "https://ai.example.com", "http://[::1]:80"])
 def test_addresses_of_gateways(url: str) -> None:
     assert clients(url, MODEL)[0].address == f"{url}/v1"
+
+
+def test_what_the_model_holds_is_said_and_whom_it_is_too_little_for() -> None:
+    found = {client.name: client for client in clients(URL, MODEL, None, 8192)}
+    assert tomllib.loads(found["codex"].snippets[0].text)["model_context_window"] == 8192
+    assert "CLAUDE_CODE_MAX_CONTEXT_TOKENS=8192\n" in found["claude-code"].snippets[0].text
+    for name in ("codex", "claude-code", "gemini-cli"):
+        assert found[name].notes[0].startswith(f"{MODEL} holds 8,192 tokens, and this client needs 32,000")
+    assert not found["curl"].notes[0].startswith(MODEL)
+    large = {client.name: client for client in clients(URL, MODEL, None, 200_000)}
+    assert "MAX_CONTEXT_TOKENS=200000\n" in large["claude-code"].snippets[0].text
+    assert large["claude-code"].notes == named("claude-code").notes

@@ -32,6 +32,11 @@ class Snippet(msgspec.Struct, frozen=True):
     file: str | None = None
 
 
+_CONTEXT: Final = re.compile(r"<context (\d+)>")
+_AGENT_TOKENS_MIN: Final = 32_000
+"""Less, and a coding agent's instructions and tools leave no room for its work."""
+
+
 class Client(msgspec.Struct, frozen=True):
     """One client and how it reaches the gateway. `speaks` is the API that it uses, `address` what it wants as its base
     URL, `guide` its page in the documentation."""
@@ -51,9 +56,9 @@ def can_be_shown(model: str) -> bool:
     return bool(_NAME.fullmatch(model))
 
 
-def clients(url: str, model: str, key: str | None = None) -> tuple[Client, ...]:
+def clients(url: str, model: str, key: str | None = None, context_tokens: int | None = None) -> tuple[Client, ...]:
     """All clients, with snippets for the gateway at `url` (without a path), a route or model, and a key; None: none is
-    needed.
+    needed. `context_tokens` is what the model holds; where that is unknown, the snippets have the guides' examples.
 
     Raises MalformedRequest for what cannot stand in a snippet as it is.
     """
@@ -65,12 +70,20 @@ def clients(url: str, model: str, key: str | None = None) -> tuple[Client, ...]:
         raise MalformedRequest("This is no key of Ecotone's.", param="key")
 
     def filled(text: str) -> str:
+        text = _CONTEXT.sub(lambda found: str(context_tokens or found[1]), text)
         return text.replace("<url>", url).replace("<key>", key or NO_KEY).replace("<model>", model)
+
+    def notes(client: Client) -> tuple[str, ...]:
+        if client.group != "Coding agents" or context_tokens is None or context_tokens >= _AGENT_TOKENS_MIN:
+            return client.notes
+        short = f"{model} holds {context_tokens:,} tokens, and this client needs {_AGENT_TOKENS_MIN:,}: choose another."
+        return (short, *client.notes)
 
     return tuple(
         msgspec.structs.replace(
             client,
             address=filled(client.address),
+            notes=notes(client),
             snippets=tuple(
                 msgspec.structs.replace(snippet, text=filled(_lines(snippet.text, with_key=key is not None)))
                 for snippet in client.snippets
@@ -359,7 +372,7 @@ llm = OpenAILike(
     api_key="<key>",
     is_chat_model=True,
     is_function_calling_model=True,
-    context_window=8192,
+    context_window=<context 8192>,
 )
 print(llm.complete("What is an ecotone?"))
 """,
@@ -410,7 +423,7 @@ for await (const text of textStream) process.stdout.write(text);
 model = "<model>"
 model_provider = "ecotone"
 web_search = "disabled"
-model_context_window = 128000
+model_context_window = <context 128000>
 
 [model_providers.ecotone]
 name = "Ecotone"
@@ -450,7 +463,7 @@ export ANTHROPIC_BASE_URL=<url>
 export ANTHROPIC_AUTH_TOKEN=<key>
 export ANTHROPIC_MODEL=<model>
 export ANTHROPIC_DEFAULT_HAIKU_MODEL=<model>
-export CLAUDE_CODE_MAX_CONTEXT_TOKENS=128000
+export CLAUDE_CODE_MAX_CONTEXT_TOKENS=<context 128000>
 claude
 """,
             ),

@@ -9,13 +9,16 @@ import msgspec
 
 from ecotone.gateway.arrivals import ARRIVALS_MAX, Arrival, latest_arrivals
 from ecotone.gateway.client_snippets import PLACEHOLDER_KEY, Client, can_be_shown, clients
+from ecotone.gateway.model_facts import KnownModel
 from ecotone.gateway.sessions import Session
 from ecotone.storage.apart import DatabaseThread
 from ecotone.storage.database import Database
+from ecotone.upstream.engine import CONTEXT_DEFAULT_MAX
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import MalformedRequest
 from ecotone.web.control.api import Call, ServerEvent, Stream
 from ecotone.web.control.control import Control
+from ecotone.web.control.model_desk import ModelDesk
 
 _TIMEOUTS = Timeouts(connect_s=2.0, first_byte_s=5.0, between_bytes_s=5.0, whole_s=10.0)
 _LOOK_S = 0.5
@@ -52,13 +55,33 @@ async def list_clients(control: Control, session: Session, query: ClientsWanted)
     url = query.url or control.url
     key_needed = await needs_key(control)
     key = PLACEHOLDER_KEY if key_needed or query.with_key else None
-    return Connections(url, model, names, key_needed, key, clients(url, model, key))
+    return Connections(
+        url, model, names, key_needed, key, clients(url, model, key, await _context_tokens(control, model))
+    )
 
 
 def nameable(control: Control) -> tuple[str, ...]:
     """Routes and models whose names can stand in a snippet."""
     directory = control.runtime.gateway.directory
     return tuple(name for name in (*directory.routes, *directory.models) if can_be_shown(name))
+
+
+async def _context_tokens(control: Control, name: str) -> int | None:
+    """What a route or model holds: of several models what the least one does; None where that is unknown."""
+    here = await control.once(ModelDesk).here()
+    held = {model.item.name: _held(control, model) for model in here.models}
+    route = control.runtime.gateway.directory.routes.get(name)
+    counts = [held.get(model.name) for model in route.models] if route is not None else [held.get(name)]
+    known = [count for count in counts if count is not None]
+    return min(known) if known and len(known) == len(counts) else None
+
+
+def _held(control: Control, model: KnownModel) -> int | None:
+    """An embedded model is run with less than it was made for, unless its config says more."""
+    count, config = model.context_tokens, control.runtime.config.models[model.item.name]
+    if count is None or config.engine is None or config.context is not None:
+        return count
+    return min(count, CONTEXT_DEFAULT_MAX)
 
 
 async def needs_key(control: Control) -> bool:
