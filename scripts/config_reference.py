@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Print docs/reference/config.md, made from the words under the settings in src/ecotone/gateway/config.py.
+"""Print docs/reference/config.md, made from the words under the settings in src/ecotone/gateway/settings/config.py.
 
 python scripts/config_reference.py > docs/reference/config.md
 """
@@ -15,13 +15,13 @@ import msgspec
 from ecotone.catalog.organisation import Organisation
 from ecotone.catalog.provider import api_root
 from ecotone.catalog.providers import PROVIDERS
-from ecotone.gateway import config
+from ecotone.gateway.settings import config
 from ecotone.policy import settings
 
 HEAD = """\
 # ecotone.toml
 
-<!-- Made by scripts/config_reference.py from src/ecotone/gateway/config.py; change it there. -->
+<!-- Made by scripts/config_reference.py from src/ecotone/gateway/settings/config.py; change it there. -->
 
 The config is optional: without one, `ecotone up` serves a small open model on this machine and what it finds. It is
 looked for in the current folder, then in the home folder (`$ECOTONE_HOME`); `--config` names another file. Every

@@ -28,8 +28,8 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from ecotone.gateway.build import open_database  # noqa: E402
-from ecotone.gateway.paths import Home  # noqa: E402
 from ecotone.gateway.request_log import RequestRow  # noqa: E402
+from ecotone.gateway.settings.paths import Home  # noqa: E402
 from tests.conftest import qwen_coder, smollm2  # noqa: E402
 from tests.console.conftest import ARGUMENTS, chromium  # noqa: E402
 from tests.console.house import PHONE, WIDE, House, house  # noqa: E402

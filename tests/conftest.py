@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from ecotone.catalog.suggestions import DEFAULT_MODEL
 from ecotone.gateway.build import model_store
-from ecotone.gateway.paths import Home
+from ecotone.gateway.settings.paths import Home
 from ecotone.upstream.sources import parse_source
 
 # How long an example takes says more of the machine than of the code.

@@ -14,10 +14,10 @@ import msgspec
 from ecotone.catalog.providers import PROVIDERS
 from ecotone.gateway import build
 from ecotone.gateway.build import Runtime
-from ecotone.gateway.config import parse_config
 from ecotone.gateway.health import Health
 from ecotone.gateway.keys import Keys
-from ecotone.gateway.paths import Home
+from ecotone.gateway.settings.config import parse_config
+from ecotone.gateway.settings.paths import Home
 from ecotone.policy.detectors import Detectors
 from ecotone.policy.settings import DataSettings
 from ecotone.storage.database import Database

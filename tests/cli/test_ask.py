@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from ecotone.cli.running import RunningNote, write_note
-from ecotone.gateway.paths import Home
+from ecotone.gateway.settings.paths import Home
 from tests.cli.terminal import ECOTONE, Shell, finished, processes_of, screen, until_no_process
 from tests.running import gateway
 from tests.vendors import Delivery, Ending, Failure, FakeOpenAI, Raw, Reply, Usage

@@ -4,8 +4,8 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ecotone.gateway.attachments import Attached
-from ecotone.gateway.chats import MIGRATIONS, Chats
+from ecotone.gateway.chats.attachments import Attached
+from ecotone.gateway.chats.chats import MIGRATIONS, Chats
 from ecotone.storage.database import Database
 from tests.cli.terminal import Shell
 

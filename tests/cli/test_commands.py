@@ -14,7 +14,7 @@ from ecotone import __version__
 from ecotone.cli.app import app
 from ecotone.cli.output import visible
 from ecotone.cli.running import RunningNote, read_note, withdraw_note, write_note
-from ecotone.gateway.paths import Home
+from ecotone.gateway.settings.paths import Home
 from ecotone.values.sizes import in_bytes
 from tests.cli.terminal import Shell
 

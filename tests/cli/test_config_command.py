@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecotone.gateway.toml_text import toml
+from ecotone.gateway.settings.toml_text import toml
 from tests.cli.terminal import Shell
 
 GOOD = """

@@ -15,7 +15,7 @@ from ecotone.catalog.verdicts import Reason, Verdict
 from ecotone.cli.layout import Column, fitting, joined_lines, table_lines
 from ecotone.cli.model_page import print_page
 from ecotone.cli.models import look
-from ecotone.gateway.dossier import gather
+from ecotone.gateway.inventory.dossier import gather
 from tests.cli.terminal import Shell
 
 LLAMA = """

@@ -17,8 +17,8 @@ import pytest
 import pytest_asyncio
 
 from ecotone.gateway.build import open_database
-from ecotone.gateway.paths import Home
 from ecotone.gateway.sessions import Sessions
+from ecotone.gateway.settings.paths import Home
 from tests.cli.terminal import until_no_process
 from tests.running import RunningGateway, gateway
 from tests.vendors import Delivery, FakeOpenAI, Reply

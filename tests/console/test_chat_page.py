@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
-from ecotone.gateway.chats import MIGRATIONS, Chats
+from ecotone.gateway.chats.chats import MIGRATIONS, Chats
 from ecotone.storage.database import Database
 from tests.console.accessible import too_wide, violations
 from tests.console.house import PHONE, House, house

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from ecotone.evaluation.answers import Answered
 from ecotone.evaluation.cases import Case, ScorerSpec, Suite
 from ecotone.evaluation.runs import RunStore
-from ecotone.gateway.paths import Home
+from ecotone.gateway.settings.paths import Home
 from ecotone.values.chat import Message, TextPart
 from tests.console.accessible import too_wide, violations
 from tests.console.house import PHONE, House, house

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from ecotone.catalog.suggestions import DEFAULT_MODEL
 from ecotone.evaluation.runs import RunStore
-from ecotone.gateway.paths import Home
+from ecotone.gateway.settings.paths import Home
 from ecotone.upstream.sources import parse_source
 from ecotone.upstream.store import ModelStore
 from tests.console.accessible import too_wide, violations

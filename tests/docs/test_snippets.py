@@ -21,7 +21,7 @@ import pytest_asyncio
 import typer.main
 
 from ecotone.cli.app import app
-from ecotone.gateway.config import parse_config
+from ecotone.gateway.settings.config import parse_config
 from tests.docs.pages import PAGES, ROOT, Block, blocks
 from tests.running import RunningGateway, gateway
 

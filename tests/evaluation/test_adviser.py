@@ -10,8 +10,8 @@ from ecotone.catalog.organisation import Organisation
 from ecotone.evaluation.advice.adviser import Adviser
 from ecotone.evaluation.advice.question import Question, Work
 from ecotone.evaluation.runs import RunStore
-from ecotone.gateway.listings import listing_file
-from ecotone.gateway.paths import Home
+from ecotone.gateway.inventory.listings import listing_file
+from ecotone.gateway.settings.paths import Home
 from tests.evaluation.test_advice_measured import HAIKU, OSS, embedded, kept, vendor
 
 TODAY = date(2026, 11, 22)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ecotone.gateway.arrivals import ARRIVALS_MAX, Arrival, latest_arrivals
 from ecotone.gateway.build import open_database
-from ecotone.gateway.paths import Home
+from ecotone.gateway.settings.paths import Home
 from ecotone.storage.database import Value
 
 NOW = datetime(2026, 11, 22, 14, 30, tzinfo=UTC)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from ecotone.gateway.build import config_warnings, proxies
-from ecotone.gateway.config import EndpointConfig, parse_config
-from ecotone.gateway.places import missing_key
+from ecotone.gateway.settings.config import EndpointConfig, parse_config
+from ecotone.gateway.settings.places import missing_key
 
 
 @pytest.mark.parametrize(

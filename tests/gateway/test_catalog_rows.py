@@ -8,9 +8,9 @@ from datetime import date
 import pytest
 
 from ecotone.catalog.organisation import Organisation
-from ecotone.gateway.catalog_rows import CatalogRow, SortKey, Wanted, catalog_csv, catalog_rows
-from ecotone.gateway.csv_text import as_csv
-from ecotone.gateway.model_facts import View
+from ecotone.gateway.inventory.catalog_rows import CatalogRow, SortKey, Wanted, catalog_csv, catalog_rows
+from ecotone.gateway.inventory.csv_text import as_csv
+from ecotone.gateway.inventory.model_facts import View
 from ecotone.values.errors import SetupError
 
 TODAY = date(2026, 1, 1)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ecotone.gateway.attachments import Attached, question_parts, read_attached
-from ecotone.gateway.chat_texts import as_json, as_markdown, request_for, sent
-from ecotone.gateway.chats import MIGRATIONS, Chats
+from ecotone.gateway.chats.attachments import Attached, question_parts, read_attached
+from ecotone.gateway.chats.chat_texts import as_json, as_markdown, request_for, sent
+from ecotone.gateway.chats.chats import MIGRATIONS, Chats
 from ecotone.storage.database import Database
 from ecotone.values.chat import ImagePart, Inline, Message, TextPart
 from ecotone.values.errors import BodyTooLarge, EcotoneError, MalformedRequest, NotFound, UnsupportedMediaType

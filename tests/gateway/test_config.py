@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ecotone.gateway.config import Config, parse_config
-from ecotone.gateway.rulebook import read_config
-from ecotone.gateway.toml_lines import key_lines, line_of
+from ecotone.gateway.rules.rulebook import read_config
+from ecotone.gateway.settings.config import Config, parse_config
+from ecotone.gateway.settings.toml_lines import key_lines, line_of
 from ecotone.values.errors import ConfigError
 
 FILE = Path("/etc/ecotone/ecotone.toml")

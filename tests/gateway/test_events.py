@@ -12,8 +12,8 @@ from ecotone.gateway.events import Event, EventRow, read_events
 from ecotone.gateway.jobs import CompletionJob, EmbeddingsJob, Job
 from ecotone.gateway.labelling import Labelled
 from ecotone.gateway.misuse import MisuseWatch, last_text
-from ecotone.gateway.paths import Home
 from ecotone.gateway.request_log import RequestLog
+from ecotone.gateway.settings.paths import Home
 from ecotone.policy.labels import Labels
 from ecotone.policy.policy import Policy
 from ecotone.policy.reply_filter import ReplyRules

@@ -7,7 +7,7 @@ import pytest
 
 from ecotone.gateway.build import open_database
 from ecotone.gateway.keys import LOCAL, Keyring, Keys, Principal
-from ecotone.gateway.paths import Home
+from ecotone.gateway.settings.paths import Home
 from ecotone.values.errors import SetupError
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -4,10 +4,10 @@ import sys
 
 import pytest
 
-from ecotone.gateway.config import EndpointConfig
-from ecotone.gateway.discovery import found_keys, key_variable
-from ecotone.gateway.places import missing_key, place_key, place_problem, place_settings
-from ecotone.gateway.plugins import installed
+from ecotone.gateway.settings.config import EndpointConfig
+from ecotone.gateway.settings.discovery import found_keys, key_variable
+from ecotone.gateway.settings.places import missing_key, place_key, place_problem, place_settings
+from ecotone.gateway.settings.plugins import installed
 from ecotone.upstream.credentials import Key
 
 VERTEX = EndpointConfig(provider="vertex")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ecotone.gateway.plugins import load
+from ecotone.gateway.settings.plugins import load
 from ecotone.upstream.http import HttpClient
 from ecotone.upstream.remote import RemoteEndpoint
 from ecotone.upstream.timeouts import Timeouts
@@ -70,7 +70,7 @@ def test_a_packages_provider_and_wire_can_be_named_in_the_config(tmp_path: Path)
     code = f"""
 from pathlib import Path
 from ecotone.gateway.build import config_warnings, load_config
-from ecotone.gateway.plugins import installed
+from ecotone.gateway.settings.plugins import installed
 file = Path({str(folder / "ecotone.toml")!r})
 config = load_config(file)
 print(sorted(config.models), installed().wires["acme-chat"].title, dict(installed().problems))
@@ -88,7 +88,7 @@ def test_a_broken_package_breaks_only_itself_and_is_named(tmp_path: Path) -> Non
     code = f"""
 from pathlib import Path
 from ecotone.gateway.build import config_warnings, load_config
-from ecotone.gateway.config import parse_config
+from ecotone.gateway.settings.config import parse_config
 from ecotone.values.errors import ConfigError
 file = Path({str(folder / "ecotone.toml")!r})
 try:

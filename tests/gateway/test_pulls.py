@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from ecotone.gateway.config import Config, ModelConfig, RouteConfig
-from ecotone.gateway.model_sources import WantedFile
-from ecotone.gateway.pulls import Pulls, PullState
-from ecotone.gateway.stored_models import served_as, with_stored
+from ecotone.gateway.inventory.model_sources import WantedFile
+from ecotone.gateway.inventory.pulls import Pulls, PullState
+from ecotone.gateway.inventory.stored_models import served_as, with_stored
+from ecotone.gateway.settings.config import Config, ModelConfig, RouteConfig
 from ecotone.upstream.sources import parse_source
 from ecotone.upstream.store import ModelStore, StoredModel
 from ecotone.values.errors import NotFound

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from ecotone.gateway import request_log
-from ecotone.gateway.refusals import JUDGED_ROWS, recent_refusals
+from ecotone.gateway.rules.refusals import JUDGED_ROWS, recent_refusals
 from ecotone.storage.database import Database
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ecotone.gateway.config import Config, parse_config
-from ecotone.gateway.reload import FileWatch, lost_rules, only_after_restart, told_changes, weakened
+from ecotone.gateway.settings.config import Config, parse_config
+from ecotone.gateway.settings.reload import FileWatch, lost_rules, only_after_restart, told_changes, weakened
 from ecotone.values.errors import ConfigError
 
 FILE = Path("/etc/ecotone/ecotone.toml")

@@ -8,8 +8,8 @@ import apsw
 import msgspec
 
 from ecotone.gateway.build import open_database
-from ecotone.gateway.paths import Home
 from ecotone.gateway.request_log import RequestLog, RequestRow
+from ecotone.gateway.settings.paths import Home
 from ecotone.storage.database import Database, Value
 
 

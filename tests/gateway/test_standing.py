@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from ecotone.gateway.build import Runtime
-from ecotone.gateway.config import parse_config
-from ecotone.gateway.paths import Home
-from ecotone.gateway.plugins import installed
+from ecotone.gateway.settings.config import parse_config
+from ecotone.gateway.settings.paths import Home
+from ecotone.gateway.settings.plugins import installed
 from ecotone.gateway.standing import EndpointStanding, RouteStanding, Standing, find_standing
 from ecotone.gateway.traffic import finder
 

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 import pytest
 
-from ecotone.gateway.toml_file import TomlFile, looks_like_secret, read_text
+from ecotone.gateway.settings.toml_file import TomlFile, looks_like_secret, read_text
 from ecotone.values.errors import ConfigError
 
 

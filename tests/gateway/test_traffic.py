@@ -10,9 +10,9 @@ import pytest
 
 from ecotone.gateway.build import open_database
 from ecotone.gateway.models import Directory
-from ecotone.gateway.paths import Home
-from ecotone.gateway.plugins import installed
 from ecotone.gateway.request_log import RequestRow
+from ecotone.gateway.settings.paths import Home
+from ecotone.gateway.settings.plugins import installed
 from ecotone.gateway.traffic import MINUTES, ByWeights, TrafficReader, Waits, Whereabouts, finder
 from ecotone.storage.database import Database
 

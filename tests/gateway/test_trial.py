@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ecotone.gateway.config import parse_config
-from ecotone.gateway.proving import Rulebook, compile_rulebook
 from ecotone.gateway.redaction import Redaction
-from ecotone.gateway.trial import Mark, Piece, PlaceTrial, Stretch, Trial, Wish, pieces, tried
+from ecotone.gateway.rules.proving import Rulebook, compile_rulebook
+from ecotone.gateway.rules.trial import Mark, Piece, PlaceTrial, Stretch, Trial, Wish, pieces, tried
+from ecotone.gateway.settings.config import parse_config
 from ecotone.policy.explaining import Explainer, Part
 from ecotone.policy.guard.guard import Guard
 from ecotone.policy.guard.words import WordLists

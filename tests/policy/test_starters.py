@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ecotone.gateway.config import Config, parse_config
-from ecotone.gateway.rulebook import all_places, check_rules, compile_policy
+from ecotone.gateway.rules.rulebook import all_places, check_rules, compile_policy
+from ecotone.gateway.settings.config import Config, parse_config
 from ecotone.policy.detectors import Detectors
 from ecotone.policy.problem import PolicyProblem
 from ecotone.policy.prove import prove

@@ -8,8 +8,8 @@ import pytest
 
 from ecotone.catalog.provider import Provider, Speaks
 from ecotone.catalog.providers import PROVIDERS
-from ecotone.gateway.config import EndpointConfig
-from ecotone.gateway.places import place_key, place_settings
+from ecotone.gateway.settings.config import EndpointConfig
+from ecotone.gateway.settings.places import place_key, place_settings
 from ecotone.upstream.credentials import Key
 from ecotone.upstream.endpoints import Call
 from ecotone.upstream.http import Headers, HttpClient, Response, Target

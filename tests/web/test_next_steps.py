@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from ecotone.gateway.build import open_database
-from ecotone.gateway.paths import Home
+from ecotone.gateway.settings.paths import Home
 from ecotone.gateway.standing import EndpointStanding, Standing
 from ecotone.web.control.next_steps import Done, next_steps, what_was_done
 

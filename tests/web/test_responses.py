@@ -11,7 +11,7 @@ from openai.types.responses import Response
 
 from ecotone.gateway.build import open_database
 from ecotone.gateway.keys import Keys
-from ecotone.gateway.paths import Home
+from ecotone.gateway.settings.paths import Home
 from tests.running import RunningGateway, gateway
 from tests.vendors import FakeOpenAI, FakeResponses, Raw, Reply, Text, Thinking, ToolCall
 

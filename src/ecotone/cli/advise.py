@@ -34,8 +34,8 @@ from ecotone.evaluation.advice.question import (
 )
 from ecotone.evaluation.advice.report import report
 from ecotone.gateway.build import load_config
-from ecotone.gateway.paths import find_config, find_home
-from ecotone.gateway.toml_file import suggestion
+from ecotone.gateway.settings.paths import find_config, find_home
+from ecotone.gateway.settings.toml_file import suggestion
 from ecotone.values.errors import ConfigError, SetupError
 
 

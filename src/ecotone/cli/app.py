@@ -302,7 +302,7 @@ def models(
         raise typer.BadParameter("--open and --closed exclude each other")
     if everything:
         from ecotone.cli.catalog_table import show as show_all
-        from ecotone.gateway.catalog_rows import Wanted
+        from ecotone.gateway.inventory.catalog_rows import Wanted
 
         weights: Literal["open", "closed"] | None = "open" if only_open else "closed" if only_closed else None
         show_all(Wanted(weights, maker, search, sort or "name", limit, reverse, can, verdict), config, json)

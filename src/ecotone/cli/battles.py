@@ -15,7 +15,7 @@ from ecotone.cli.output import out, print_json, print_table, say, visible
 from ecotone.evaluation.arena import MIGRATIONS, SIDES, Battle, Battles, Record, SideAnswer, record_of
 from ecotone.evaluation.standings import Tally, standings
 from ecotone.evaluation.wording import between, dollars, seconds, share
-from ecotone.gateway.paths import find_home
+from ecotone.gateway.settings.paths import find_home
 from ecotone.storage.database import Database
 
 _PROMPT_CHARS = 60

@@ -14,8 +14,8 @@ from ecotone.catalog.models import shipped
 from ecotone.catalog.refresh import Changes, changes, refreshed
 from ecotone.cli.output import out, print_json, say
 from ecotone.gateway.build import http_client
-from ecotone.gateway.listings import listing_file, stored_listing
-from ecotone.gateway.paths import Home, find_home
+from ecotone.gateway.inventory.listings import listing_file, stored_listing
+from ecotone.gateway.settings.paths import Home, find_home
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import SetupError, UpstreamError
 

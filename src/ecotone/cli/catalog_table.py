@@ -9,8 +9,8 @@ from ecotone.catalog.quality import SNAPSHOT
 from ecotone.cli.installation import find_installation
 from ecotone.cli.layout import Column, fitting, put, table_lines, terminal_columns
 from ecotone.cli.output import print_json, say
-from ecotone.gateway.catalog_rows import CatalogRow, SortKey, Wanted, catalog_data, catalog_rows
-from ecotone.gateway.dossier import view_of
+from ecotone.gateway.inventory.catalog_rows import CatalogRow, SortKey, Wanted, catalog_data, catalog_rows
+from ecotone.gateway.inventory.dossier import view_of
 
 _COLUMNS = (
     Column("MODEL"),

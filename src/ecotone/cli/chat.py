@@ -14,7 +14,7 @@ from ecotone.cli.connecting import Connection, connected
 from ecotone.cli.output import out, say
 from ecotone.cli.printer import AnswerPrinter, tell_shortcomings
 from ecotone.gateway.client import Answer
-from ecotone.gateway.paths import find_home
+from ecotone.gateway.settings.paths import find_home
 from ecotone.values.chat import ChatRequest, Message, TextPart
 from ecotone.values.errors import EcotoneError
 

@@ -9,10 +9,10 @@ from typing import Literal
 
 from ecotone.cli.output import print_json, print_table, say, visible
 from ecotone.gateway.build import open_database
-from ecotone.gateway.chat_texts import as_json, as_markdown
-from ecotone.gateway.chats import MIGRATIONS, Chat, ChatRow, Chats
-from ecotone.gateway.paths import find_home
+from ecotone.gateway.chats.chat_texts import as_json, as_markdown
+from ecotone.gateway.chats.chats import MIGRATIONS, Chat, ChatRow, Chats
 from ecotone.gateway.request_log import decision_of
+from ecotone.gateway.settings.paths import find_home
 from ecotone.storage.database import Database
 from ecotone.values.chat import Json
 from ecotone.values.errors import SetupError

@@ -23,7 +23,7 @@ from ecotone.cli.printer import AnswerPrinter
 from ecotone.evaluation.turns import Turn, TurnFacts, start_turn
 from ecotone.evaluation.wording import dollars, seconds
 from ecotone.gateway.client import GatewayClient
-from ecotone.gateway.plugins import installed
+from ecotone.gateway.settings.plugins import installed
 from ecotone.upstream.endpoints import EndpointFacts
 from ecotone.upstream.http import is_loopback
 from ecotone.values.chat import ChatRequest, Message, Sampling, TextPart

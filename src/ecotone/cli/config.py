@@ -10,11 +10,11 @@ import typer
 from ecotone.cli.installation import find_installation
 from ecotone.cli.output import out, print_json, say
 from ecotone.gateway.build import config_warnings, engine_memory_bytes, key_names
-from ecotone.gateway.config import Config, EndpointConfig, ModelConfig
-from ecotone.gateway.discovery import key_variable
-from ecotone.gateway.inventory import Installation
-from ecotone.gateway.plugins import installed
-from ecotone.gateway.toml_text import toml
+from ecotone.gateway.inventory.inventory import Installation
+from ecotone.gateway.settings.config import Config, EndpointConfig, ModelConfig
+from ecotone.gateway.settings.discovery import key_variable
+from ecotone.gateway.settings.plugins import installed
+from ecotone.gateway.settings.toml_text import toml
 from ecotone.values.errors import ConfigError
 
 _PLACE_KEYS = tuple(field.name for field in msgspec.structs.fields(EndpointConfig))

@@ -15,7 +15,7 @@ from ecotone.cli.output import say
 from ecotone.cli.running import read_note
 from ecotone.gateway.build import http_client
 from ecotone.gateway.client import GatewayClient, is_healthy
-from ecotone.gateway.paths import Home, find_home
+from ecotone.gateway.settings.paths import Home, find_home
 from ecotone.upstream.http import HttpClient
 from ecotone.values.errors import ConfigError, SetupError
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from ecotone.cli.output import out, print_json, say
 from ecotone.cli.running import read_note
 from ecotone.gateway.build import open_database
-from ecotone.gateway.paths import find_home
 from ecotone.gateway.sessions import INVITATION_VALID, Sessions
+from ecotone.gateway.settings.paths import find_home
 from ecotone.values.errors import SetupError
 from ecotone.web.console import owner, sign_in_link
 

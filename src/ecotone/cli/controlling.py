@@ -12,8 +12,8 @@ import msgspec
 
 from ecotone.cli.running import read_note
 from ecotone.gateway.build import http_client, open_database
-from ecotone.gateway.paths import Home, find_home
 from ecotone.gateway.sessions import Sessions
+from ecotone.gateway.settings.paths import Home, find_home
 from ecotone.upstream.http import HttpClient, Response
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import SetupError, UpstreamError

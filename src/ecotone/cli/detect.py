@@ -7,7 +7,7 @@ from pathlib import Path
 from ecotone.cli.output import out, print_json, print_table
 from ecotone.cli.text_input import read_text
 from ecotone.gateway.build import load_config
-from ecotone.gateway.paths import find_config, find_home
+from ecotone.gateway.settings.paths import find_config, find_home
 from ecotone.policy.classes import DataClasses
 from ecotone.policy.detectors import Detectors
 from ecotone.policy.findings import Finding

@@ -30,10 +30,10 @@ from ecotone.gateway.build import (
     proxies,
 )
 from ecotone.gateway.client import is_healthy
-from ecotone.gateway.discovery import key_variable
-from ecotone.gateway.inventory import Installation, Item, items
-from ecotone.gateway.paths import Home, find_home
-from ecotone.gateway.places import missing_key, place_problem
+from ecotone.gateway.inventory.inventory import Installation, Item, items
+from ecotone.gateway.settings.discovery import key_variable
+from ecotone.gateway.settings.paths import Home, find_home
+from ecotone.gateway.settings.places import missing_key, place_problem
 from ecotone.upstream.engine import EngineSpec, plan_engine
 from ecotone.upstream.engines import EnginePool
 from ecotone.upstream.http import HttpClient, is_loopback

@@ -25,7 +25,7 @@ from ecotone.evaluation.planning import Wish, agreement, check_scorers, chosen, 
 from ecotone.evaluation.results import summarise
 from ecotone.evaluation.runner import Observer, Runner, Stopped
 from ecotone.evaluation.runs import CaseResult, Run, RunFolder, RunStore
-from ecotone.gateway.paths import find_home
+from ecotone.gateway.settings.paths import find_home
 
 
 def run(wish: Wish, *, dry_run: bool, report: Path | None, config_file: Path | None, as_json: bool) -> None:

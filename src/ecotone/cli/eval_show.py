@@ -15,7 +15,7 @@ from ecotone.evaluation.results import in_order, summarise
 from ecotone.evaluation.runs import CaseResult, Run, RunFolder, RunStore
 from ecotone.evaluation.suites import bundled_suites, load_bundled
 from ecotone.evaluation.wording import between, seconds, share
-from ecotone.gateway.paths import find_home
+from ecotone.gateway.settings.paths import find_home
 from ecotone.values.errors import SetupError
 
 

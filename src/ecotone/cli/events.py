@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from ecotone.cli.output import print_json, print_table, say
 from ecotone.gateway.build import open_database
 from ecotone.gateway.events import Event, event_words, read_events
-from ecotone.gateway.paths import find_home
+from ecotone.gateway.settings.paths import find_home
 from ecotone.values.errors import SetupError
 
 _AGE = re.compile(r"(\d{1,6})([mhd])")

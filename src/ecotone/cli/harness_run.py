@@ -29,7 +29,7 @@ from ecotone.evaluation.harness import (
     search_path,
 )
 from ecotone.evaluation.runs import new_run_id, this_machine, this_software
-from ecotone.gateway.paths import find_home
+from ecotone.gateway.settings.paths import find_home
 from ecotone.values.errors import SetupError
 
 _STOP_S = 15.0

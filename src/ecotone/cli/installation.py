@@ -4,7 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from ecotone.gateway.inventory import Installation, read_installation, with_surroundings
+from ecotone.gateway.inventory.inventory import Installation, read_installation, with_surroundings
 
 
 def find_installation(config_file: Path | None, *, look_around: bool) -> Installation:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from ecotone.cli.output import out, print_json, print_table, say
 from ecotone.gateway.build import open_database
 from ecotone.gateway.keys import Key, Keys
-from ecotone.gateway.paths import find_home
+from ecotone.gateway.settings.paths import find_home
 
 
 def _keys() -> Keys:

@@ -9,8 +9,8 @@ from ecotone.cli.installation import find_installation
 from ecotone.cli.output import out, print_json, say
 from ecotone.cli.pulling import pull_with_bar
 from ecotone.gateway.build import model_store
-from ecotone.gateway.model_sources import config_lines, remove_file, wanted_file
-from ecotone.gateway.stored_models import served_as
+from ecotone.gateway.inventory.model_sources import config_lines, remove_file, wanted_file
+from ecotone.gateway.inventory.stored_models import served_as
 from ecotone.upstream.sources import checked_sha256
 from ecotone.values.sizes import in_bytes
 

@@ -4,7 +4,7 @@ import msgspec
 
 from ecotone.cli.controlling import control_client
 from ecotone.cli.output import print_json, say
-from ecotone.gateway.model_states import ModelState
+from ecotone.gateway.inventory.model_states import ModelState
 from ecotone.values.sizes import in_bytes
 
 

@@ -22,8 +22,8 @@ from ecotone.catalog.quality import SNAPSHOT, WORK
 from ecotone.catalog.terms import FactName, VendorTerms
 from ecotone.catalog.verdicts import Reason
 from ecotone.cli.layout import Column, fitting, joined_lines, put, table_lines, terminal_columns, wrapped
-from ecotone.gateway.dossier import RATED_WORK, Dossier, Vendor
-from ecotone.gateway.model_facts import KnownModel, KnownPlace, vendor_title
+from ecotone.gateway.inventory.dossier import RATED_WORK, Dossier, Vendor
+from ecotone.gateway.inventory.model_facts import KnownModel, KnownPlace, vendor_title
 from ecotone.values.sizes import in_bytes
 
 _WIDTH_MAX = 100

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from ecotone.cli.models import look
 from ecotone.cli.output import print_json
-from ecotone.gateway.dossier import gather
-from ecotone.gateway.model_rows import dossier_data
+from ecotone.gateway.inventory.dossier import gather
+from ecotone.gateway.inventory.model_rows import dossier_data
 
 
 def show(name: str, config_file: Path | None, as_json: bool) -> None:

@@ -21,9 +21,9 @@ from ecotone.cli.installation import find_installation
 from ecotone.cli.layout import Column, fitting, joined_lines, put, table_lines, terminal_columns, wrapped
 from ecotone.cli.output import print_json, say
 from ecotone.gateway.build import model_store
-from ecotone.gateway.dossier import Here, KnownFile, survey
-from ecotone.gateway.model_facts import KnownModel, KnownPlace, unsaid_facts
-from ecotone.gateway.model_rows import UNNAMED, file_openness, here_data
+from ecotone.gateway.inventory.dossier import Here, KnownFile, survey
+from ecotone.gateway.inventory.model_facts import KnownModel, KnownPlace, unsaid_facts
+from ecotone.gateway.inventory.model_rows import UNNAMED, file_openness, here_data
 from ecotone.values.sizes import in_bytes
 
 _COLUMNS = (

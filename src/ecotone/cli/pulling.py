@@ -8,8 +8,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from ecotone.catalog.suggestions import DEFAULT_MODEL, suggest
 from ecotone.cli.output import err, say
 from ecotone.gateway.build import model_store
-from ecotone.gateway.config import Config
-from ecotone.gateway.paths import Home
+from ecotone.gateway.settings.config import Config
+from ecotone.gateway.settings.paths import Home
 from ecotone.upstream.fetch import Progress as PullProgress
 from ecotone.upstream.sources import LocalSource, Source, parse_source
 from ecotone.upstream.store import ModelStore, StoredModel

@@ -11,8 +11,8 @@ from ecotone.cli.output import print_json, print_table
 from ecotone.cli.rules import rulebook
 from ecotone.cli.text_input import read_text
 from ecotone.gateway.build import content_guard, installed_redaction
-from ecotone.gateway.paths import find_home
-from ecotone.gateway.trial import ClassReason, PlaceTrial, Trial, Wish, tried
+from ecotone.gateway.rules.trial import ClassReason, PlaceTrial, Trial, Wish, tried
+from ecotone.gateway.settings.paths import find_home
 from ecotone.policy.explaining import Part, RuleOutcome
 
 _WEIGHTS = {"open": "● open weights", "closed": "◇ closed weights", None: "○ weights unknown"}

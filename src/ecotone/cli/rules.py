@@ -14,9 +14,9 @@ from rich.markup import escape
 from ecotone.cli.events import moment_since
 from ecotone.cli.output import out, print_json, print_table, say, visible
 from ecotone.gateway.build import key_names, open_database
-from ecotone.gateway.paths import find_config, find_home
-from ecotone.gateway.proving import Promise, Rulebook, proved, read_rulebook, strangers, tested
-from ecotone.gateway.refusals import recent_refusals
+from ecotone.gateway.rules.proving import Promise, Rulebook, proved, read_rulebook, strangers, tested
+from ecotone.gateway.rules.refusals import recent_refusals
+from ecotone.gateway.settings.paths import find_config, find_home
 from ecotone.policy.problem import PolicyProblem
 from ecotone.policy.prove import NoProof
 from ecotone.policy.rules import Rule

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ecotone.gateway.paths import Home
+from ecotone.gateway.settings.paths import Home
 
 
 class RunningNote(msgspec.Struct, frozen=True):

@@ -20,11 +20,11 @@ from ecotone.cli.pulling import pull_missing
 from ecotone.cli.running import RunningNote, read_note, withdraw_note, write_note
 from ecotone.gateway.build import Runtime, config_warnings, load_config, with_found
 from ecotone.gateway.client import is_healthy
-from ecotone.gateway.config import Config, ServerConfig
-from ecotone.gateway.discovery import found_keys, found_servers
-from ecotone.gateway.paths import Home, find_config, find_home
-from ecotone.gateway.reload import FileWatch, lost_rules, only_after_restart, told_changes, weakened
-from ecotone.gateway.stored_models import with_stored
+from ecotone.gateway.inventory.stored_models import with_stored
+from ecotone.gateway.settings.config import Config, ServerConfig
+from ecotone.gateway.settings.discovery import found_keys, found_servers
+from ecotone.gateway.settings.paths import Home, find_config, find_home
+from ecotone.gateway.settings.reload import FileWatch, lost_rules, only_after_restart, told_changes, weakened
 from ecotone.upstream.http import is_loopback
 from ecotone.upstream.machine import usable_memory_bytes
 from ecotone.values.errors import ConfigError, EcotoneError

@@ -19,7 +19,7 @@ import msgspec
 
 from ecotone.evaluation.cases import Case, JsonValue, ScorerSpec, Suite
 from ecotone.evaluation.scorers import AnyKind, kind_of
-from ecotone.gateway.toml_file import TomlFile, suggestion
+from ecotone.gateway.settings.toml_file import TomlFile, suggestion
 from ecotone.values.chat import Message, TextPart
 from ecotone.values.errors import ConfigError, SetupError
 

@@ -17,25 +17,25 @@ from ecotone import __version__
 from ecotone.catalog.provider import Auth, Provider
 from ecotone.catalog.suggestions import DEFAULT_MODEL
 from ecotone.gateway import conversations, events, keys, request_log, responses, sessions
-from ecotone.gateway.config import Config, EndpointConfig, ModelConfig, RouteConfig
 from ecotone.gateway.conversations import Conversations
-from ecotone.gateway.discovery import FoundServer
 from ecotone.gateway.exchange import Gateway
 from ecotone.gateway.guard_models import GuardModels
+from ecotone.gateway.inventory.model_files import ModelFiles, no_file
 from ecotone.gateway.keys import Keyring
 from ecotone.gateway.labelling import Labelling
-from ecotone.gateway.model_files import ModelFiles, no_file
 from ecotone.gateway.models import Candidate, Directory, Model, Route
-from ecotone.gateway.named_callers import caller_warnings
-from ecotone.gateway.paths import Home
-from ecotone.gateway.places import missing_key, place_key, place_problem, place_settings
-from ecotone.gateway.plugins import installed
 from ecotone.gateway.redaction import Redaction
 from ecotone.gateway.reply_rules import ReplyGuard
 from ecotone.gateway.request_log import RequestLog
 from ecotone.gateway.responses import StoredResponses
-from ecotone.gateway.rulebook import compile_policy, endpoint_ids, model_places, open_ended_place, read_config
+from ecotone.gateway.rules.named_callers import caller_warnings
+from ecotone.gateway.rules.rulebook import compile_policy, endpoint_ids, model_places, open_ended_place, read_config
 from ecotone.gateway.ruling import Ruling
+from ecotone.gateway.settings.config import Config, EndpointConfig, ModelConfig, RouteConfig
+from ecotone.gateway.settings.discovery import FoundServer
+from ecotone.gateway.settings.paths import Home
+from ecotone.gateway.settings.places import missing_key, place_key, place_problem, place_settings
+from ecotone.gateway.settings.plugins import installed
 from ecotone.gateway.snapshot import Snapshot
 from ecotone.policy.clearance import ClearanceMinter
 from ecotone.policy.detectors import Detectors

@@ -13,8 +13,8 @@ from ecotone.evaluation.advice.measured import measurements, this_machine
 from ecotone.evaluation.advice.options import Measurement
 from ecotone.evaluation.advice.question import Question
 from ecotone.evaluation.runs import RunStore
-from ecotone.gateway.listings import listing_file, stored_listing
-from ecotone.gateway.paths import Home
+from ecotone.gateway.inventory.listings import listing_file, stored_listing
+from ecotone.gateway.settings.paths import Home
 
 _ANSWERS_MAX = 48
 

@@ -13,7 +13,7 @@ from ecotone.evaluation.advice.answer import Advice, Out, Placed
 from ecotone.evaluation.advice.options import Option
 from ecotone.evaluation.advice.query import DEFAULT_WORK
 from ecotone.evaluation.advice.question import Question
-from ecotone.gateway.toml_text import toml
+from ecotone.gateway.settings.toml_text import toml
 
 FOOTER = f"Made by Ecotone {__version__}. Information drawn from the sources named, not legal advice."
 

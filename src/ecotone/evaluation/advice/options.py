@@ -11,7 +11,7 @@ from ecotone.catalog.openness import Word, known_openness, word_for
 from ecotone.catalog.prices import Offer, all_offers, offers
 from ecotone.catalog.quality import SNAPSHOT, WORK, ranking
 from ecotone.evaluation.advice.question import OwnMachine, Question
-from ecotone.gateway.toml_file import suggestion
+from ecotone.gateway.settings.toml_file import suggestion
 from ecotone.values.errors import SetupError
 
 

@@ -12,7 +12,7 @@ import msgspec
 from ecotone.catalog.hardware import Machine
 from ecotone.catalog.organisation import Organisation
 from ecotone.catalog.quality import WORK
-from ecotone.gateway.toml_file import TomlFile, read_text, suggestion
+from ecotone.gateway.settings.toml_file import TomlFile, read_text, suggestion
 from ecotone.values.errors import SetupError
 
 Need = Literal["tools", "images", "audio", "reasoning", "json"]

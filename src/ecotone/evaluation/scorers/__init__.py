@@ -15,7 +15,7 @@ from ecotone.evaluation.scorers.numeric import Numeric
 from ecotone.evaluation.scorers.python_code import PythonCode
 from ecotone.evaluation.scorers.refusal import Refusal
 from ecotone.evaluation.scorers.text import Contains, Exact, KeyFacts, Normalised, Regex
-from ecotone.gateway.toml_file import suggestion
+from ecotone.gateway.settings.toml_file import suggestion
 from ecotone.values.errors import SetupError
 
 AnyKind = Kind | PythonCode

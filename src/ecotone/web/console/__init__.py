@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ecotone.gateway.build import Runtime
-from ecotone.gateway.paths import Home
 from ecotone.gateway.sessions import Sessions
+from ecotone.gateway.settings.paths import Home
 from ecotone.storage.database import Database
 from ecotone.web.app import App
 
@@ -36,8 +36,8 @@ class Console:
     def prepare() -> None:
         """Load what the site takes. In a thread, so that requests need not wait."""
         from ecotone.catalog.organisation import Organisation
-        from ecotone.gateway.catalog_rows import Wanted, catalog_rows
-        from ecotone.gateway.model_facts import View
+        from ecotone.gateway.inventory.catalog_rows import Wanted, catalog_rows
+        from ecotone.gateway.inventory.model_facts import View
         from ecotone.web.console import rendering, site  # noqa: F401 - to have it loaded
 
         rendering.compile_templates()

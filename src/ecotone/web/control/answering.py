@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from ecotone.evaluation.turns import Turn, start_turn
-from ecotone.gateway.chat_texts import request_for
-from ecotone.gateway.chats import MIGRATIONS, Chat, ChatMessage, Chats, State
+from ecotone.gateway.chats.chat_texts import request_for
+from ecotone.gateway.chats.chats import MIGRATIONS, Chat, ChatMessage, Chats, State
 from ecotone.gateway.request_log import attempts_of, decision_of
 from ecotone.storage.apart import DatabaseThread
 from ecotone.storage.database import Database

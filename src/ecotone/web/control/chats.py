@@ -7,10 +7,10 @@ from typing import Literal
 
 import msgspec
 
-from ecotone.gateway.attachments import IMAGES, check_attached, read_attached
-from ecotone.gateway.chat_texts import as_json, as_markdown
-from ecotone.gateway.chats import Chat, ChatRow, Chats
-from ecotone.gateway.choices import Choice, choice, choices
+from ecotone.gateway.chats.attachments import IMAGES, check_attached, read_attached
+from ecotone.gateway.chats.chat_texts import as_json, as_markdown
+from ecotone.gateway.chats.chats import Chat, ChatRow, Chats
+from ecotone.gateway.inventory.choices import Choice, choice, choices
 from ecotone.gateway.sessions import Session
 from ecotone.values.chat import Json
 from ecotone.values.errors import MalformedRequest, UnsupportedFeature

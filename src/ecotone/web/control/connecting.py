@@ -9,7 +9,7 @@ import msgspec
 
 from ecotone.gateway.arrivals import ARRIVALS_MAX, Arrival, latest_arrivals
 from ecotone.gateway.client_snippets import PLACEHOLDER_KEY, Client, can_be_shown, clients
-from ecotone.gateway.model_facts import KnownModel
+from ecotone.gateway.inventory.model_facts import KnownModel
 from ecotone.gateway.sessions import Session
 from ecotone.storage.apart import DatabaseThread
 from ecotone.storage.database import Database

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from ecotone.gateway.build import Runtime
 from ecotone.gateway.client import GatewayClient
-from ecotone.gateway.paths import Home
+from ecotone.gateway.settings.paths import Home
 
 _log = logging.getLogger(__name__)
 

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 import msgspec
 
 from ecotone.gateway.build import Runtime
-from ecotone.gateway.catalog_rows import CatalogRow, Wanted, catalog_rows
-from ecotone.gateway.config import Config, ModelConfig
-from ecotone.gateway.dossier import Dossier, Here, gather, survey, view_of
-from ecotone.gateway.inventory import Installation
-from ecotone.gateway.model_facts import View
-from ecotone.gateway.model_sources import WantedFile, config_lines, remove_file, wanted_file
-from ecotone.gateway.model_states import ModelState, Shelf, look_at_shelf, model_states
-from ecotone.gateway.pulls import Pulls, PullState
-from ecotone.gateway.stored_models import with_stored
+from ecotone.gateway.inventory.catalog_rows import CatalogRow, Wanted, catalog_rows
+from ecotone.gateway.inventory.dossier import Dossier, Here, gather, survey, view_of
+from ecotone.gateway.inventory.inventory import Installation
+from ecotone.gateway.inventory.model_facts import View
+from ecotone.gateway.inventory.model_sources import WantedFile, config_lines, remove_file, wanted_file
+from ecotone.gateway.inventory.model_states import ModelState, Shelf, look_at_shelf, model_states
+from ecotone.gateway.inventory.pulls import Pulls, PullState
+from ecotone.gateway.inventory.stored_models import with_stored
+from ecotone.gateway.settings.config import Config, ModelConfig
 from ecotone.upstream.sources import checked_sha256, parse_source
 from ecotone.upstream.store import StoredModel
 from ecotone.values.errors import NotFound, SetupError

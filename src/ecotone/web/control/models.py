@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from ecotone.gateway.catalog_rows import Ability, SortKey, Wanted, catalog_csv, catalog_data
-from ecotone.gateway.model_rows import dossier_data, here_csv, here_data
-from ecotone.gateway.model_states import ModelState
+from ecotone.gateway.inventory.catalog_rows import Ability, SortKey, Wanted, catalog_csv, catalog_data
+from ecotone.gateway.inventory.model_rows import dossier_data, here_csv, here_data
+from ecotone.gateway.inventory.model_states import ModelState
 from ecotone.gateway.sessions import Session
 from ecotone.web.control.api import Call, File, ServerEvent, Stream
 from ecotone.web.control.control import Control

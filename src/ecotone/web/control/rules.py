@@ -7,14 +7,14 @@ from datetime import timedelta
 import msgspec
 
 from ecotone.gateway.build import content_guard, installed_redaction
-from ecotone.gateway.config import Config
 from ecotone.gateway.events import Event, event_words, read_events
 from ecotone.gateway.keys import CONSOLE, LOCAL, Keys
-from ecotone.gateway.named_callers import caller_warnings
-from ecotone.gateway.proving import Promise, Rulebook, compile_rulebook, proved, strangers, tested
-from ecotone.gateway.refusals import Refusal, recent_refusals
+from ecotone.gateway.rules.named_callers import caller_warnings
+from ecotone.gateway.rules.proving import Promise, Rulebook, compile_rulebook, proved, strangers, tested
+from ecotone.gateway.rules.refusals import Refusal, recent_refusals
+from ecotone.gateway.rules.trial import Trial, Wish, tried
 from ecotone.gateway.sessions import Session
-from ecotone.gateway.trial import Trial, Wish, tried
+from ecotone.gateway.settings.config import Config
 from ecotone.policy.guard.guard import Guard
 from ecotone.policy.problem import PolicyProblem
 from ecotone.policy.prove import NoProof

@@ -7,8 +7,8 @@ from datetime import datetime
 import msgspec
 
 from ecotone.gateway.models import Directory
-from ecotone.gateway.plugins import installed
 from ecotone.gateway.sessions import Session
+from ecotone.gateway.settings.plugins import installed
 from ecotone.gateway.standing import Standing, find_standing
 from ecotone.gateway.traffic import Traffic, TrafficReader, Whereabouts, finder
 from ecotone.storage.apart import DatabaseThread

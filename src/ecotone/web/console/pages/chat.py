@@ -12,11 +12,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ecotone.evaluation.turns import TurnFacts
-from ecotone.gateway.attachments import ALL_BYTES_MAX, ATTACHED_MAX
-from ecotone.gateway.chats import Chat, ChatMessage, ChatRow
-from ecotone.gateway.choices import Choice, choice, choices
+from ecotone.gateway.chats.attachments import ALL_BYTES_MAX, ATTACHED_MAX
+from ecotone.gateway.chats.chats import Chat, ChatMessage, ChatRow
 from ecotone.gateway.client import DEFAULT_ROUTE
-from ecotone.gateway.model_facts import vendor_title
+from ecotone.gateway.inventory.choices import Choice, choice, choices
+from ecotone.gateway.inventory.model_facts import vendor_title
 from ecotone.policy.policy import Policy
 from ecotone.values.chat import Json
 from ecotone.values.errors import NotFound

@@ -13,8 +13,8 @@ from starlette.routing import Route
 from ecotone.catalog.provider import Weights
 from ecotone.evaluation.arena import SIDES, SIDES_MAX, Battles, Record, Round, SideAnswer, record_of
 from ecotone.evaluation.standings import Tally, open_against_closed, standings
-from ecotone.gateway.choices import Choice, choices
-from ecotone.gateway.model_facts import vendor_title
+from ecotone.gateway.inventory.choices import Choice, choices
+from ecotone.gateway.inventory.model_facts import vendor_title
 from ecotone.values.errors import NotFound
 from ecotone.web.console.markdown import to_html
 from ecotone.web.console.rendering import control_of, render

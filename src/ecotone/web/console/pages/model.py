@@ -20,12 +20,12 @@ from ecotone.catalog.terms import VendorTerms
 from ecotone.catalog.verdicts import Citation, Verdict
 from ecotone.evaluation.archive import Archive
 from ecotone.evaluation.results import Measured
-from ecotone.gateway.catalog_rows import Ability, abilities
-from ecotone.gateway.dossier import RATED_WORK, Dossier
-from ecotone.gateway.file_heads import head_of
-from ecotone.gateway.model_facts import Judgement, unsaid_facts, vendor_title
-from ecotone.gateway.plugins import installed
-from ecotone.gateway.toml_text import toml
+from ecotone.gateway.inventory.catalog_rows import Ability, abilities
+from ecotone.gateway.inventory.dossier import RATED_WORK, Dossier
+from ecotone.gateway.inventory.file_heads import head_of
+from ecotone.gateway.inventory.model_facts import Judgement, unsaid_facts, vendor_title
+from ecotone.gateway.settings.plugins import installed
+from ecotone.gateway.settings.toml_text import toml
 from ecotone.upstream.gguf import GgufInfo
 from ecotone.upstream.store import StoredModel
 from ecotone.values.errors import EcotoneError, StoreError

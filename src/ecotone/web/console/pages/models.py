@@ -13,11 +13,11 @@ from ecotone.catalog.model_words import DISCLAIMER, MOF_CLASSES, short_licence, 
 from ecotone.catalog.models import all_models
 from ecotone.catalog.suggestions import DEFAULT_MODEL, SUGGESTIONS
 from ecotone.catalog.verdicts import Verdict
-from ecotone.gateway.catalog_rows import Wanted, abilities, makers, sources
-from ecotone.gateway.dossier import Here, KnownFile
-from ecotone.gateway.model_facts import KnownModel, unsaid_facts
-from ecotone.gateway.model_rows import file_openness
-from ecotone.gateway.model_sources import WantedFile, config_lines
+from ecotone.gateway.inventory.catalog_rows import Wanted, abilities, makers, sources
+from ecotone.gateway.inventory.dossier import Here, KnownFile
+from ecotone.gateway.inventory.model_facts import KnownModel, unsaid_facts
+from ecotone.gateway.inventory.model_rows import file_openness
+from ecotone.gateway.inventory.model_sources import WantedFile, config_lines
 from ecotone.upstream.machine import usable_memory_bytes
 from ecotone.upstream.sources import parse_source
 from ecotone.values.errors import EcotoneError

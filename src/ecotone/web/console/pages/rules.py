@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ecotone.gateway.proving import Promise
-from ecotone.gateway.refusals import Refusal
-from ecotone.gateway.trial import Mark, Piece, PlaceTrial, Sent, Stretch, Trial, Wish, pieces
+from ecotone.gateway.rules.proving import Promise
+from ecotone.gateway.rules.refusals import Refusal
+from ecotone.gateway.rules.trial import Mark, Piece, PlaceTrial, Sent, Stretch, Trial, Wish, pieces
 from ecotone.policy.explaining import Part
 from ecotone.policy.problem import PolicyProblem
 from ecotone.policy.prove import NoProof

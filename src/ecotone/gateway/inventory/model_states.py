@@ -9,8 +9,8 @@ import msgspec
 
 from ecotone.catalog.provider import Hosting
 from ecotone.gateway.build import Runtime
-from ecotone.gateway.config import ModelConfig
-from ecotone.gateway.pulls import Pulls, PullState
+from ecotone.gateway.inventory.pulls import Pulls, PullState
+from ecotone.gateway.settings.config import ModelConfig
 from ecotone.upstream.engines import EngineState
 from ecotone.upstream.fetch import Progress
 from ecotone.upstream.sources import LocalSource, Source, parse_source

@@ -10,7 +10,7 @@ from ecotone.catalog.joining import joined
 from ecotone.catalog.models import ModelFacts
 from ecotone.catalog.prices import offers, price_of
 from ecotone.catalog.provider import Hosting, Weights
-from ecotone.gateway.model_facts import vendor_title
+from ecotone.gateway.inventory.model_facts import vendor_title
 from ecotone.gateway.models import Directory
 from ecotone.upstream.endpoints import Endpoint
 

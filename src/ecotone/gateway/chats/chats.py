@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ecotone.gateway.attachments import Attached, Attachment
+from ecotone.gateway.chats.attachments import Attached, Attachment
 from ecotone.storage.database import Database, Migration
 from ecotone.storage.moments import microseconds, moment
 from ecotone.values.chat import Json

@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 import msgspec
 
-from ecotone.gateway.toml_lines import Path as TomlPath
-from ecotone.gateway.toml_lines import key_lines, line_of
+from ecotone.gateway.settings.toml_lines import Path as TomlPath
+from ecotone.gateway.settings.toml_lines import key_lines, line_of
 from ecotone.values.errors import ConfigError
 
 S = TypeVar("S", bound=msgspec.Struct)

@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 
 from ecotone.catalog.suggestions import DEFAULT_MODEL, SUGGESTIONS
-from ecotone.gateway.config import Config, ModelConfig
-from ecotone.gateway.file_heads import head_of
+from ecotone.gateway.inventory.file_heads import head_of
+from ecotone.gateway.settings.config import Config, ModelConfig
 from ecotone.upstream.sources import Source, parse_source
 from ecotone.upstream.store import ModelStore, StoredModel
 from ecotone.values.errors import SetupError

@@ -12,12 +12,12 @@ from ecotone.catalog.provider import Hosting, Weights
 from ecotone.gateway.declared import Declared
 from ecotone.gateway.jobs import ChatJob
 from ecotone.gateway.labelling import Labelled
-from ecotone.gateway.plugins import installed
-from ecotone.gateway.proving import Rulebook
 from ecotone.gateway.redaction import Redaction
-from ecotone.gateway.rulebook import open_ended_place
+from ecotone.gateway.rules.proving import Rulebook
+from ecotone.gateway.rules.rulebook import open_ended_place
 from ecotone.gateway.ruling import refusal
-from ecotone.gateway.toml_file import suggestion
+from ecotone.gateway.settings.plugins import installed
+from ecotone.gateway.settings.toml_file import suggestion
 from ecotone.policy.explaining import Explainer, RuleOutcome
 from ecotone.policy.guard.categories import CATEGORIES, MEANINGS
 from ecotone.policy.guard.guard import Guard

@@ -12,9 +12,9 @@ import msgspec
 
 from ecotone.catalog.organisation import Organisation
 from ecotone.catalog.provider import Provider
-from ecotone.gateway.plugins import installed
-from ecotone.gateway.toml_file import TomlFile, looks_like_secret, shown, suggestion
-from ecotone.gateway.toml_lines import Path as TomlPath
+from ecotone.gateway.settings.plugins import installed
+from ecotone.gateway.settings.toml_file import TomlFile, looks_like_secret, shown, suggestion
+from ecotone.gateway.settings.toml_lines import Path as TomlPath
 from ecotone.policy.settings import DataSettings, GuardSettings, PrincipalSettings, RuleSettings, RuleTestSettings
 from ecotone.upstream.sources import parse_source
 from ecotone.values.errors import SetupError

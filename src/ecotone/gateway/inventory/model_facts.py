@@ -18,8 +18,8 @@ from ecotone.catalog.prices import Offer, offers, price_of
 from ecotone.catalog.provider import Weights
 from ecotone.catalog.terms import DataNeeds, terms_verdict, vendor_terms
 from ecotone.catalog.verdicts import Reason, Verdict
-from ecotone.gateway.inventory import Item, Place
-from ecotone.gateway.plugins import installed
+from ecotone.gateway.inventory.inventory import Item, Place
+from ecotone.gateway.settings.plugins import installed
 
 
 class View(msgspec.Struct, frozen=True):

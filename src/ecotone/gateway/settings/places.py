@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from ecotone.gateway.config import EndpointConfig
-from ecotone.gateway.plugins import installed
+from ecotone.gateway.settings.config import EndpointConfig
+from ecotone.gateway.settings.plugins import installed
 from ecotone.upstream.aws_auth import AwsSigner
 from ecotone.upstream.credentials import Key
 from ecotone.upstream.google_auth import GoogleTokens

@@ -8,13 +8,13 @@ import msgspec
 from ecotone.catalog.provider import Hosting, Provider, Weights
 from ecotone.catalog.suggestions import DEFAULT_MODEL, SUGGESTIONS
 from ecotone.gateway.build import http_client, load_config, model_store, with_found
-from ecotone.gateway.config import Config, EndpointConfig, ModelConfig
-from ecotone.gateway.discovery import FoundServer, found_keys, found_servers
-from ecotone.gateway.file_heads import head_of
-from ecotone.gateway.paths import Home, find_config, find_home
-from ecotone.gateway.places import missing_key, place_problem
-from ecotone.gateway.plugins import installed
-from ecotone.gateway.stored_models import with_stored
+from ecotone.gateway.inventory.file_heads import head_of
+from ecotone.gateway.inventory.stored_models import with_stored
+from ecotone.gateway.settings.config import Config, EndpointConfig, ModelConfig
+from ecotone.gateway.settings.discovery import FoundServer, found_keys, found_servers
+from ecotone.gateway.settings.paths import Home, find_config, find_home
+from ecotone.gateway.settings.places import missing_key, place_problem
+from ecotone.gateway.settings.plugins import installed
 from ecotone.upstream.sources import LocalSource, Source, parse_source
 from ecotone.upstream.store import ModelStore, StoredModel
 from ecotone.values.errors import StoreError

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from ecotone.gateway.attachments import Attached, question_parts
-from ecotone.gateway.chats import Chat, ChatMessage
+from ecotone.gateway.chats.attachments import Attached, question_parts
+from ecotone.gateway.chats.chats import Chat, ChatMessage
 from ecotone.values.chat import ChatRequest, Json, Message, TextPart
 
 Decisions = Mapping[str, Json]

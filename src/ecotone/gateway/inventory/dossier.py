@@ -13,9 +13,9 @@ from ecotone.catalog.prices import Offer, offers
 from ecotone.catalog.providers import Weights
 from ecotone.catalog.quality import Rating, ratings, variants
 from ecotone.catalog.terms import VendorTerms, vendor_terms
-from ecotone.gateway.inventory import Installation, items
-from ecotone.gateway.listings import stored_listing
-from ecotone.gateway.model_facts import (
+from ecotone.gateway.inventory.inventory import Installation, items
+from ecotone.gateway.inventory.listings import stored_listing
+from ecotone.gateway.inventory.model_facts import (
     Judgement,
     KnownModel,
     View,
@@ -26,7 +26,7 @@ from ecotone.gateway.model_facts import (
     terms_judgement,
     vendor_title,
 )
-from ecotone.gateway.stored_models import unnamed
+from ecotone.gateway.inventory.stored_models import unnamed
 from ecotone.upstream.store import ModelStore, StoredModel
 from ecotone.values.errors import SetupError
 

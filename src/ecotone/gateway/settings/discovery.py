@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import msgspec
 
 from ecotone.catalog.provider import Provider, api_root
-from ecotone.gateway.plugins import installed
+from ecotone.gateway.settings.plugins import installed
 from ecotone.upstream.http import HttpClient
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import UpstreamError

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ecotone.gateway.config import Config, ModelConfig
+from ecotone.gateway.settings.config import Config, ModelConfig
 
 Signature = tuple[int, int, int] | None
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from ecotone.gateway.config import Config
 from ecotone.gateway.keys import CONSOLE, LOCAL
-from ecotone.gateway.rulebook import compile_policy
-from ecotone.gateway.toml_file import suggestion
+from ecotone.gateway.rules.rulebook import compile_policy
+from ecotone.gateway.settings.config import Config
+from ecotone.gateway.settings.toml_file import suggestion
 from ecotone.policy.conditions import Use
 from ecotone.policy.detectors import Detectors
 from ecotone.policy.rules import EFFECTS

@@ -11,8 +11,8 @@ from ecotone.catalog.openness import Openness, Word, known_openness
 from ecotone.catalog.prices import Offer
 from ecotone.catalog.quality import SNAPSHOT, WORK, Rating, ratings
 from ecotone.catalog.verdicts import Status
-from ecotone.gateway.csv_text import as_csv
-from ecotone.gateway.model_facts import Judgement, View, cheapest, is_served, licence_judgement, model_word
+from ecotone.gateway.inventory.csv_text import as_csv
+from ecotone.gateway.inventory.model_facts import Judgement, View, cheapest, is_served, licence_judgement, model_word
 from ecotone.values.errors import SetupError
 
 SortKey = Literal["name", "openness", "class", "licence", "verdict", "price", "output", "context", "rating", "released"]

@@ -9,11 +9,11 @@ import msgspec
 
 from ecotone.catalog.provider import Provider
 from ecotone.gateway.build import load_config
-from ecotone.gateway.config import Config, parse_config
-from ecotone.gateway.discovery import found_keys
-from ecotone.gateway.named_callers import unknown_callers
-from ecotone.gateway.rulebook import compile_policy, model_places, open_ended_place
-from ecotone.gateway.toml_file import TomlFile, read_text
+from ecotone.gateway.rules.named_callers import unknown_callers
+from ecotone.gateway.rules.rulebook import compile_policy, model_places, open_ended_place
+from ecotone.gateway.settings.config import Config, parse_config
+from ecotone.gateway.settings.discovery import found_keys
+from ecotone.gateway.settings.toml_file import TomlFile, read_text
 from ecotone.policy.conditions import read_condition
 from ecotone.policy.detectors import Detectors
 from ecotone.policy.places import Place

@@ -6,9 +6,9 @@ from pathlib import Path
 import msgspec
 
 from ecotone.catalog.suggestions import DEFAULT_MODEL, SUGGESTIONS
-from ecotone.gateway.inventory import Installation
-from ecotone.gateway.stored_models import usual_name
-from ecotone.gateway.toml_text import toml
+from ecotone.gateway.inventory.inventory import Installation
+from ecotone.gateway.inventory.stored_models import usual_name
+from ecotone.gateway.settings.toml_text import toml
 from ecotone.upstream.sources import LocalSource, Source, parse_source
 from ecotone.upstream.store import ModelStore, StoredModel
 from ecotone.values.errors import SetupError, StoreError

@@ -10,10 +10,10 @@ from ecotone.catalog.models import ModelFacts
 from ecotone.catalog.openness import Openness, Word, known_openness
 from ecotone.catalog.quality import SNAPSHOT, WORK
 from ecotone.catalog.verdicts import Verdict
-from ecotone.gateway.csv_text import as_csv
-from ecotone.gateway.dossier import RATED_WORK, Dossier, Here, KnownFile, Vendor
-from ecotone.gateway.inventory import Installation
-from ecotone.gateway.model_facts import Judgement, KnownModel, KnownPlace, model_word
+from ecotone.gateway.inventory.csv_text import as_csv
+from ecotone.gateway.inventory.dossier import RATED_WORK, Dossier, Here, KnownFile, Vendor
+from ecotone.gateway.inventory.inventory import Installation
+from ecotone.gateway.inventory.model_facts import Judgement, KnownModel, KnownPlace, model_word
 
 UNNAMED = "pulled, not in the config"
 

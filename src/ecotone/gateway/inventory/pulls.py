@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from ecotone.gateway.model_sources import WantedFile
+from ecotone.gateway.inventory.model_sources import WantedFile
 from ecotone.upstream.fetch import Phase, Progress
 from ecotone.upstream.store import ModelStore, StoredModel
 from ecotone.values.errors import EcotoneError, NotFound

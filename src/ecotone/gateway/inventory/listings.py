@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ecotone.gateway.paths import Home
+from ecotone.gateway.settings.paths import Home
 
 
 def listing_file(home: Home) -> Path:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ecotone.catalog.joining import joined
 from ecotone.catalog.provider import Provider
-from ecotone.gateway.config import Config, EndpointConfig, ModelConfig, parse_config
-from ecotone.gateway.places import place_settings
-from ecotone.gateway.plugins import installed
-from ecotone.gateway.toml_file import TomlFile, read_text, suggestion
+from ecotone.gateway.settings.config import Config, EndpointConfig, ModelConfig, parse_config
+from ecotone.gateway.settings.places import place_settings
+from ecotone.gateway.settings.plugins import installed
+from ecotone.gateway.settings.toml_file import TomlFile, read_text, suggestion
 from ecotone.policy.detectors.detectors import Detectors
 from ecotone.policy.guard.words import WordLists
 from ecotone.policy.places import Place, place_facts
