@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from ecotone.values.chat import ChatRequest, Message, ReasoningPart, TextPart
-from ecotone.values.errors import MalformedRequest, UpstreamRateLimited
-from ecotone.values.reply import Choice, Reply
+from ecotone.values.errors import MalformedRequest, UpstreamMalformed, UpstreamRateLimited
+from ecotone.values.reply import Choice, Reply, fold
 from ecotone.wire.gemini import WIRE
 from ecotone.wire.gemini.schema import json_schema
 
@@ -59,3 +59,30 @@ def test_a_wait_that_nobody_can_mean_is_unsaid(delay: str) -> None:
     assert isinstance(error, UpstreamRateLimited)
     assert error.retry_after_s is None
     WIRE.encode_error(error)
+
+
+def _chunk(*parts: Any, **candidate: Any) -> bytes:
+    chunk = {"candidates": [{"content": {"parts": parts, "role": "model"}, "index": 0, **candidate}]}
+    return b"data: " + msgspec.json.encode(chunk) + b"\n\n"
+
+
+def test_a_signature_on_a_text_that_is_no_string_is_an_upstreams_fault() -> None:
+    """Whether a thought came before or not: kept, it would be found out by whoever reads what is passed on."""
+    with pytest.raises(UpstreamMalformed, match=r"thoughtSignature` must be a string"):
+        list(WIRE.event_decoder().feed(_chunk({"text": "lo", "thoughtSignature": [1]}, finishReason="STOP")))
+
+
+def test_a_thought_that_comes_after_the_first_chunk_owns_the_signature_on_the_text() -> None:
+    decoder = WIRE.event_decoder()
+    stream = (
+        _chunk({"text": "Well, "})
+        + _chunk({"text": "they ask for six.", "thought": True})
+        + _chunk({"text": "Six.", "thoughtSignature": "c2lnbmVk"}, finishReason="STOP")
+    )
+    events = list(decoder.feed(stream))
+    decoder.close()
+    parts = fold(events).choices[0].parts
+    assert [(type(part), part.signature) for part in parts if isinstance(part, ReasoningPart)] == [
+        (ReasoningPart, None),
+        (ReasoningPart, "c2lnbmVk"),
+    ]

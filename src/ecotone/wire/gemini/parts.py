@@ -57,10 +57,10 @@ def _is_signature_alone(fields: Fields) -> bool:
 
 def _decode_text(fields: Fields, *, thoughts_shown: bool) -> list[Said]:
     text = fields.text("text") or ""
+    given = fields.look(SIGNATURE)
     if fields.flag("thought"):
-        signature = fields.text(SIGNATURE)
-        return [opened(text, signature, make_vendor(fields.rest()))]
-    if not thoughts_shown or fields.look(SIGNATURE) is None:
+        return [opened(text, fields.text(SIGNATURE), make_vendor(fields.rest()))]
+    if given is None or (isinstance(given, str) and not thoughts_shown):
         return [TextPart(text, make_vendor(fields.rest()))]
     signature = fields.text(SIGNATURE)
     proof = ReasoningPart("", signature, make_vendor({}, at="text" if text else "empty"), NAME)

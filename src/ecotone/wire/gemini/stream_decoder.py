@@ -126,6 +126,7 @@ class EventDecoder(SseDecoder):
         if not part.text:
             return True
         if part.thought:
+            choice.thinks()
             events.append(ReasoningDelta(candidate.index, choice.part("thought"), part.text))
         else:
             events.append(TextDelta(candidate.index, choice.part("text"), part.text))
@@ -188,6 +189,10 @@ class _ChoiceDecoder:
             self._open = kind
             self._parts_count += 1
         return self._parts_count - 1
+
+    def thinks(self) -> None:
+        """A thought was read: signatures from here on belong to thoughts that the client has seen."""
+        self._kinds.add(ReasoningPart)
 
     def read(self, candidate: Fields, events: list[Event], finishes: list[Event]) -> None:
         """One entry of a chunk's `candidates`."""
