@@ -445,13 +445,21 @@ async def test_a_class_that_there_is_not_is_refused_by_its_header(house: House) 
 async def test_only_listed_origins_may_read_answers(house: House) -> None:
     async with httpx.AsyncClient() as client:
         url = f"{house.gate.base_url}/chat/completions"
-        asking = {"access-control-request-method": "POST"}
+        # As OpenAI's SDK in a browser has it asked.
+        names = "authorization,content-type,x-stainless-arch,x-stainless-lang,x-stainless-retry-count"
+        asking = {"access-control-request-method": "POST", "access-control-request-headers": names}
         allowed = await client.options(url, headers={"origin": "https://app.example.com", **asking})
         assert allowed.status_code == 204
         assert allowed.headers["access-control-allow-origin"] == "https://app.example.com"
+        assert allowed.headers["access-control-allow-headers"] == names
         refused = await client.options(url, headers={"origin": "https://evil.example", **asking})
         assert refused.status_code == 403
         assert "access-control-allow-origin" not in refused.headers
+        asked = json.dumps({"model": "first", "messages": HELLO})
+        kind = {"content-type": "application/json"}
+        reply = await client.post(url, content=asked, headers={"origin": "https://app.example.com", **kind})
+        shown = {name.strip() for name in reply.headers["access-control-expose-headers"].split(",")}
+        assert {name for name in reply.headers if name.startswith("x-ecotone-")} | {"x-ecotone-losses"} <= shown
 
 
 async def test_paths_that_are_not_there(house: House) -> None:

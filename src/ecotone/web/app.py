@@ -39,10 +39,8 @@ _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 _LOSSES_CHARS_MAX = 2000
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CONSOLE = ("/console", "/control/")
-_ALLOWED_HEADERS = (
-    b"authorization, content-type, x-api-key, x-goog-api-key, anthropic-version, anthropic-beta,"
-    b" x-ecotone-class, x-ecotone-conversation"
-)
+_HEADER_NAMES = re.compile(rb"[\w\-, ]{0,4000}", re.ASCII)
+_SHOWN_HEADERS = b"x-ecotone-request-id, x-ecotone-model, x-ecotone-endpoint, x-ecotone-losses, retry-after"
 _STREAM: HeaderPairs = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
@@ -244,12 +242,12 @@ class App:
             origin = headers.origin
             self._door.check_page(headers)
             if method == "OPTIONS" and self._door.allows_origin(origin):
-                await _preflight(send, self._cors(origin))
-                return
-            if path == "/" and self._console is not None and b"text/html" in sent.get(b"accept", b""):
-                await _redirect(send, b"/console/")
+                await _preflight(send, self._cors(origin), sent.get(b"access-control-request-headers", b""))
                 return
             if path == "/" and method in ("GET", "HEAD"):
+                if self._console is not None and b"text/html" in sent.get(b"accept", b""):
+                    await _redirect(send, b"/console/")
+                    return
                 await _send_body(send, 200, b"Ecotone is running", self._cors(origin), _TEXT)
                 return
             if find_response(path) is None:
@@ -288,7 +286,7 @@ class App:
             return []
         return [
             (b"access-control-allow-origin", origin.encode("latin-1")),
-            (b"access-control-expose-headers", b"x-ecotone-request-id, x-ecotone-model, x-ecotone-endpoint"),
+            (b"access-control-expose-headers", _SHOWN_HEADERS),
             (b"vary", b"origin"),
         ]
 
@@ -404,11 +402,12 @@ async def _redirect(send: Send, target: bytes) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _preflight(send: Send, cors: HeaderPairs) -> None:
+async def _preflight(send: Send, cors: HeaderPairs, asked: bytes) -> None:
+    """Allow a page of a listed origin all headers that it wants to send: vendors' SDKs send some of their own."""
     headers = [
         *cors,
         (b"access-control-allow-methods", b"GET, POST, DELETE"),
-        (b"access-control-allow-headers", _ALLOWED_HEADERS),
+        (b"access-control-allow-headers", asked if _HEADER_NAMES.fullmatch(asked) else b""),
         (b"access-control-max-age", b"600"),
     ]
     await send({"type": "http.response.start", "status": 204, "headers": headers})
