@@ -27,6 +27,9 @@ name = "gpt-4o"
 key_env = "COMPARED_KEY"
 hosting = "self-hosted"
 
+[routes.assistant]
+models = ["southern"]
+
 [models.small]
 engine = "llama.cpp"
 source = "file:{path}"
@@ -271,6 +274,17 @@ def test_votes_are_listed_counted_and_exported(home: House, north: Vendor, south
         (["southern", "northern"], "b", "northern"),
     ]
     assert mine[0]["rounds"][0]["answers"][0]["text"] == "North says yes."
+    page.context.close()
+
+
+def test_a_route_is_not_counted_against_its_own_model(home: House, north: Vendor, south: Vendor) -> None:
+    page = home.page()
+    begin(page, "assistant", "southern", blind=False)
+    button(page, "a").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("assistant was better")
+    page.goto("/console/compare/standings?votes=named")
+    expect(page.locator("main")).to_contain_text(re.compile(r"one model answered behind (two|both) sides"))
+    expect(page.locator("tbody tr", has_text="assistant")).to_have_count(0)
     page.context.close()
 
 

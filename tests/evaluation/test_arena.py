@@ -163,6 +163,32 @@ def test_answers_that_a_stop_of_the_gateway_cut_are_noted(battles: Battles) -> N
     assert battles.vote(battle.id, "b", by="ana", now=NOON).ballot is not None
 
 
+def by(model: str, digest: str | None = None) -> SideAnswer:
+    facts = msgspec.structs.replace(ALPHA, model=model, weights_digest=digest)
+    return SideAnswer("done", "Yes.", facts=facts)
+
+
+def same_sides(battles: Battles, *rounds: tuple[SideAnswer, ...]) -> set[tuple[int, int]]:
+    """Which sides of a battle with these answers a vote on it has down as the same model."""
+    battle = fought(battles, *rounds[0])
+    for number, answers in enumerate(rounds[1:], 2):
+        battles.ask(battle.id, "And?", NOON)
+        for side, answer in enumerate(answers):
+            battles.keep(battle.id, number, side, answer)
+    battles.vote(battle.id, "a", by="ana", now=NOON)
+    return set(next(vote for vote in battles.votes(blind=True) if vote.battle == battle.id).same)
+
+
+def test_votes_tell_where_one_model_answered_behind_two_sides(battles: Battles) -> None:
+    assert same_sides(battles, (by("x"), by("y"))) == set()
+    assert same_sides(battles, (by("x"), by("y"), by("x"))) == {(0, 2)}
+    assert same_sides(battles, (by("x", "one"), by("y", "one"), by("z", "two"))) == {(0, 1)}
+    # A route that went to another model in one round was not that model alone.
+    assert same_sides(battles, (by("x"), by("x")), (by("x"), by("y"))) == set()
+    # Nothing is known of who answered here.
+    assert same_sides(battles, (NO, NO)) == set()
+
+
 def test_votes_tell_which_answers_came_to_their_end(battles: Battles) -> None:
     battle = fought(battles, YES, NO, SideAnswer("stopped", "Ye"))
     battles.vote(battle.id, "b", by="ben", now=NOON)

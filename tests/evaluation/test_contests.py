@@ -36,6 +36,16 @@ name = "gpt-4o"
 key_env = "CONTESTS_KEY"
 hosting = "self-hosted"
 
+[models.twin]
+provider = "vllm"
+base_url = "{address}"
+name = "gpt-4o"
+key_env = "CONTESTS_KEY"
+hosting = "self-hosted"
+
+[routes.assistant]
+models = ["mini", "own"]
+
 [[rules]]
 name = "stays home"
 deny = 'data.class >= restricted && endpoint.hosting == "vendor"'
@@ -276,3 +286,12 @@ async def test_the_class_that_was_declared_decides_who_gets_it(contests: Contest
     assert "restricted data stays on our own machines" in (mini.error or "")
     assert own.text == "gpt-4o heard: Well?"
     assert [request.json["model"] for request in vendor.requests] == ["gpt-4o"]
+
+
+async def test_a_route_and_a_second_name_are_known_for_the_models_they_are(contests: Contests) -> None:
+    names = ("assistant", "mini", "own", "twin")
+    battle = await contests.begin(names, "Well?", blind=False, settings=Settings(), by="ana")
+    await ended(contests, battle)
+    await contests.vote(battle.id, "tie", by="ana")
+    (vote,) = await contests.read(lambda battles: battles.votes(blind=False))
+    assert {(names[one], names[other]) for one, other in vote.same} == {("assistant", "mini"), ("own", "twin")}

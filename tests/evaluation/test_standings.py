@@ -1,5 +1,6 @@
 """Votes counted pair by pair. Intervals are Wilson's, computed by hand from his formula."""
 
+import msgspec
 import pytest
 
 from ecotone.evaluation.arena import CastVote, Vote
@@ -109,3 +110,20 @@ def test_open_against_closed_counts_where_both_kinds_met() -> None:
     ]
     tally = open_against_closed(votes, {"free": "open", "other free": "open", "paid": "closed", "stranger": None})
     assert (tally.wins, tally.losses, tally.ties, tally.share) == (2, 2, 1, 0.5)
+
+
+def test_one_model_behind_two_sides_is_not_held_against_itself() -> None:
+    first_two = frozenset({(0, 1)})
+    votes = [
+        msgspec.structs.replace(vote("a", "route", "model"), same=first_two),
+        msgspec.structs.replace(vote("a", "route", "model", "other"), same=first_two),
+        msgspec.structs.replace(vote("a", "route", "model", answered=(True, False)), same=first_two),
+    ]
+    found = standings(votes)
+    assert [(one.name, one.other, one.tally.wins) for one in found.pairs] == [("route", "other", 1)]
+    assert [one.name for one in found.rows] == ["route", "other"]
+    assert (found.votes, found.prompts, found.same_model, found.left_out) == (1, 1, 2, 1)
+    # Which side it stood on is all that tells the two apart, so it counts there.
+    assert (found.first.wins, found.first.losses) == (1, 0)
+    kinds = open_against_closed(votes, {"route": "open", "model": "closed", "other": "closed"})
+    assert (kinds.wins, kinds.losses) == (1, 0)

@@ -13,7 +13,7 @@ import msgspec
 from ecotone.cli.controlling import control_client
 from ecotone.cli.output import out, print_json, print_table, say, visible
 from ecotone.evaluation.arena import MIGRATIONS, SIDES, Battle, Battles, Record, SideAnswer, record_of
-from ecotone.evaluation.standings import Tally, standings
+from ecotone.evaluation.standings import Standings, Tally, standings
 from ecotone.evaluation.wording import between, dollars, seconds, share
 from ecotone.gateway.settings.paths import find_home
 from ecotone.storage.database import Database
@@ -166,7 +166,8 @@ def show_standings(named: bool, as_json: bool) -> None:
         print_json(found)
         return
     if not found.votes:
-        say("There is no vote to count." + ("" if named else " --named counts votes on shown names."))
+        other = "" if named else " --named counts votes on shown names."
+        say(f"There is no vote to count{_not_counted(found)}.{other}")
         return
     heads = ("WON", "LOST", "TIED", "ALL BAD", "SHARE", "95 %")
     print_table(
@@ -179,8 +180,16 @@ def show_standings(named: bool, as_json: bool) -> None:
             ),
         ],
     )
-    left_out = f"; {found.left_out} not counted, where an answer failed or was stopped" if found.left_out else ""
-    say(f"{found.votes} votes on {found.prompts} different prompts by {found.voters} people{left_out}")
+    say(f"{found.votes} votes on {found.prompts} different prompts by {found.voters} people{_not_counted(found)}")
+
+
+def _not_counted(found: Standings) -> str:
+    told = ""
+    if found.left_out:
+        told += f"; {found.left_out} not counted, where an answer failed or was stopped"
+    if found.same_model:
+        told += f"; {found.same_model} where one model answered behind two sides, not counted between those"
+    return told
 
 
 def _counts(tally: Tally) -> tuple[str, ...]:

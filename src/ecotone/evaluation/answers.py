@@ -49,13 +49,12 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def digest(self) -> str:
         """The same for the same weights, whatever they are called here: SHA-256 over what the places answer with."""
-        told = [(place.provider, place.name, place.address, place.sha256, place.engine) for place in self.endpoints]
-        return hashlib.sha256(msgspec.json.encode(told)).hexdigest()
+        return _sha256([_weights_at(place) for place in self.endpoints])
 
     @property
     def certain(self) -> bool:
         """Is it known which weights answer, as far as that can be known from outside?"""
-        return all(place.sha256 is not None or place.hosting != "embedded" for place in self.endpoints)
+        return all(map(_certain, self.endpoints))
 
     @property
     def embedded(self) -> bool:
@@ -72,6 +71,24 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
         if len(self.endpoints) == 1:
             return self.endpoints[0]
         return next((place for place in self.endpoints if place.id == endpoint), None)
+
+
+def weights_digest(place: EndpointFacts) -> str | None:
+    """The same for the same weights at the same server, whatever they are called here; None where that is not known of
+    an embedded model's file."""
+    return _sha256(_weights_at(place)) if _certain(place) else None
+
+
+def _certain(place: EndpointFacts) -> bool:
+    return place.sha256 is not None or place.hosting != "embedded"
+
+
+def _weights_at(place: EndpointFacts) -> tuple[str | None, ...]:
+    return place.provider, place.name, place.address, place.sha256, place.engine
+
+
+def _sha256(told: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(told)).hexdigest()
 
 
 def known_weights(model: Identity) -> Weights | None:

@@ -7,8 +7,9 @@ stands as it was cast.
 
 import random
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import combinations
 from typing import Any, Literal
 
 import msgspec
@@ -204,7 +205,8 @@ def _masked_round(asked: Round) -> Round:
 
 class CastVote(msgspec.Struct, frozen=True):
     """A vote with what its weight depends on. `answered` tells of each side whether all its answers up to the vote came
-    to their end; `prompt` is the first prompt."""
+    to their end; `prompt` is the first prompt. `same` are the sides, two and two, behind which the same model answered
+    each time: a route and one of its models, or one model under two names."""
 
     battle: str
     names: tuple[str, ...]
@@ -212,6 +214,7 @@ class CastVote(msgspec.Struct, frozen=True):
     by: str
     prompt: str
     answered: tuple[bool, ...]
+    same: frozenset[tuple[int, int]] = frozenset()
 
 
 class Battles:
@@ -367,18 +370,21 @@ class Battles:
         """All votes on blind battles, or all on those whose names were shown, the oldest first."""
         rows = self._database.execute(
             "select b.id, b.names, b.vote, b.voted_by, r.prompt,"
-            " (select group_concat(a.side) from battle_answers a"
-            "  where a.battle = b.id and a.round <= b.voted_after and a.state <> 'done')"
+            " (select json_group_array(json_array(a.round, a.side, a.state, json_extract(a.answer, '$.facts.model'),"
+            "   json_extract(a.answer, '$.facts.weights_digest')))"
+            "  from battle_answers a where a.battle = b.id and a.round <= b.voted_after)"
             " from battles b join battle_rounds r on r.battle = b.id and r.round = 1"
             " where b.vote is not null and b.blind = ? order by b.voted_at_us, b.id",
             (int(blind),),
         )
         found = []
-        for battle, names_text, vote, by, prompt, unended in rows:
+        for battle, names_text, vote, by, prompt, judged_text in rows:
             names = msgspec.json.decode(names_text, type=tuple[str, ...])
-            failed = set(map(int, unended.split(","))) if unended else set()
-            answered = tuple(side not in failed for side in range(len(names)))
-            found.append(CastVote(battle, names, vote, by, prompt, answered))
+            judged = sorted(msgspec.json.decode(judged_text, type=list[_Judged]), key=lambda one: one.round)
+            sides = [[one for one in judged if one.side == side] for side in range(len(names))]
+            answered = tuple(all(one.state == "done" for one in answers) for answers in sides)
+            same = frozenset(pair for pair in combinations(range(len(names)), 2) if _same(*(sides[i] for i in pair)))
+            found.append(CastVote(battle, names, vote, by, prompt, answered, same))
         return tuple(found)
 
     def _with_rounds(self, battle: Battle, *, first: bool = False) -> Battle:
@@ -403,6 +409,25 @@ class Battles:
     def _require(self, battle: str) -> None:
         if not self._database.execute("select 1 from battles where id = ?", (battle,)):
             raise _unknown(battle)
+
+
+class _Judged(msgspec.Struct, frozen=True, array_like=True):
+    """What a vote's weight takes of an answer."""
+
+    round: int
+    side: int
+    state: State
+    model: str | None
+    weights_digest: str | None
+
+
+def _same(side: Iterable[_Judged], other: Iterable[_Judged]) -> bool:
+    """Did the same model answer on both sides, each time?"""
+    return all(
+        (one.model is not None and one.model == two.model)
+        or (one.weights_digest is not None and one.weights_digest == two.weights_digest)
+        for one, two in zip(side, other, strict=False)
+    )
 
 
 _SELECT = (

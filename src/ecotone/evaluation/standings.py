@@ -62,11 +62,13 @@ class Row(msgspec.Struct, frozen=True):
 
 class Standings(msgspec.Struct, frozen=True):
     """The count of some votes. `left_out` are votes without two answers that came to their end, which tell of no model.
-    `first` counts, where there were two sides and one won, how often it was a: far from one half, the place on the
-    screen decides, not the answer."""
+    `same_model` are votes with two sides behind which one model answered, under two names or as a route's: nothing is
+    counted between those two, and the vote not at all where there were no others. `first` counts, where there were two
+    sides and one won, how often it was a: far from one half, the place on the screen decides, not the answer."""
 
     votes: int
     left_out: int
+    same_model: int
     prompts: int
     voters: int
     rows: tuple[Row, ...]
@@ -87,8 +89,9 @@ class _Meeting(msgspec.Struct, frozen=True):
 
 def standings(votes: Iterable[CastVote]) -> Standings:
     """The count. Rows and pairs begin with those who win most often; each pair is listed once, the better one first."""
-    counted = list(votes)
-    usable = [vote for vote in counted if _tells(vote)]
+    cast = list(votes)
+    telling = [vote for vote in cast if _tells(vote)]
+    usable = [vote for vote in telling if any(_meetings(vote))]
     meetings = [meeting for vote in usable for meeting in _meetings(vote)]
     pairs = sorted(_pairs(meetings), key=_rank)
     rows = sorted(
@@ -96,12 +99,13 @@ def standings(votes: Iterable[CastVote]) -> Standings:
     )
     return Standings(
         votes=len(usable),
-        left_out=len(counted) - len(usable),
+        left_out=len(cast) - len(telling),
+        same_model=sum(bool(vote.same) for vote in telling),
         prompts=len({_same(vote.prompt) for vote in usable}),
         voters=len({vote.by for vote in usable}),
         rows=tuple(rows),
         pairs=tuple(pairs),
-        first=_first(usable),
+        first=_first(telling),
     )
 
 
@@ -119,12 +123,12 @@ def _tells(vote: CastVote) -> bool:
 
 
 def _meetings(vote: CastVote) -> Iterator[_Meeting]:
-    """The pairs that the vote tells something of."""
+    """The pairs of different models that the vote tells something of."""
     chosen = SIDES.index(vote.vote) if vote.vote in SIDES else None
     there = [side for side, answered in enumerate(vote.answered) if answered]
     prompt, all_bad = _same(vote.prompt), vote.vote == "all_bad"
     for one, other in combinations(there, 2):
-        if chosen is None or chosen in (one, other):
+        if (one, other) not in vote.same and (chosen is None or chosen in (one, other)):
             won = None if chosen is None else chosen == one
             yield _Meeting(vote.names[one], vote.names[other], won, all_bad, prompt, vote.battle)
 
@@ -173,8 +177,8 @@ def _tally(meetings: Sequence[_Meeting]) -> Tally:
 
 
 def _first(votes: Sequence[CastVote]) -> Tally:
-    """Side a against side b, whoever they were."""
-    two = [msgspec.structs.replace(vote, names=("a", "b")) for vote in votes if len(vote.names) == 2]
+    """Side a against side b, whoever they were: one model on both shows best what the place does."""
+    two = [msgspec.structs.replace(vote, names=("a", "b"), same=frozenset()) for vote in votes if len(vote.names) == 2]
     return _tally([meeting for vote in two for meeting in _meetings(vote)])
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from ecotone.catalog.provider import Hosting, Weights
-from ecotone.evaluation.answers import Identity, identify
+from ecotone.evaluation.answers import Identity, identify, weights_digest
 from ecotone.evaluation.costs import price
 from ecotone.gateway.client import Answer, GatewayClient
 from ecotone.upstream.endpoints import EndpointFacts
@@ -32,7 +32,8 @@ class TurnError(msgspec.Struct, frozen=True):
 
 class TurnFacts(msgspec.Struct, frozen=True):
     """Who answered, where, how fast and for how much; None is unknown. Times are seconds from the request, money is US
-    dollars. `cost_usd` is None also where no price is asked: on an own machine."""
+    dollars. `cost_usd` is None also where no price is asked: on an own machine. `weights_digest` is the same for the
+    same weights at the same server, whatever they are called here."""
 
     model: str
     endpoint: str | None
@@ -47,6 +48,7 @@ class TurnFacts(msgspec.Struct, frozen=True):
     cost_usd: Decimal | None
     finish: FinishReason | None
     request_id: str | None
+    weights_digest: str | None = None
 
 
 class Turn:
@@ -118,6 +120,7 @@ class Turn:
             cost_usd=price(place, usage) if costs and place is not None and usage is not None else None,
             finish=answer.finish,
             request_id=answer.request_id,
+            weights_digest=None if place is None else weights_digest(place),
         )
 
     async def _carry_out(self) -> None:
