@@ -4,13 +4,16 @@ import asyncio
 import signal
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest_asyncio
 
+from ecotone.gateway.sessions import Sessions
+from ecotone.storage.database import Database
 from tests.running import RunningGateway, gateway
 from tests.vendors import Delivery, Ending, FakeOpenAI, Reply
 
@@ -122,6 +125,27 @@ async def test_a_client_that_does_not_end_its_request_does_not_hold_it_up(tmp_pa
         assert await asyncio.wait_for(gate.process.wait(), 20) == 0
         assert await reader.read() == b""
         writer.close()
+    assert _quiet_about_faults(gate)
+
+
+async def test_ctrl_c_tells_of_what_the_console_is_asked_too(tmp_path: Path, vendor: FakeOpenAI) -> None:
+    async with gateway(tmp_path, _config(vendor, 3600)) as gate:
+        host = f"127.0.0.1:{_port(gate)}"
+        with closing(Database(gate.home / "ecotone.db")) as database:
+            token = Sessions(database).begin("ada", host, datetime.now(UTC), timedelta(hours=1))
+        reader, writer = await asyncio.open_connection("127.0.0.1", _port(gate))
+        writer.write(f"POST /control/v1/chats HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {token}\r\n".encode())
+        writer.write(b"content-type: application/json\r\ncontent-length: 99\r\n\r\n{")
+        await writer.drain()
+        assert await _is_served(gate.url)
+        gate.process.send_signal(signal.SIGINT)
+        said = await gate.said("stopping")
+        assert said == "stopping: 1 request is still being answered (at most 3600 s); Ctrl-C again ends it now"
+        gate.process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(gate.process.wait(), 20) == 0
+        assert await reader.read() == b""
+        writer.close()
+    assert gate.log[-1] == "1 request is cut short"
     assert _quiet_about_faults(gate)
 
 

@@ -83,11 +83,6 @@ class App:
         """The rules in force for who is let in."""
         return self._door
 
-    @property
-    def in_flight(self) -> int:
-        """How many requests are being answered."""
-        return self._in_flight
-
     def end_answers(self) -> None:
         """Tell those who still wait for an answer, or for the rest of one, that the gateway stops."""
         self._departures.end_all()

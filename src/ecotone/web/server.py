@@ -15,6 +15,7 @@ from ecotone.web.app import App
 
 _KEEP_ALIVE_S = 75
 _BACKLOG = 2048
+_AT_ONCE_S = 0.2
 _GRACE_S = 1.0
 _BACKSTOP_S = 10
 _COMPLAINT_EVERY_S = 60.0
@@ -76,16 +77,19 @@ class Server(uvicorn.Server):
 
     async def _end_answers(self) -> None:
         """See to it that all connections end in time. Cancelled when the last is gone."""
-        if self._app.in_flight:
+        answering = self.server_state.tasks
+        if answering:
+            await asyncio.wait(tuple(answering), timeout=_AT_ONCE_S)  # what only watched ends by itself
+        if answering:
             again = " again" if self._stopped_by == signal.SIGINT else ""
             self._say(
-                f"stopping: {_requests(self._app.in_flight)} still being answered (at most {self._drain_s} s);"
+                f"stopping: {_requests(len(answering))} still being answered (at most {self._drain_s} s);"
                 f" Ctrl-C{again} ends it now"
             )
         with suppress(TimeoutError):
             await asyncio.wait_for(self._hurry.wait(), self._drain_s)
-        if self._app.in_flight:
-            self._say(f"{_requests(self._app.in_flight)} cut short")
+        if answering:
+            self._say(f"{_requests(len(answering))} cut short")
         self._app.end_answers()
         await asyncio.sleep(_GRACE_S)
         for connection in tuple(self.server_state.connections):

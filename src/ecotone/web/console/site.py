@@ -2,13 +2,14 @@
 
 import mimetypes
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -76,7 +77,8 @@ class Site:
             answer: ASGIApp = await self._admitted(request)
         except EcotoneError as error:
             answer = _refusal(request, error)
-        await answer(scope, receive, _protected(send))
+        with suppress(ClientDisconnect):  # one who left in the middle of a request is told nothing
+            await answer(scope, receive, _protected(send))
 
     async def _admitted(self, request: Request) -> ASGIApp:
         """Who answers this request. Raises Forbidden and Unauthenticated."""
