@@ -163,6 +163,34 @@ async def test_what_cannot_be_fetched_says_why(host: Host, tmp_path: Path) -> No
             pulls.state("another")
 
 
+async def test_a_fault_of_ecotones_own_is_told_and_logged(
+    host: Host, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    host.go_on.set()
+
+    def check(_: Path) -> None:
+        raise ZeroDivisionError
+
+    pulls = Pulls(ModelStore(tmp_path / "models", check=check), lambda *_: None)
+    begun = pulls.start(wanted(host.address, tmp_path))
+    failed = await until(pulls, begun.id, "failed")
+    assert failed.error is not None and failed.error.endswith("the gateway's log has it")
+    async with asyncio.timeout(_SOON_S):
+        while not any(record.exc_info and record.exc_info[0] is ZeroDivisionError for record in caplog.records):
+            await asyncio.sleep(0.02)
+    await pulls.close()
+
+
+async def test_closing_leaves_a_fetch_that_brings_nothing_to_itself(host: Host, tmp_path: Path) -> None:
+    async with pulling(tmp_path) as (pulls, arrived):
+        begun = pulls.start(wanted(host.address, tmp_path))
+        await until(pulls, begun.id, "some")
+        await asyncio.wait_for(pulls.close(), _SOON_S / 4)
+        assert pulls.state(begun.id).stage == "stopped"
+        assert all(thread.daemon for thread in threading.enumerate() if thread.name == "fetch")
+    assert arrived == []
+
+
 def pulled(store: ModelStore, folder: Path, name: str, body: bytes) -> StoredModel:
     (folder / name).write_bytes(body)
     return store.pull(parse_source(f"file:{name}", folder))

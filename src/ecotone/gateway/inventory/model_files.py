@@ -3,8 +3,10 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from ecotone.gateway.inventory.fetch_threads import in_fetch_thread, let_end
 from ecotone.upstream.fetch import Progress
 from ecotone.upstream.sources import LocalSource, Source
 from ecotone.upstream.store import ModelStore
@@ -73,8 +75,8 @@ class ModelFiles:
                 self._problems[name] = f"its file is being pulled from {source.text}: {progress.phase} {percent} %"
 
         try:
-            await asyncio.to_thread(
-                self._store.pull, source, sha256=sha256, progress=tell, cancelled=self._cancelled.is_set
+            await in_fetch_thread(
+                partial(self._store.pull, source, sha256=sha256, progress=tell, cancelled=self._cancelled.is_set)
             )
         except SetupError as error:
             self._problems[name] = f"its file could not be fetched: {error.message.removesuffix('.')}; {_again(name)}"
@@ -87,7 +89,7 @@ class ModelFiles:
     async def close(self) -> None:
         """Stop fetching; what has come is kept for the next time."""
         self._cancelled.set()
-        await asyncio.gather(*self._pulls.values(), return_exceptions=True)
+        await let_end(tuple(self._pulls.values()))
 
 
 def no_file(source: LocalSource) -> str:

@@ -6,10 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 import msgspec
 
+from ecotone.gateway.inventory.fetch_threads import in_fetch_thread, let_end
 from ecotone.gateway.inventory.model_sources import WantedFile
 from ecotone.upstream.fetch import Phase, Progress
 from ecotone.upstream.store import ModelStore, StoredModel
@@ -87,8 +89,7 @@ class Pulls:
         """Stop all."""
         for pull in self._pulls.values():
             pull.stop()
-        tasks = (pull.task for pull in self._pulls.values() if pull.task is not None)
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await let_end([pull.task for pull in self._pulls.values() if pull.task is not None])
 
     def _find(self, pull_id: str) -> "_Pull":
         pull = self._pulls.get(pull_id)
@@ -107,14 +108,19 @@ class Pulls:
         async with self._turn:
             pull.begun = True
             try:
-                stored = await asyncio.to_thread(
-                    self._store.pull,
-                    wanted.source,
-                    sha256=pull.sha256,
-                    licence=wanted.licence,
-                    progress=pull.tell,
-                    cancelled=pull.cancelled.is_set,
+                stored = await in_fetch_thread(
+                    partial(
+                        self._store.pull,
+                        wanted.source,
+                        sha256=pull.sha256,
+                        licence=wanted.licence,
+                        progress=pull.tell,
+                        cancelled=pull.cancelled.is_set,
+                    )
                 )
+            except asyncio.CancelledError:
+                pull.stage = "stopped"
+                raise
             except EcotoneError as error:
                 pull.stage = "stopped" if pull.cancelled.is_set() else "failed"
                 pull.error = None if pull.cancelled.is_set() else error.message
@@ -125,6 +131,8 @@ class Pulls:
             finally:
                 if pull.running:
                     pull.stage, pull.error = "failed", "it ended by a fault of Ecotone's own; the gateway's log has it"
+                # A fault that nobody takes is logged once nobody holds the task any more.
+                pull.task = None
 
 
 class _Pull:
