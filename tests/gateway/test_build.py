@@ -1,12 +1,15 @@
 """What a config comes to: who needs which key, what a model is called where, who carries requests."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from ecotone.gateway.build import config_warnings, proxies
-from ecotone.gateway.settings.config import EndpointConfig, parse_config
+from ecotone.gateway.build import Runtime, config_warnings, proxies
+from ecotone.gateway.settings.config import Config, EndpointConfig, ModelConfig, parse_config
+from ecotone.gateway.settings.paths import Home
 from ecotone.gateway.settings.places import missing_key
+from ecotone.storage.database import Database
 
 
 @pytest.mark.parametrize(
@@ -102,3 +105,15 @@ expect = "allow"
         "[principals.ward] holds for nobody: there is no key 'ward'; did you mean 'wards'?",
     ]
     assert config_warnings(config, {}, tmp_path, {"lab", "ward", "wrad", "lap"}) == []
+
+
+async def test_a_config_comes_into_force_whole_where_the_database_refuses_to_forget(tmp_path: Path) -> None:
+    config = Config(models={"far": ModelConfig(provider="openai", name="gpt-4o")})
+    runtime = Runtime(Home(tmp_path), {}, config, folder=tmp_path)
+    try:
+        with closing(Database(Home(tmp_path).database)) as database:
+            database.execute("drop table conversations")
+        runtime.apply(config)
+        assert runtime.gateway.directory.models.keys() == {"far"}
+    finally:
+        await runtime.close()

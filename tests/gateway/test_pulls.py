@@ -90,7 +90,11 @@ def host() -> Iterator[Host]:
 async def pulling(folder: Path) -> AsyncIterator[tuple[Pulls, list[str]]]:
     """Pulls into a store of its own, and the names of what has arrived."""
     arrived: list[str] = []
-    pulls = Pulls(ModelStore(folder / "models"), lambda wanted, stored: arrived.append(f"{wanted.name} {stored.size}"))
+
+    async def note(wanted: WantedFile, stored: StoredModel) -> None:
+        arrived.append(f"{wanted.name} {stored.size}")
+
+    pulls = Pulls(ModelStore(folder / "models"), note)
     try:
         yield pulls, arrived
     finally:
@@ -171,7 +175,10 @@ async def test_a_fault_of_ecotones_own_is_told_and_logged(
     def check(_: Path) -> None:
         raise ZeroDivisionError
 
-    pulls = Pulls(ModelStore(tmp_path / "models", check=check), lambda *_: None)
+    async def arrived(*_: object) -> None:
+        raise AssertionError
+
+    pulls = Pulls(ModelStore(tmp_path / "models", check=check), arrived)
     begun = pulls.start(wanted(host.address, tmp_path))
     failed = await until(pulls, begun.id, "failed")
     assert failed.error is not None and failed.error.endswith("the gateway's log has it")

@@ -20,7 +20,7 @@ from ecotone.cli.pulling import pull_missing
 from ecotone.cli.running import RunningNote, read_note, withdraw_note, write_note
 from ecotone.gateway.build import Runtime, config_warnings, load_config, with_found
 from ecotone.gateway.client import is_healthy
-from ecotone.gateway.inventory.stored_models import with_stored
+from ecotone.gateway.inventory.stored_models import stored_now, with_stored
 from ecotone.gateway.settings.config import Config, ServerConfig
 from ecotone.gateway.settings.discovery import found_keys, found_servers
 from ecotone.gateway.settings.paths import Home, find_config, find_home
@@ -196,7 +196,7 @@ class _Service:
             if watch is not None and watch.changed():
                 self._reload(runtime, app)
             if shelf.changed():
-                self._serve_stored(runtime)
+                await self._serve_stored(runtime)
             if runtime.log.trouble is not None:
                 troubles.add(f"the request log cannot be written, rows wait in memory: {runtime.log.trouble}")
             for trouble in sorted(troubles - told):
@@ -253,11 +253,11 @@ class _Service:
             say(f"in force only after a restart: {', '.join(waiting)}")
         self._warn(runtime)
 
-    def _serve_stored(self, runtime: Runtime) -> None:
+    async def _serve_stored(self, runtime: Runtime) -> None:
         """Without a config, what another command has fetched or removed comes or goes here too."""
         if self._file is not None:
             return
-        config = with_stored(runtime.config, runtime.store, self._folder)
+        config = await stored_now(runtime, self._folder)
         if config != runtime.config:
             runtime.apply(config, runtime.vendors)
 

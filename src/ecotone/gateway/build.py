@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, date, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -43,7 +43,7 @@ from ecotone.policy.guard.guard import Guard
 from ecotone.policy.guard.words import WordLists
 from ecotone.policy.places import Place
 from ecotone.policy.settings import GuardSettings
-from ecotone.storage.database import Database
+from ecotone.storage.database import Database, DatabaseError
 from ecotone.upstream.aws_auth import AwsSigner
 from ecotone.upstream.clearance import ClearanceChecker
 from ecotone.upstream.credentials import Signer
@@ -85,7 +85,8 @@ def key_names(home: Home) -> frozenset[str]:
     """What the valid keys are called; none where there is no database yet. Raises DatabaseError."""
     if not home.database.exists():
         return frozenset()
-    return frozenset(key.name for key in keys.Keys(open_database(home)).list() if key.revoked_at is None)
+    with closing(open_database(home)) as database:
+        return frozenset(key.name for key in keys.Keys(database).list() if key.revoked_at is None)
 
 
 def _require_folder(home: Home) -> None:
@@ -347,7 +348,8 @@ class Runtime:
             self.gateway = Gateway(snapshot, self.log, installed().wires, self.responses, self._minter)
         else:
             self.gateway.snapshot = snapshot
-        self._conversations.forget_before(time.time_ns() // 1000 - config.data.remember_h * _HOUR_US)
+        with suppress(DatabaseError):  # it only makes room: what is too old is not recalled either way
+            self._conversations.forget_before(time.time_ns() // 1000 - config.data.remember_h * _HOUR_US)
 
     def _ruling(self, config: Config, vendors: tuple[Provider, ...] = ()) -> Ruling:
         """The config's rules. Raises PolicyProblem, which reading the config would have told."""

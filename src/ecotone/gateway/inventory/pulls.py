@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
@@ -47,8 +47,8 @@ class PullState(msgspec.Struct, frozen=True):
 class Pulls:
     """Fetches in threads of its own, two files at a time. Made inside the event loop that it serves."""
 
-    def __init__(self, store: ModelStore, arrived: Callable[[WantedFile, StoredModel], None]) -> None:
-        """`arrived` is called on the event loop when a file is here."""
+    def __init__(self, store: ModelStore, arrived: Callable[[WantedFile, StoredModel], Awaitable[None]]) -> None:
+        """`arrived` is awaited when a file is here, before its pull is `done`."""
         self._store = store
         self._arrived = arrived
         self._pulls: dict[str, _Pull] = {}
@@ -126,8 +126,8 @@ class Pulls:
                 pull.error = None if pull.cancelled.is_set() else error.message
             else:
                 pull.stored = stored
+                await self._arrived(wanted, stored)
                 pull.stage = "done"
-                self._arrived(wanted, stored)
             finally:
                 if pull.running:
                     pull.stage, pull.error = "failed", "it ended by a fault of Ecotone's own; the gateway's log has it"

@@ -1,10 +1,12 @@
 """Models that lie in the store and that no config names: what they are called, and which of them can be talked to."""
 
+import asyncio
 from pathlib import Path
 
 import msgspec
 
 from ecotone.catalog.suggestions import DEFAULT_MODEL, SUGGESTIONS
+from ecotone.gateway.build import Runtime
 from ecotone.gateway.inventory.file_heads import head_of
 from ecotone.gateway.settings.config import Config, ModelConfig
 from ecotone.upstream.sources import Source, parse_source
@@ -53,6 +55,13 @@ def with_stored(config: Config, store: ModelStore, folder: Path) -> Config:
         model = ModelConfig(engine="llama.cpp", source=text, sha256=stored.sha256)
         models[stored.name if name in models else name] = model
     return msgspec.structs.replace(config, models=models)
+
+
+async def stored_now(runtime: Runtime, folder: Path) -> Config:
+    """The config of a gateway without a config file, with what lies in its store now. Heads that nobody has read yet
+    are read in a thread."""
+    await asyncio.to_thread(with_stored, runtime.config, runtime.store, folder)
+    return with_stored(runtime.config, runtime.store, folder)
 
 
 def served_as(stored: StoredModel, config: Config, store: ModelStore, folder: Path) -> str | None:

@@ -14,7 +14,7 @@ from ecotone.gateway.inventory.model_facts import View
 from ecotone.gateway.inventory.model_sources import WantedFile, config_lines, remove_file, wanted_file
 from ecotone.gateway.inventory.model_states import ModelState, Shelf, look_at_shelf, model_states
 from ecotone.gateway.inventory.pulls import Pulls, PullState
-from ecotone.gateway.inventory.stored_models import with_stored
+from ecotone.gateway.inventory.stored_models import stored_now
 from ecotone.gateway.settings.config import Config, ModelConfig
 from ecotone.upstream.sources import checked_sha256, parse_source
 from ecotone.upstream.store import StoredModel
@@ -120,17 +120,16 @@ class ModelDesk:
         sources = (stored.source, f"file:{stored.path}")
         return any(model.source in sources for model in models)
 
-    def _arrived(self, wanted: WantedFile, stored: StoredModel) -> None:
+    async def _arrived(self, wanted: WantedFile, stored: StoredModel) -> None:
         """Serve it: at once if a config names it, or if there is no config."""
         self._told[wanted.source.text] = (wanted, stored)
         self._looked_at_s = float("-inf")
-        self._runtime.apply(self._with_stored(), self._runtime.vendors)
+        self._runtime.apply(await self._config_now(), self._runtime.vendors)
 
-    def _with_stored(self) -> Config:
-        config = self._runtime.config
+    async def _config_now(self) -> Config:
         if self._control.config_file is not None:
-            return config
-        return with_stored(config, self._runtime.store, self._control.folder)
+            return self._runtime.config
+        return await stored_now(self._runtime, self._control.folder)
 
     async def load(self, name: str) -> ModelState:
         """Have it in memory. Raises NotFound, and SetupError where it cannot be loaded."""
@@ -157,7 +156,7 @@ class ModelDesk:
             await runtime.engines.unload(name)
         freed = await asyncio.to_thread(remove_file, name, here, runtime.store, self._control.folder)
         self._looked_at_s = float("-inf")
-        config = self._with_stored()
+        config = await self._config_now()
         if config != runtime.config:
             runtime.apply(config, runtime.vendors)
         return Removed(name, freed)
