@@ -21,18 +21,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from ecotone.gateway.build import open_database  # noqa: E402
-from ecotone.gateway.request_log import RequestRow  # noqa: E402
 from ecotone.gateway.settings.paths import Home  # noqa: E402
 from tests.conftest import qwen_coder, smollm2  # noqa: E402
 from tests.console.conftest import ARGUMENTS, chromium  # noqa: E402
 from tests.console.house import PHONE, WIDE, House, house  # noqa: E402
+from tests.request_rows import row, write_rows  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images" / "console"
 QUALITY = 82
@@ -146,7 +145,7 @@ def made_up_hour(home: Home) -> None:
     now_us = time.time_ns() // 1000
     places = (("claude", "claude@anthropic", 5), ("house", "house@embedded", 4), ("coder", "coder@embedded", 3))
     rows = []
-    for number in range(640):
+    for _ in range(640):
         minute = chance.triangular(2, 59, 18)
         model, endpoint, _ = chance.choices(places, [weight for *_, weight in places])[0]
         inside = endpoint.endswith("@embedded")
@@ -154,30 +153,22 @@ def made_up_hour(home: Home) -> None:
         tokens = round(chance.lognormvariate(4.6, 0.5))
         first_us = round(chance.lognormvariate(11.6 if inside else 13.0, 0.35))
         rows.append(
-            RequestRow(
-                f"req_picture{number:05d}",
+            row(
                 now_us - round(minute * 60_000_000),
-                chance.choice(("local", "ward-3", "build-server")),
-                "chat",
-                "code" if model == "coder" else "assistant",
-                None if failed else model,
-                endpoint,
-                1,
-                True,
-                502 if failed else 200,
-                "upstream_failed" if failed else None,
-                tokens * 4,
-                None if failed else tokens,
-                None,
-                None,
-                first_us,
-                first_us + tokens * (21_000 if inside else 14_000),
-                None,
+                principal=chance.choice(("local", "ward-3", "build-server")),
+                asked="code" if model == "coder" else "assistant",
+                model=None if failed else model,
+                endpoint=endpoint,
+                status=502 if failed else 200,
+                error="upstream_failed" if failed else None,
+                input_tokens=tokens * 4,
+                output_tokens=None if failed else tokens,
+                first_byte_us=first_us,
+                duration_us=first_us + tokens * (21_000 if inside else 14_000),
             )
         )
-    marks = ", ".join("?" * len(RequestRow.__struct_fields__))
-    with closing(open_database(home)) as database, database.transaction():
-        database.execute_many(f"insert into requests values ({marks})", map(msgspec.structs.astuple, rows))
+    with closing(open_database(home)) as database:
+        write_rows(database, *rows)
 
 
 def ended(home: House, path: str, state: Callable[[Any], bool]) -> Any:

@@ -7,36 +7,16 @@ import pytest
 import pytest_asyncio
 
 from tests.cli.terminal import Shell
-from tests.running import gateway
-from tests.vendors import FakeOpenAI
+from tests.two_models import two_models
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-KEY = "sk-battles"
-
-CONFIG = """
-[models.mini]
-provider = "openai"
-base_url = "{address}"
-name = "gpt-4o-mini"
-key_env = "BATTLES_KEY"
-
-[models.own]
-provider = "vllm"
-base_url = "{address}"
-name = "gpt-4o"
-key_env = "BATTLES_KEY"
-hosting = "self-hosted"
-"""
 SAID = {"mini": "gpt-4o-mini heard: Well?", "own": "gpt-4o heard: Well?"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shell]:
     folder = tmp_path_factory.mktemp("battles")
-    async with (
-        FakeOpenAI(KEY) as vendor,
-        gateway(folder, CONFIG.format(address=vendor.base_url), environment={"BATTLES_KEY": KEY}),
-    ):
+    async with two_models(folder):
         yield Shell(folder)
 
 

@@ -8,43 +8,27 @@ import pytest
 import pytest_asyncio
 
 from tests.cli.terminal import Shell, screen
-from tests.running import gateway
+from tests.two_models import two_models
 from tests.vendors import Delivery, Failure, FakeOpenAI, Reply, Usage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-KEY = "sk-compare"
-
-CONFIG = """
-[models.mini]
-provider = "openai"
-base_url = "{address}"
-name = "gpt-4o-mini"
-key_env = "COMPARE_KEY"
-
-[models.own]
-provider = "vllm"
-base_url = "{address}"
-name = "gpt-4o"
-key_env = "COMPARE_KEY"
-hosting = "self-hosted"
-"""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def vendor() -> AsyncIterator[FakeOpenAI]:
-    async with FakeOpenAI(KEY) as server:
-        yield server
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(vendor: FakeOpenAI, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shell]:
+async def asked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Shell, FakeOpenAI]]:
     folder = tmp_path_factory.mktemp("compare")
-    async with gateway(folder, CONFIG.format(address=vendor.base_url), environment={"COMPARE_KEY": KEY}):
-        yield Shell(folder)
+    async with two_models(folder) as (_, vendor):
+        yield Shell(folder), vendor
 
 
 @pytest.fixture
-def sent(vendor: FakeOpenAI) -> FakeOpenAI:
+def house(asked: tuple[Shell, FakeOpenAI]) -> Shell:
+    return asked[0]
+
+
+@pytest.fixture
+def sent(asked: tuple[Shell, FakeOpenAI]) -> FakeOpenAI:
+    _, vendor = asked
     vendor.requests.clear()
     return vendor
 

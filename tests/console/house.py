@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from ecotone.gateway.sessions import Sessions
 from ecotone.storage.database import Database
@@ -25,9 +25,20 @@ from ecotone.web.console import sign_in_link
 
 _READY_S = 60.0
 _STOP_S = 20.0
+_COMMAND_S = 120.0
+# For every action and every expectation: the machine may have much else to do.
 _PAGE_MS = 15_000
+expect.set_options(timeout=_PAGE_MS)
 WIDE = (1280, 900)
 PHONE = (360, 740)
+SMALL = """
+[models.small]
+engine = "llama.cpp"
+source = "file:{path}"
+context = 1024
+threads = 1
+"""
+"""One embedded model, whose file is at `path`."""
 
 
 @dataclass
@@ -79,6 +90,21 @@ class House:
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             self.faults.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+
+    def forget_refused(self, status: int) -> None:
+        """Browsers complain of every request that is refused with such a status; here it should be."""
+        self.faults[:] = [fault for fault in self.faults if f"status of {status} " not in fault]
+
+    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """What comes of an `ecotone` command in the house's own folder and home."""
+        return subprocess.run(
+            [sys.executable, "-m", "ecotone", *arguments],
+            cwd=self.folder,
+            env=_environment(self.home),
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_S,
+        )
 
     def api(self, method: str, path: str, body: object = None, *, token: str | None = None) -> Any:
         """What the control plane answers to a program of the owner's. Raises urllib.error.HTTPError."""

@@ -1,11 +1,8 @@
 """The page that answers "open or closed?", walked in a browser; what it says is held against `ecotone advise`."""
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,16 +43,7 @@ def told(here: House, *arguments: str) -> dict[str, Any]:
     """What `ecotone advise --json` says, in the same house."""
     models, vendors = (values.split(", ") for _, values in FEW)
     narrowed = [f"--model={name}" for name in models] + [f"--vendor={name}" for name in vendors]
-    done = subprocess.run(
-        [sys.executable, "-m", "ecotone", "advise", *narrowed, *arguments, "--json", "--config", "ecotone.toml"],
-        cwd=here.folder,
-        env={**os.environ, "ECOTONE_HOME": str(here.home)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    said: dict[str, Any] = json.loads(done.stdout)
+    said: dict[str, Any] = json.loads(here.command("advise", *narrowed, *arguments, "--json").stdout)
     return said
 
 

@@ -337,8 +337,8 @@ def test_text_and_images_are_attached(home: House, page: Page, vendor: Vendor) -
     assert "File notes.md" in json.dumps(vendor.received[1])
 
     said = home.api("GET", "/chats?search=And%20now")[0]
-    with pytest.raises(Exception, match="400"):
-        body = {"text": "x", "model": "small", "attachments": [{"name": "d", "data": "iVBORw0KGgoAAAAN"}]}
+    body = {"text": "x", "model": "small", "attachments": [{"name": "d", "data": "iVBORw0KGgoAAAAN"}]}
+    with pytest.raises(urllib.error.HTTPError, match="400"):
         home.api("POST", f"/chats/{said['id']}/messages", body)
 
 

@@ -40,7 +40,6 @@ engine = "llama.cpp"
 source = "file:{path}"
 threads = 1
 """
-expect.set_options(timeout=20_000)
 HOSTILE = "<img src=x onerror=\"document.title='run'\"> [a](javascript:alert(1)) **bold**"
 
 
@@ -204,18 +203,13 @@ def test_what_a_model_writes_never_runs(home: House, north: Vendor, south: Vendo
     page = home.page()
     begin(page, "northern", "southern", blind=True, prompt=HOSTILE)
     expect(button(page, "a")).to_be_enabled()
-    bold = page.locator(".words strong", has_text="bold")
-    expect(bold).to_have_count(1)
-    expect(page.locator(".words")).to_contain_text(["<img src=x"] if _first(page, "<img") else ["South", "<img src=x"])
+    hostile = page.locator(".words", has_text="<img src=x onerror")
+    expect(hostile.locator("strong")).to_have_text("bold")
     assert page.locator(".round img").count() == 0
     assert page.locator(".words a").count() == 0
     expect(page.locator(".asked")).to_have_text(HOSTILE)
     assert page.title() != "run"
     page.context.close()
-
-
-def _first(page: Page, text: str) -> bool:
-    return text in page.locator(".words").first.inner_text()
 
 
 def test_a_side_that_fails_keeps_its_reason_until_the_names_are_shown(
@@ -317,8 +311,7 @@ def test_what_cannot_be_compared_is_said_at_the_form(home: House) -> None:
     expect(page.get_by_role("alert")).to_have_text("Choose different models: one is there twice.")
     assert violations(page) == []
     page.context.close()
-    # Browsers complain of every request that is refused.
-    home.faults[:] = [fault for fault in home.faults if "400 (Bad Request)" not in fault]
+    home.forget_refused(400)
 
 
 def test_two_embedded_models_blind_then_the_vote_and_the_record(home: House) -> None:

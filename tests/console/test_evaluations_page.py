@@ -15,10 +15,9 @@ from ecotone.evaluation.runs import RunStore
 from ecotone.gateway.settings.paths import Home
 from ecotone.values.chat import Message, TextPart
 from tests.console.accessible import too_wide, violations
-from tests.console.house import PHONE, House, house
+from tests.console.house import PHONE, SMALL, House, house
 from tests.evaluation.made_up_runs import NOON, failed, identity, result, run_of
 
-CONFIG = '[models.small]\nengine = "llama.cpp"\nsource = "file:{path}"\n'
 # Three answers of two tokens each, on a machine that may have much else to do.
 _EMBEDDED_MS = 180_000
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><script>document.title='taken'</script> **bold**"
@@ -35,7 +34,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, browser: Browser, smollm2_pat
     asked = [("one", "Say one.", "."), ("two", "Say two.", "qqzz"), ("three", "Say three.", "qqzz")]
     rows = [{"id": name, "prompt": text, "reference": pattern} for name, text, pattern in asked]
     (folder / "suites/tiny/cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with house(folder, browser, CONFIG.format(path=smollm2_path)) as made:
+    with house(folder, browser, SMALL.format(path=smollm2_path)) as made:
         yield made
 
 

@@ -1,9 +1,6 @@
 """Home: what runs, what it did, what left the house, and what to do next, as it happens."""
 
 import json
-import os
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,17 +11,13 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.console.accessible import too_wide, violations
-from tests.console.house import PHONE, WIDE, House, house
+from tests.console.house import PHONE, SMALL, WIDE, House, house
 from tests.console.lines import lines, ran
 from tests.console.scripted_vendor import Vendor, scripted_vendor
 
-CONFIG = """
-[models.small]
-engine = "llama.cpp"
-source = "file:{path}"
-context = 1024
-threads = 1
-
+CONFIG = (
+    SMALL
+    + """
 [models.away]
 provider = "openai"
 name = "gpt-4o"
@@ -38,6 +31,7 @@ name = "stays home"
 deny = 'data.class >= restricted && endpoint.hosting == "vendor"'
 because = "restricted data stays on our own machines"
 """
+)
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +61,14 @@ def asked(home: House, model: str, data_class: str = "public") -> int:
             return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code
+
+
+@pytest.fixture
+def lively(home: House) -> House:
+    """One where something was asked within the hour."""
+    if not home.api("GET", "/status")["traffic"]["total"]["requests"]:
+        assert asked(home, "away") == 200
+    return home
 
 
 def figure(page: Page, label: str) -> Locator:
@@ -123,8 +125,8 @@ def test_what_happens_appears_by_itself(home: House) -> None:
     page.context.close()
 
 
-def test_the_hour_can_be_read_as_a_table_and_is_not_renewed_under_ones_fingers(home: House) -> None:
-    page = home.page()
+def test_the_hour_can_be_read_as_a_table_and_is_not_renewed_under_ones_fingers(lively: House) -> None:
+    page = lively.page()
     page.goto("/console/")
     expect(page.locator("#chart canvas")).to_have_count(2)
     before = int(figure(page, "Requests").inner_text())
@@ -132,7 +134,7 @@ def test_the_hour_can_be_read_as_a_table_and_is_not_renewed_under_ones_fingers(h
     page.locator("summary").focus()
     page.keyboard.press("Enter")
     expect(table.get_by_role("row").nth(1)).to_be_visible()
-    assert asked(home, "small") == 200
+    assert asked(lively, "away") == 200
     expect(page.locator("#live")).to_have_attribute("data-waits", "")
     expect(page.locator("summary")).to_be_focused()
     expect(figure(page, "Requests")).to_have_text(str(before))
@@ -143,9 +145,9 @@ def test_the_hour_can_be_read_as_a_table_and_is_not_renewed_under_ones_fingers(h
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_with_traffic_it_can_be_used_by_all_and_fits_a_phone(home: House, theme: Literal["light", "dark"]) -> None:
+def test_with_traffic_it_can_be_used_by_all_and_fits_a_phone(lively: House, theme: Literal["light", "dark"]) -> None:
     for size in (WIDE, PHONE):
-        page = home.page(size=size, theme=theme)
+        page = lively.page(size=size, theme=theme)
         page.goto("/console/")
         expect(page.locator("#chart canvas")).to_have_count(2)
         assert violations(page) == []
@@ -167,20 +169,11 @@ def test_the_lines_of_connect_work_without_a_key_where_none_is_needed(home: Hous
     page.context.close()
 
 
-def said_by(home: House, *command: str) -> str:
-    """What a command prints for the gateway that runs on this home."""
-    environment = {**os.environ, "ECOTONE_HOME": str(home.home)}
-    done = subprocess.run(
-        [sys.executable, "-m", "ecotone", *command], env=environment, capture_output=True, text=True, check=True
-    )
-    return done.stdout
-
-
 def test_commands_say_the_same(home: House) -> None:
-    told = json.loads(said_by(home, "status", "--json"))
+    told = json.loads(home.command("status", "--json").stdout)
     assert told["traffic"]["total"]["requests"] == home.api("GET", "/status")["traffic"]["total"]["requests"]
-    small, away = said_by(home, "status").splitlines()[1:]
+    small, away = home.command("status").stdout.splitlines()[1:]
     assert small.split()[0] == "small" and "in this gateway" in small
     assert away.split()[0] == "away" and "leaves the house" in away
-    assert 'model = "small"' in said_by(home, "clients", "codex", "--model", "small")
-    assert f"{home.url}/v1" in said_by(home, "clients")
+    assert 'model = "small"' in home.command("clients", "codex", "--model", "small").stdout
+    assert f"{home.url}/v1" in home.command("clients").stdout

@@ -5,14 +5,11 @@ import io
 import json
 import os
 import re
-import subprocess
-import sys
-import threading
+import shutil
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +20,10 @@ from playwright.sync_api import Browser, Page, expect
 from ecotone.catalog.suggestions import DEFAULT_MODEL
 from ecotone.evaluation.runs import RunStore
 from ecotone.gateway.settings.paths import Home
-from ecotone.upstream.sources import parse_source
-from ecotone.upstream.store import ModelStore
 from tests.console.accessible import too_wide, violations
 from tests.console.house import PHONE, WIDE, House, house
 from tests.evaluation.made_up_runs import identity, result, run_of, suite
+from tests.upstream.model_host import Fault, File, ModelHost
 
 MODELS = "/console/models"
 CONFIG = """
@@ -62,46 +58,15 @@ models = ["sonnet", "small"]
 """
 
 
-class Host(ThreadingHTTPServer):
-    """Sends one real model's file, the second half when it is let go on."""
-
-    daemon_threads = True
-
-    def __init__(self, file: Path) -> None:
-        self.body = file.read_bytes()
-        self.go_on = threading.Event()
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/Talker.gguf"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Host
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        body, half = self.server.body, len(self.server.body) // 2
-        self.send_response(200)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[:half])
-        if self.server.go_on.wait(60):
-            self.wfile.write(body[half:])
+TALKER = "/Talker.gguf"
 
 
 @pytest.fixture(scope="module")
-def host(smollm2_path: Path) -> Iterator[Host]:
-    with Host(smollm2_path) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server
-        server.go_on.set()
-        server.shutdown()
-        thread.join()
+def host(smollm2_path: Path) -> Iterator[ModelHost]:
+    """A web server with one real model's file."""
+    with ModelHost() as made:
+        made.files[TALKER] = File(smollm2_path.read_bytes())
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -116,16 +81,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, browser: Browser, smollm2_pat
 def bare(tmp_path_factory: pytest.TempPathFactory, browser: Browser, smollm2_path: Path) -> Iterator[House]:
     """A gateway without a config, whose default model is in the store already."""
     folder = tmp_path_factory.mktemp("bare")
-    store = ModelStore(folder / "home" / "models")
-    kept = store.pull(parse_source(f"file:{smollm2_path}", folder)).path
-    source = parse_source(DEFAULT_MODEL.source, folder)
-    # What a pull would leave, without the network.
-    for name in (smollm2_path.parent.name,):
-        (folder / "home" / "models" / name).mkdir(parents=True)
-        os.link(kept, folder / "home" / "models" / name / kept.name)
-        about = (smollm2_path.parent / ".about.json").read_bytes()
-        (folder / "home" / "models" / name / ".about.json").write_bytes(about)
-    assert store.find(source, sha256=DEFAULT_MODEL.sha256) is not None
+    kept = smollm2_path.parent
+    shutil.copytree(kept, folder / "home" / "models" / kept.name, copy_function=os.link)
     with house(folder, browser) as made:
         yield made
 
@@ -168,12 +125,12 @@ def test_a_model_is_loaded_and_unloaded_by_the_keyboard_while_the_page_tells(hom
 
 
 def test_the_command_line_loads_and_unloads_too(home: House) -> None:
-    loaded = ecotone(home, "models", "load", "small", "--json")
+    loaded = home.command("models", "load", "small", "--json")
     assert (loaded.returncode, json.loads(loaded.stdout)["condition"]) == (0, "ready")
-    assert "small is unloaded" in ecotone(home, "models", "unload", "small").stderr
-    elsewhere = ecotone(home, "models", "load", "sonnet")
+    assert "small is unloaded" in home.command("models", "unload", "small").stderr
+    elsewhere = home.command("models", "load", "sonnet")
     assert elsewhere.returncode == 1 and "runs elsewhere" in elsewhere.stderr
-    unknown = ecotone(home, "models", "load", "smal")
+    unknown = home.command("models", "load", "smal")
     assert unknown.returncode == 1 and "small, sonnet, granite, llama, strange" in " ".join(unknown.stderr.split())
 
 
@@ -261,19 +218,21 @@ def test_the_catalog_is_narrowed_sorted_linked_and_taken_along(home: House, page
     expect(page.locator(".notice")).to_contain_text("no maker 'nobody'")
 
 
-def test_with_a_config_a_pull_ends_in_lines_to_copy(home: House, host: Host) -> None:
+def test_with_a_config_a_pull_ends_in_lines_to_copy(home: House, host: ModelHost) -> None:
+    address, size = host.url + TALKER, len(host.files[TALKER].body)
     page = home.page()
     page.goto(MODELS)
     page.get_by_label("From anywhere").fill("ftp://example.org/a.gguf")
     page.locator("#pull-form").get_by_role("button", name="Fetch").click()
     expect(page.locator(".toast")).to_contain_text("is not a kind of source")
     page.locator(".toast").click()
-    home.faults[:] = [fault for fault in home.faults if "409" not in fault]  # as it should be refused
-    host.go_on.clear()
-    page.get_by_label("From anywhere").fill(host.address)
+    home.forget_refused(409)
+    # Half of it, and half of the rest, each before a pause.
+    host.faults[TALKER] += (Fault(after=size // 2, stall=True), Fault(after=size // 4, stall=True))
+    page.get_by_label("From anywhere").fill(address)
     page.keyboard.press("Enter")
     pull = page.locator(".pull").first
-    expect(pull.locator("progress")).to_have_attribute("max", str(len(host.body)))
+    expect(pull.locator("progress")).to_have_attribute("max", str(size))
     expect(pull).to_contain_text("downloading Talker")
     pull.get_by_role("button", name="Stop").click()
     host.go_on.set()
@@ -288,17 +247,14 @@ def test_with_a_config_a_pull_ends_in_lines_to_copy(home: House, host: Host) -> 
     expect(done).to_contain_text(DEFAULT_MODEL.sha256, timeout=30_000)
     done.get_by_role("button", name="Copy").click()
     copied = page.evaluate("() => navigator.clipboard.readText()")
-    assert copied == (
-        f'[models.talker]\nengine = "llama.cpp"\nsource = "{host.address}"\nsha256 = "{DEFAULT_MODEL.sha256}"'
-    )
+    assert copied == (f'[models.talker]\nengine = "llama.cpp"\nsource = "{address}"\nsha256 = "{DEFAULT_MODEL.sha256}"')
     page.context.close()
 
 
-def test_without_a_config_a_pulled_model_is_served_at_once_and_goes_with_its_file(bare: House, host: Host) -> None:
+def test_without_a_config_a_pulled_model_is_served_at_once_and_goes_with_its_file(bare: House, host: ModelHost) -> None:
     page = bare.page()
     page.goto(MODELS)
-    host.go_on.set()
-    page.get_by_label("From anywhere").fill(host.address)
+    page.get_by_label("From anywhere").fill(host.url + TALKER)
     page.keyboard.press("Enter")
     expect(row(page, "talker")).to_contain_text("not loaded", timeout=30_000)
     row(page, "talker").get_by_role("button", name="Load").click()
@@ -317,19 +273,12 @@ def test_without_a_config_a_pulled_model_is_served_at_once_and_goes_with_its_fil
 
 def test_without_a_config_what_another_command_fetches_is_served_too(bare: House, smollm2_path: Path) -> None:
     os.link(smollm2_path, bare.folder / "Other.gguf")
-    pulled = ecotone(bare, "pull", "file:Other.gguf", "--sha256", DEFAULT_MODEL.sha256)
+    pulled = bare.command("pull", "file:Other.gguf", "--sha256", DEFAULT_MODEL.sha256)
     assert "serves it as 'other'" in pulled.stderr
     until = time.monotonic() + 20
     while "other" not in served(bare) and time.monotonic() < until:
         time.sleep(0.1)
     assert served(bare) == ["assistant", "other", DEFAULT_MODEL.name]
-
-
-def ecotone(at: House, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """A command on the house's own home."""
-    environment = {**os.environ, "ECOTONE_HOME": str(at.home)}
-    command = [sys.executable, "-m", "ecotone", *arguments]
-    return subprocess.run(command, env=environment, cwd=at.folder, capture_output=True, text=True, timeout=120)
 
 
 def served(at: House) -> list[str]:
@@ -358,7 +307,7 @@ def test_a_model_that_nobody_knows_is_told_with_near_names(home: House, page: Pa
     response = page.goto(f"{MODELS}/show/llama-3.3-70b-instuct")
     assert response is not None and response.status == 404
     expect(page.locator("main")).to_contain_text("near names: meta/llama-3.3-70b-instruct")
-    home.faults[:] = [fault for fault in home.faults if "404" not in fault]  # as it should be
+    home.forget_refused(404)
 
 
 def test_what_cannot_be_is_said_in_words(home: House, page: Page) -> None:

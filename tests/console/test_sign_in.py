@@ -2,9 +2,6 @@
 
 import http.client
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,13 +9,12 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.console.house import House, house
+from tests.console.house import SMALL, House, house
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, browser: Browser, smollm2_path: Path) -> Iterator[House]:
-    config = f'[models.small]\nengine = "llama.cpp"\nsource = "file:{smollm2_path}"\n'
-    with house(tmp_path_factory.mktemp("sign-in"), browser, config) as made:
+    with house(tmp_path_factory.mktemp("sign-in"), browser, SMALL.format(path=smollm2_path)) as made:
         yield made
 
 
@@ -46,10 +42,7 @@ def test_the_first_start_prints_a_link_that_opens_signed_in(home: House) -> None
 
 
 def test_the_command_makes_another_link(home: House) -> None:
-    command = [sys.executable, "-m", "ecotone", "console", "--name", "grace", "--json"]
-    environment = {**os.environ, "ECOTONE_HOME": str(home.home)}
-    made = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    told = json.loads(made.stdout)
+    told = json.loads(home.command("console", "--name", "grace", "--json").stdout)
     assert told["name"] == "grace"
     assert told["link"].startswith(f"{home.url}/console/sign-in?token=")
     page = home.page(signed_in=False)

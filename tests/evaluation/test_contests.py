@@ -16,31 +16,17 @@ from ecotone.gateway.client import GatewayClient
 from ecotone.storage.database import Database
 from ecotone.upstream.http import HttpClient
 from ecotone.values.errors import EcotoneError, NotFound, SetupError
-from tests.running import RunningGateway, gateway
+from tests.running import RunningGateway
+from tests.two_models import two_models
 from tests.vendors import Delivery, Failure, FakeOpenAI, Received, Reply
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-KEY = "sk-contests"
-
-CONFIG = """
-[models.mini]
-provider = "openai"
-base_url = "{address}"
-name = "gpt-4o-mini"
-key_env = "CONTESTS_KEY"
-
-[models.own]
-provider = "vllm"
-base_url = "{address}"
-name = "gpt-4o"
-key_env = "CONTESTS_KEY"
-hosting = "self-hosted"
-
+MORE = """
 [models.twin]
 provider = "vllm"
 base_url = "{address}"
 name = "gpt-4o"
-key_env = "CONTESTS_KEY"
+key_env = "TWO_MODELS_KEY"
 hosting = "self-hosted"
 
 [routes.assistant]
@@ -54,25 +40,24 @@ because = "restricted data stays on our own machines"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def vendor() -> AsyncIterator[FakeOpenAI]:
-    async with FakeOpenAI(KEY) as server:
-        yield server
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[RunningGateway, FakeOpenAI]]:
+    async with two_models(tmp_path_factory.mktemp("contests"), MORE) as made:
+        yield made
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(vendor: FakeOpenAI, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningGateway]:
-    folder = tmp_path_factory.mktemp("contests")
-    config = CONFIG.format(address=vendor.base_url)
-    async with gateway(folder, config, environment={"CONTESTS_KEY": KEY}) as running:
-        yield running
+@pytest.fixture
+def vendor(house: tuple[RunningGateway, FakeOpenAI]) -> FakeOpenAI:
+    _, made = house
+    made.requests.clear()
+    return made
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def contests(house: RunningGateway, vendor: FakeOpenAI, tmp_path: Path) -> AsyncIterator[Contests]:
-    vendor.requests.clear()
+async def contests(house: tuple[RunningGateway, FakeOpenAI], tmp_path: Path) -> AsyncIterator[Contests]:
+    running, _ = house
     http = HttpClient()
     made = Contests(
-        GatewayClient(http, house.url, None),
+        GatewayClient(http, running.url, None),
         lambda: Database(tmp_path / "arena.db", MIGRATIONS),
         lambda: datetime.now(UTC),
     )

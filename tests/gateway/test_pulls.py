@@ -6,10 +6,7 @@ import struct
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,6 +17,7 @@ from ecotone.gateway.settings.config import Config, ModelConfig, RouteConfig
 from ecotone.upstream.sources import parse_source
 from ecotone.upstream.store import ModelStore, StoredModel
 from ecotone.values.errors import NotFound
+from tests.upstream.model_host import Fault, File, ModelHost
 
 _SOON_S = 20.0
 
@@ -41,49 +39,21 @@ MAKES_VECTORS = gguf(
 )
 
 
-class Host(ThreadingHTTPServer):
-    """Sends `body` in two halves; the second when it is let go on."""
-
-    body = TALKS * 32768
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        self.go_on = threading.Event()
-        super().__init__(("127.0.0.1", 0), partial(_Handler, self))
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/Talker.gguf"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def __init__(self, host: Host, request: Any, client: Any, server: ThreadingHTTPServer) -> None:
-        self.host = host
-        super().__init__(request, client, server)
-
-    def log_message(self, *args: object) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        half = len(self.host.body) // 2
-        self.send_response(200)
-        self.send_header("content-length", str(len(self.host.body)))
-        self.end_headers()
-        self.wfile.write(self.host.body[:half])
-        self.wfile.flush()
-        if self.host.go_on.wait(_SOON_S):
-            self.wfile.write(self.host.body[half:])
+BODY = TALKS * 32768
+FILE = "/Talker.gguf"
 
 
 @pytest.fixture
-def host() -> Iterator[Host]:
-    with Host() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+def host() -> Iterator[ModelHost]:
+    with ModelHost() as server:
+        server.files[FILE] = File(BODY)
         yield server
-        server.go_on.set()
-        server.shutdown()
-        thread.join()
+
+
+def halved(host: ModelHost, path: str = FILE) -> str:
+    """The file's address, whose next answer stops in the middle until it is let go on."""
+    host.faults[path].append(Fault(after=len(BODY) // 2, stall=True))
+    return host.url + path
 
 
 @asynccontextmanager
@@ -115,51 +85,51 @@ async def until(pulls: Pulls, pull_id: str, holds: str) -> PullState:
             await asyncio.sleep(0.02)
 
 
-async def test_a_pull_tells_how_far_it_is_and_that_it_is_done(host: Host, tmp_path: Path) -> None:
+async def test_a_pull_tells_how_far_it_is_and_that_it_is_done(host: ModelHost, tmp_path: Path) -> None:
+    address = halved(host)
     async with pulling(tmp_path) as (pulls, arrived):
-        begun = pulls.start(wanted(host.address, tmp_path))
-        assert (begun.name, begun.stage, begun.source) == ("talker", "pulling", host.address)
+        begun = pulls.start(wanted(address, tmp_path))
+        assert (begun.name, begun.stage, begun.source) == ("talker", "pulling", address)
         half = await until(pulls, begun.id, "some")
-        assert (half.phase, half.total) == ("downloading", len(host.body))
-        assert 0 < half.done <= len(host.body) // 2
-        assert pulls.start(wanted(host.address, tmp_path)).id == begun.id
+        assert (half.phase, half.total) == ("downloading", len(BODY))
+        assert 0 < half.done <= len(BODY) // 2
+        assert pulls.start(wanted(address, tmp_path)).id == begun.id
         host.go_on.set()
         done = await until(pulls, begun.id, "done")
-        assert (done.size, done.sha256, done.error) == (
-            len(host.body),
-            hashlib.sha256(host.body).hexdigest(),
-            None,
-        )
-        assert arrived == [f"talker {len(host.body)}"]
+        assert (done.size, done.sha256, done.error) == (len(BODY), hashlib.sha256(BODY).hexdigest(), None)
+        assert arrived == [f"talker {len(BODY)}"]
         assert [state.id for state in pulls.states()] == [begun.id]
 
 
-async def test_a_stopped_pull_goes_on_later(host: Host, tmp_path: Path) -> None:
+async def test_a_stopped_pull_goes_on_later(host: ModelHost, tmp_path: Path) -> None:
+    address = halved(host)
     async with pulling(tmp_path) as (pulls, arrived):
-        begun = pulls.start(wanted(host.address, tmp_path))
+        begun = pulls.start(wanted(address, tmp_path))
         await until(pulls, begun.id, "some")
         assert pulls.stop(begun.id).stage == "stopping"
         host.go_on.set()
         await until(pulls, begun.id, "stopped")
         assert arrived == []
-        again = pulls.start(wanted(host.address, tmp_path))
+        again = pulls.start(wanted(address, tmp_path))
         assert again.id != begun.id
-        assert (await until(pulls, again.id, "done")).size == len(host.body)
+        assert (await until(pulls, again.id, "done")).size == len(BODY)
+        first, second = host.fetched(FILE)
+        assert first is None and second not in (None, "bytes=0-"), "what had come is not sent again"
 
 
-async def test_one_that_waits_its_turn_stops_at_once(host: Host, tmp_path: Path) -> None:
+async def test_one_that_waits_its_turn_stops_at_once(host: ModelHost, tmp_path: Path) -> None:
     async with pulling(tmp_path) as (pulls, _):
-        for name in ("a", "b"):
-            pulls.start(wanted(f"{host.address}?{name}", tmp_path))
-        third = pulls.start(wanted(f"{host.address}?c", tmp_path))
+        for path in ("/a.gguf", "/b.gguf"):
+            host.files[path] = File(BODY)
+            pulls.start(wanted(halved(host, path), tmp_path))
+        third = pulls.start(wanted(host.url + FILE, tmp_path))
         assert pulls.stop(third.id).stage == "stopped"
         host.go_on.set()
 
 
-async def test_what_cannot_be_fetched_says_why(host: Host, tmp_path: Path) -> None:
-    host.go_on.set()
+async def test_what_cannot_be_fetched_says_why(host: ModelHost, tmp_path: Path) -> None:
     async with pulling(tmp_path) as (pulls, arrived):
-        begun = pulls.start(wanted(host.address, tmp_path), sha256="0" * 64)
+        begun = pulls.start(wanted(host.url + FILE, tmp_path), sha256="0" * 64)
         failed = await until(pulls, begun.id, "failed")
         assert failed.error is not None and "0000000000" in failed.error
         assert arrived == []
@@ -168,10 +138,8 @@ async def test_what_cannot_be_fetched_says_why(host: Host, tmp_path: Path) -> No
 
 
 async def test_a_fault_of_ecotones_own_is_told_and_logged(
-    host: Host, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    host: ModelHost, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    host.go_on.set()
-
     def check(_: Path) -> None:
         raise ZeroDivisionError
 
@@ -179,7 +147,7 @@ async def test_a_fault_of_ecotones_own_is_told_and_logged(
         raise AssertionError
 
     pulls = Pulls(ModelStore(tmp_path / "models", check=check), arrived)
-    begun = pulls.start(wanted(host.address, tmp_path))
+    begun = pulls.start(wanted(host.url + FILE, tmp_path))
     failed = await until(pulls, begun.id, "failed")
     assert failed.error is not None and failed.error.endswith("the gateway's log has it")
     async with asyncio.timeout(_SOON_S):
@@ -188,9 +156,9 @@ async def test_a_fault_of_ecotones_own_is_told_and_logged(
     await pulls.close()
 
 
-async def test_closing_leaves_a_fetch_that_brings_nothing_to_itself(host: Host, tmp_path: Path) -> None:
+async def test_closing_leaves_a_fetch_that_brings_nothing_to_itself(host: ModelHost, tmp_path: Path) -> None:
     async with pulling(tmp_path) as (pulls, arrived):
-        begun = pulls.start(wanted(host.address, tmp_path))
+        begun = pulls.start(wanted(halved(host), tmp_path))
         await until(pulls, begun.id, "some")
         await asyncio.wait_for(pulls.close(), _SOON_S / 4)
         assert pulls.state(begun.id).stage == "stopped"

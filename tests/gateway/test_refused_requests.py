@@ -12,6 +12,7 @@ import pytest
 from ecotone.gateway import request_log
 from ecotone.gateway.rules.refusals import JUDGED_ROWS, recent_refusals
 from ecotone.storage.database import Database
+from tests.request_rows import row, write_rows
 
 NOW = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 DENY, FLAG = {"rule": "home", "effect": "deny"}, {"rule": "look", "effect": "flag"}
@@ -27,8 +28,8 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def write(database: Database, identity: str, minutes_ago: int, error: str | None, decision: dict[str, Any]) -> None:
     at_us = round((NOW - timedelta(minutes=minutes_ago)).timestamp() * 1_000_000)
     told = {"class": "restricted", "kinds": ["iban"], "scores": {"fraud": 0.7, "hate": 0.1}, "reply": None} | decision
-    row = (identity, at_us, "desk", "chat", "assistant", None, None, 0, False, 403, error, *[None] * 5, 10)
-    database.execute(f"insert into requests values ({', '.join('?' * 18)})", (*row, msgspec.json.encode(told).decode()))
+    written = msgspec.json.encode(told).decode()
+    write_rows(database, row(at_us, id=identity, principal="desk", status=403, error=error, decision=written))
 
 
 def place(allowed: bool, *spoken: dict[str, str]) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import pytest
 
 from ecotone.gateway.build import open_database
@@ -15,6 +14,8 @@ from ecotone.gateway.settings.paths import Home
 from ecotone.gateway.settings.plugins import installed
 from ecotone.gateway.traffic import MINUTES, ByWeights, TrafficReader, Waits, Whereabouts, finder
 from ecotone.storage.database import Database
+from tests import request_rows
+from tests.request_rows import write_rows
 
 NOW = datetime(2026, 11, 22, 14, 30, 20, tzinfo=UTC)
 PLACES = {
@@ -23,41 +24,25 @@ PLACES = {
     "claude@anthropic": Whereabouts("vendor", "closed", "anthropic"),
     "riddle@elsewhere": Whereabouts("vendor", None, "elsewhere"),
 }
-_INSERT = f"insert into requests values ({', '.join('?' * 18)})"
-_numbers = count()
 
 
 def row(
     ago_s: float,
     endpoint: str | None = "small@embedded",
     *,
-    status: int = 200,
-    error: str | None = None,
-    attempts: int = 1,
     tokens: tuple[int | None, int | None] = (None, None),
     first_byte_ms: int | None = 100,
     ms: int = 1000,
-    stream: bool = True,
+    **columns: Any,
 ) -> RequestRow:
-    return RequestRow(
-        id=f"req_{next(_numbers):06}",
-        started_at_us=round((NOW - timedelta(seconds=ago_s)).timestamp() * 1_000_000),
-        principal="local",
-        operation="chat",
-        asked="assistant",
-        model=None,
+    return request_rows.row(
+        round((NOW - timedelta(seconds=ago_s)).timestamp() * 1_000_000),
         endpoint=endpoint,
-        attempts=attempts,
-        stream=stream,
-        status=status,
-        error=error,
         input_tokens=tokens[0],
         output_tokens=tokens[1],
-        cached_input_tokens=None,
-        reasoning_tokens=None,
         first_byte_us=None if first_byte_ms is None else first_byte_ms * 1000,
         duration_us=ms * 1000,
-        decision=None,
+        **columns,
     )
 
 
@@ -66,11 +51,6 @@ def database(tmp_path: Path) -> Iterator[Database]:
     found = open_database(Home(tmp_path))
     yield found
     found.close()
-
-
-def written(database: Database, *rows: RequestRow) -> None:
-    with database.transaction():
-        database.execute_many(_INSERT, map(msgspec.structs.astuple, rows))
 
 
 def test_an_hour_without_requests(database: Database) -> None:
@@ -85,7 +65,7 @@ def test_an_hour_without_requests(database: Database) -> None:
 
 
 def test_what_came_of_requests_and_where_they_went(database: Database) -> None:
-    written(
+    write_rows(
         database,
         row(0, tokens=(10, 5)),
         row(5, tokens=(7, None)),
@@ -117,7 +97,9 @@ def test_what_came_of_requests_and_where_they_went(database: Database) -> None:
 
 
 def test_minutes_are_those_in_which_requests_came(database: Database) -> None:
-    written(database, row(0), row(20), row(20.000001), row(59 * 60 + 20), row(59 * 60 + 20.000001), row(-39), row(-40))
+    write_rows(
+        database, row(0), row(20), row(20.000001), row(59 * 60 + 20), row(59 * 60 + 20.000001), row(-39), row(-40)
+    )
     traffic = TrafficReader(database).read(NOW, PLACES.__getitem__)
     busy = {minute.at.strftime("%H:%M"): minute.tally.requests for minute in traffic.minutes if minute.tally.requests}
     assert busy == {"14:30": 3, "14:29": 1, "13:31": 1}
@@ -126,7 +108,7 @@ def test_minutes_are_those_in_which_requests_came(database: Database) -> None:
 
 
 def test_waits_are_those_of_complete_answers(database: Database) -> None:
-    written(
+    write_rows(
         database,
         *(row(0, first_byte_ms=n * 100, ms=n * 1000) for n in range(1, 12)),
         row(0, stream=False, first_byte_ms=6000, ms=6000),
@@ -143,7 +125,7 @@ def test_waits_are_those_of_complete_answers(database: Database) -> None:
 
 
 def test_speed_is_that_of_streams_after_their_first_byte(database: Database) -> None:
-    written(
+    write_rows(
         database,
         row(0, tokens=(10, 90), first_byte_ms=500, ms=1500),
         row(0, tokens=(10, 60), first_byte_ms=2000, ms=2000, stream=False),
@@ -160,9 +142,9 @@ def test_speed_is_that_of_streams_after_their_first_byte(database: Database) -> 
 def test_a_log_that_takes_long_is_read_whole_now_and_then(database: Database) -> None:
     seconds = iter((0.0, 2.0, 10.0, 39.0, 40.0, 41.0))  # a reading that takes 2 s is not repeated for 38 s
     reader = TrafficReader(database, clock=lambda: next(seconds))
-    written(database, row(70), row(600))
+    write_rows(database, row(70), row(600))
     assert reader.read(NOW, PLACES.__getitem__).total.requests == 2
-    written(database, row(5), row(600))
+    write_rows(database, row(5), row(600))
     assert reader.read(NOW, PLACES.__getitem__).total.requests == 3  # what is old and late is not there yet
     later = reader.read(NOW + timedelta(minutes=52), PLACES.__getitem__)
     assert [minute.tally.requests for minute in later.minutes[:2]] == [0, 0]
@@ -171,7 +153,7 @@ def test_a_log_that_takes_long_is_read_whole_now_and_then(database: Database) ->
 
 
 def test_of_a_long_log_the_last_minutes_come_first(database: Database) -> None:
-    written(database, row(5), row(70), row(600), row(7200))
+    write_rows(database, row(5), row(70), row(600), row(7200))
     reader = TrafficReader(database, long_rows=2)
     first, second = (reader.read(NOW, PLACES.__getitem__) for _ in range(2))
     assert (first.complete, first.total.requests) == (False, 2)

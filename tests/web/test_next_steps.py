@@ -8,6 +8,7 @@ from ecotone.gateway.build import open_database
 from ecotone.gateway.settings.paths import Home
 from ecotone.gateway.standing import EndpointStanding, Standing
 from ecotone.web.control.next_steps import Done, next_steps, what_was_done
+from tests.request_rows import row, write_rows
 
 NOTHING_DONE = Done(asked=False, often=False, by_clients=False, compared=False, measured=False)
 OPEN = EndpointStanding("small@embedded", "small", "embedded", "llama.cpp", "open", "ready")
@@ -49,11 +50,9 @@ def test_what_was_done_is_read_from_what_is_kept(tmp_path: Path) -> None:
     home = Home(tmp_path)
     database = open_database(home)
     assert what_was_done(database, home.evaluations) == NOTHING_DONE
-    insert = f"insert into requests values ({', '.join('?' * 18)})"
-    rest = ("chat", "a", "m", "m@e", 1, 0, 200, None, 1, 1, None, None, 1, 2, None)
-    database.execute_many(insert, [(f"req_{number}", number, "console", *rest) for number in range(19)])
+    write_rows(database, *(row(number, principal="console") for number in range(19)))
     assert what_was_done(database, home.evaluations) == msgspec.structs.replace(NOTHING_DONE, asked=True)
-    database.execute_many(insert, [("req_x", 20, "laptop", *rest)])
+    write_rows(database, row(20, principal="laptop"))
     (home.evaluations / "run-1").mkdir(parents=True)
     done = what_was_done(database, home.evaluations)
     assert done == Done(asked=True, often=True, by_clients=True, compared=False, measured=True)
