@@ -109,7 +109,7 @@ def test_a_name_that_is_taken_is_refused_in_words(guarded: House) -> None:
         page.get_by_label("Whose key it is").fill("twice")
         page.get_by_role("button", name="Make a key").click()
         expect(page.get_by_label("Whose key it is")).to_be_enabled()
-    expect(page.get_by_text("there is, or was, a key named 'twice'")).to_be_visible()
+    expect(page.get_by_text("there is a key named 'twice' already")).to_be_visible()
     guarded.forget_refused(409)
     page.context.close()
 

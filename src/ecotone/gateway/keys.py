@@ -54,6 +54,15 @@ def _hash(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
 
 
+def _taken(name: str, revoked_at_us: int | None) -> str:
+    if revoked_at_us is None:
+        return f"there is a key named {name!r} already; choose another name"
+    return (
+        f"a key named {name!r} was revoked on {moment(revoked_at_us):%Y-%m-%d}, and its name is kept for the log, so that"
+        f" its requests stay told apart from those of others; choose another name, such as {f'{name} 2'!r}"
+    )
+
+
 class Keys:
     """The keys in a database."""
 
@@ -61,13 +70,15 @@ class Keys:
         self._database = database
 
     def create(self, name: str, now: datetime) -> str:
-        """Make a key called `name` and return it; it cannot be shown again. Raises SetupError if the name is taken."""
+        """Make a key called `name` and return it; it cannot be shown again. Raises SetupError if the name is taken: that
+        of a revoked key is for good, as the log tells by it whose requests were whose."""
         if not name.strip() or name in (LOCAL.name, CONSOLE.name):
             raise SetupError(f"{name!r} cannot be a key's name; give it a name like the person or service that uses it")
         key = KEY_PREFIX + secrets.token_urlsafe(32)
         with self._database.transaction():
-            if self._database.execute("select 1 from keys where name = ?", (name,)):
-                raise SetupError(f"there is, or was, a key named {name!r}; choose another name")
+            taken = self._database.execute("select revoked_at_us from keys where name = ?", (name,))
+            if taken:
+                raise SetupError(_taken(name, taken[0][0]))
             self._database.execute(
                 "insert into keys (name, hash, hint, created_at_us) values (?, ?, ?, ?)",
                 (name, _hash(key), key[-4:], microseconds(now)),
