@@ -45,7 +45,7 @@ def test_names(tmp_path: Path) -> None:
     keys = Keys(open_database(Home(tmp_path)))
     first = keys.create("a", NOW)
     assert keys.create("b", NOW) != first
-    with pytest.raises(SetupError, match="^there is a key named 'a' already; choose another name$"):
+    with pytest.raises(SetupError, match=r"^there is a key named 'a' already; choose another name$"):
         keys.create("a", NOW)
     for bad in ("", "  ", LOCAL.name):
         with pytest.raises(SetupError, match="cannot be a key's name"):
@@ -55,5 +55,7 @@ def test_names(tmp_path: Path) -> None:
     keys.revoke("a", NOW)
     with pytest.raises(SetupError, match="no valid key"):
         keys.revoke("a", NOW)
-    with pytest.raises(SetupError, match="'a' was revoked on 2026-01-02, and its name is kept for the log.*such as 'a 2'"):
+    with pytest.raises(
+        SetupError, match=r"'a' was revoked on 2026-01-02, and its name is kept for the log.*such as 'a 2'"
+    ):
         keys.create("a", NOW)

@@ -58,8 +58,8 @@ def _taken(name: str, revoked_at_us: int | None) -> str:
     if revoked_at_us is None:
         return f"there is a key named {name!r} already; choose another name"
     return (
-        f"a key named {name!r} was revoked on {moment(revoked_at_us):%Y-%m-%d}, and its name is kept for the log, so that"
-        f" its requests stay told apart from those of others; choose another name, such as {f'{name} 2'!r}"
+        f"a key named {name!r} was revoked on {moment(revoked_at_us):%Y-%m-%d}, and its name is kept for the log, which"
+        f" may have requests under it; choose another name, such as {f'{name} 2'!r}"
     )
 
 
@@ -70,8 +70,8 @@ class Keys:
         self._database = database
 
     def create(self, name: str, now: datetime) -> str:
-        """Make a key called `name` and return it; it cannot be shown again. Raises SetupError if the name is taken: that
-        of a revoked key is for good, as the log tells by it whose requests were whose."""
+        """Make a key called `name` and return it; it cannot be shown again. Raises SetupError if the name is taken, be
+        it by a revoked key: the log may have requests under it."""
         if not name.strip() or name in (LOCAL.name, CONSOLE.name):
             raise SetupError(f"{name!r} cannot be a key's name; give it a name like the person or service that uses it")
         key = KEY_PREFIX + secrets.token_urlsafe(32)

@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -119,7 +120,8 @@ class Answering:
         self._control = control
         self._database = DatabaseThread(self._open)
         self._live: dict[str, LiveAnswer] = {}
-        self._pulses: dict[str, _Pulse] = {}
+        self._pulses: WeakValueDictionary[str, _Pulse] = WeakValueDictionary()
+        """Each for as long as anybody watches its chat."""
         self._rendered: OrderedDict[str, str] = OrderedDict()
         self._rendering = threading.Lock()
 

@@ -104,7 +104,7 @@ class Call:
         except EcotoneError as error:
             return error_response(error)
         if isinstance(result, File):
-            name = re.sub(r"[^\w.\- ]", "_", result.name)
+            name = re.sub(r"[^\w.\- ]", "_", result.name, flags=re.ASCII)
             return Response(
                 result.body,
                 media_type=result.media_type,

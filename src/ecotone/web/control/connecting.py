@@ -10,7 +10,7 @@ import msgspec
 from ecotone.gateway.arrivals import ARRIVALS_MAX, Arrival, latest_arrivals
 from ecotone.gateway.client_snippets import PLACEHOLDER_KEY, Client, can_be_shown, clients
 from ecotone.gateway.inventory.model_facts import KnownModel
-from ecotone.gateway.sessions import Session
+from ecotone.gateway.settings.config import Config
 from ecotone.storage.apart import DatabaseThread
 from ecotone.storage.database import Database
 from ecotone.upstream.engine import CONTEXT_DEFAULT_MAX
@@ -46,7 +46,7 @@ class Connections(msgspec.Struct, frozen=True):
     clients: tuple[Client, ...]
 
 
-async def list_clients(control: Control, session: Session, query: ClientsWanted) -> Connections:
+async def list_clients(control: Control, query: ClientsWanted) -> Connections:
     """What to write into each client so that it asks this gateway."""
     names = nameable(control)
     model = query.model if query.model is not None else next(iter(names), "assistant")
@@ -69,17 +69,17 @@ def nameable(control: Control) -> tuple[str, ...]:
 async def _context_tokens(control: Control, name: str) -> int | None:
     """What a route or model holds: of several models what the least one does; None where that is unknown."""
     here = await control.once(ModelDesk).here()
-    held = {model.item.name: _held(control, model) for model in here.models}
+    held = {model.item.name: _held(here.installation.config, model) for model in here.models}
     route = control.runtime.gateway.directory.routes.get(name)
     counts = [held.get(model.name) for model in route.models] if route is not None else [held.get(name)]
     known = [count for count in counts if count is not None]
     return min(known) if known and len(known) == len(counts) else None
 
 
-def _held(control: Control, model: KnownModel) -> int | None:
+def _held(config: Config, model: KnownModel) -> int | None:
     """An embedded model is run with less than it was made for, unless its config says more."""
-    count, config = model.context_tokens, control.runtime.config.models[model.item.name]
-    if count is None or config.engine is None or config.context is not None:
+    count, settings = model.context_tokens, config.models[model.item.name]
+    if count is None or settings.engine is None or settings.context is not None:
         return count
     return min(count, CONTEXT_DEFAULT_MAX)
 
@@ -103,7 +103,7 @@ class _Log:
         self._thread.close()
 
 
-async def watch_arrivals(control: Control, session: Session) -> Stream:
+async def watch_arrivals(control: Control) -> Stream:
     """Events named `arrival`: each exchange that begins from now on, but for the console's own, when it has ended."""
     since = control.now()
     told: OrderedDict[str, None] = OrderedDict()

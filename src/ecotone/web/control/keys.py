@@ -6,7 +6,6 @@ from typing import TypeVar
 import msgspec
 
 from ecotone.gateway.keys import Key, Keys
-from ecotone.gateway.sessions import Session
 from ecotone.storage.apart import DatabaseThread
 from ecotone.storage.database import Database
 from ecotone.web.control.api import Call
@@ -39,12 +38,12 @@ class _KeyStore:
         self._thread.close()
 
 
-async def list_keys(control: Control, session: Session) -> tuple[Key, ...]:
+async def list_keys(control: Control) -> tuple[Key, ...]:
     """All keys that were ever made: names, last characters and dates, never the keys."""
     return await control.once(_KeyStore).do(Keys.list)
 
 
-async def create_key(control: Control, session: Session, body: NewKey) -> MadeKey:
+async def create_key(control: Control, body: NewKey) -> MadeKey:
     """Make a key and show it, this once."""
     name = body.name.strip()
     key = await control.once(_KeyStore).do(lambda keys: keys.create(name, control.now()))
@@ -52,7 +51,7 @@ async def create_key(control: Control, session: Session, body: NewKey) -> MadeKe
     return MadeKey(name, key)
 
 
-async def revoke_key(control: Control, session: Session, name: str) -> None:
+async def revoke_key(control: Control, name: str) -> None:
     """Make a key useless from now on."""
     await control.once(_KeyStore).do(lambda keys: keys.revoke(name, control.now()))
     control.runtime.keyring.refresh()

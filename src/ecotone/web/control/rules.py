@@ -13,8 +13,6 @@ from ecotone.gateway.rules.named_callers import caller_warnings
 from ecotone.gateway.rules.proving import Promise, Rulebook, compile_rulebook, proved, strangers, tested
 from ecotone.gateway.rules.refusals import Refusal, recent_refusals
 from ecotone.gateway.rules.trial import Trial, Wish, tried
-from ecotone.gateway.sessions import Session
-from ecotone.gateway.settings.config import Config
 from ecotone.policy.guard.guard import Guard
 from ecotone.policy.problem import PolicyProblem
 from ecotone.policy.prove import NoProof
@@ -162,33 +160,32 @@ class Rules:
         self._thread = DatabaseThread(lambda: Database(control.home.database))
         self._compiling = asyncio.Lock()
         self._proving = asyncio.Lock()
-        self._made_from: tuple[Config, object] | None = None
         self._book: Rulebook | None = None
         self._guard: Guard | None = None
-        self._shown: RulesInForce | None = None
+        self._shown: tuple[Rulebook, RulesInForce] | None = None
 
     async def book(self) -> Rulebook:
         """The rules in force."""
         runtime = self._control.runtime
         async with self._compiling:
-            made_from = (runtime.config, runtime.vendors)
-            if self._book is None or self._made_from is None or any(map(_other, made_from, self._made_from)):
-                book = await asyncio.to_thread(compile_rulebook, *made_from[:1], runtime.environment, runtime.vendors)
+            book, config, vendors = self._book, runtime.config, runtime.vendors
+            if book is None or book.config is not config or book.vendors is not vendors:
+                book = await asyncio.to_thread(compile_rulebook, config, runtime.environment, vendors)
                 self._guard = (
                     await asyncio.to_thread(content_guard, book.config.guard) if book.policy.needs_guard else None
                 )
-                self._book, self._made_from, self._shown = book, made_from, None
-            return self._book
+                self._book = book
+            return book
 
     async def shown(self) -> RulesInForce:
         """The policy as it stands, its tests run."""
         book = await self.book()
-        shown = self._shown
-        if shown is None:
+        if self._shown is None or self._shown[0] is not book:
             results = await asyncio.to_thread(tested, book, self._control.now().date())
             file = self._control.config_file
-            shown = self._shown = _in_force(book, results, None if file is None else str(file))
-        return shown
+            # Meanwhile another config may have come: what is kept is known for that of its own rules.
+            self._shown = book, _in_force(book, results, None if file is None else str(file))
+        return self._shown[1]
 
     async def tried(self, wish: Wish) -> Trial:
         """Raises MalformedRequest and ModelNotFound."""
@@ -250,10 +247,6 @@ class Rules:
 
     def close(self) -> None:
         self._thread.close()
-
-
-def _other(one: object, two: object) -> bool:
-    return one is not two
 
 
 def _hours(hours: int) -> int:
@@ -321,17 +314,17 @@ def promise_problem(problem: PolicyProblem) -> tuple[str, str]:
 # --- operations
 
 
-async def show_rules(control: Control, session: Session) -> RulesInForce:
+async def show_rules(control: Control) -> RulesInForce:
     """The rules in force, their tests with results, and the data classes."""
     return await control.once(Rules).shown()
 
 
-async def try_text(control: Control, session: Session, body: TryText) -> Trial:
+async def try_text(control: Control, body: TryText) -> Trial:
     """What would become of a text if it were sent, and why; nothing is sent."""
     return await control.once(Rules).tried(Wish(body.text, body.model, body.data_class, body.principal))
 
 
-async def prove_promise(control: Control, session: Session, body: PromiseText) -> Promise:
+async def prove_promise(control: Control, body: PromiseText) -> Promise:
     """Check over everything that the config allows that nothing of a kind is ever sent to a place of a kind."""
     try:
         return await control.once(Rules).proved(body.condition, body.never)
@@ -342,17 +335,17 @@ async def prove_promise(control: Control, session: Session, body: PromiseText) -
         raise SetupError(f"It cannot be told: {reason}.") from None
 
 
-async def list_refusals(control: Control, session: Session, query: RulesSince) -> tuple[Refusal, ...]:
+async def list_refusals(control: Control, query: RulesSince) -> tuple[Refusal, ...]:
     """Requests that the rules refused or flagged, the latest first."""
     return await control.once(Rules).refusals(query.hours)
 
 
-async def list_rule_events(control: Control, session: Session, query: RulesSince) -> tuple[ToldEvent, ...]:
+async def list_rule_events(control: Control, query: RulesSince) -> tuple[ToldEvent, ...]:
     """Signs of misuse that the gateway noted, the latest first."""
     return await control.once(Rules).events(query.hours)
 
 
-async def list_variables(control: Control, session: Session) -> tuple[Readable, ...]:
+async def list_variables(control: Control) -> tuple[Readable, ...]:
     """What conditions of rules may read."""
     schema = (await control.once(Rules).book()).policy.schema
     return tuple(
@@ -367,7 +360,7 @@ async def list_variables(control: Control, session: Session) -> tuple[Readable, 
     )
 
 
-async def list_rule_starters(control: Control, session: Session) -> tuple[Starter, ...]:
+async def list_rule_starters() -> tuple[Starter, ...]:
     """Rules for common wishes, to copy into ecotone.toml."""
     return tuple(Starter(name, summary(text), text) for name, text in starters().items())
 

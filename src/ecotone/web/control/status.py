@@ -7,7 +7,6 @@ from datetime import datetime
 import msgspec
 
 from ecotone.gateway.models import Directory
-from ecotone.gateway.sessions import Session
 from ecotone.gateway.settings.plugins import installed
 from ecotone.gateway.standing import Standing, find_standing
 from ecotone.gateway.traffic import Traffic, TrafficReader, Whereabouts, finder
@@ -99,12 +98,12 @@ class StatusWatch:
         self._thread.close()
 
 
-async def read_status(control: Control, session: Session) -> Status:
+async def read_status(control: Control) -> Status:
     """What runs and how it is, the last hour's traffic by the minute, and what to do next."""
     return await control.once(StatusWatch).status()
 
 
-async def watch_status(control: Control, session: Session) -> Stream:
+async def watch_status(control: Control) -> Stream:
     """The same as events named `status`, one at once and then whenever something has changed."""
     told: bytes | None = None
     silent_since = time.monotonic()

@@ -7,14 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ecotone.web.console.rendering import control_of, render, session_of
+from ecotone.web.console.rendering import control_of, render
 from ecotone.web.control.connecting import ClientsWanted, Connections, list_clients
 from ecotone.web.control.keys import list_keys
 
 
 async def page(request: Request) -> Response:
-    control, session = control_of(request), session_of(request)
-    keys = await list_keys(control, session)
+    keys = await list_keys(control_of(request))
     shown = request.query_params.get("client", "")
     return render(
         request,
@@ -37,7 +36,7 @@ async def _told(request: Request) -> dict[str, Any]:
         url=str(request.base_url).rstrip("/"),
         with_key=request.query_params.get("key") == "yes",
     )
-    found: Connections = await list_clients(control_of(request), session_of(request), wanted)
+    found: Connections = await list_clients(control_of(request), wanted)
     groups = [(group, list(rows)) for group, rows in groupby(found.clients, lambda client: client.group)]
     return {"found": found, "groups": groups}
 

@@ -17,7 +17,7 @@ from ecotone.policy.explaining import Part
 from ecotone.policy.problem import PolicyProblem
 from ecotone.policy.prove import NoProof
 from ecotone.values.errors import EcotoneError
-from ecotone.web.console.rendering import control_of, form_of, render, session_of
+from ecotone.web.console.rendering import control_of, form_of, render
 from ecotone.web.control.control import Control
 from ecotone.web.control.rules import (
     Rules,
@@ -51,7 +51,7 @@ async def policy_page(request: Request) -> Response:
         untested=[rule for rule in in_force.rules if not rule.tests],
         failed=[test for test in in_force.tests if not test.passed],
         warnings=await control.once(Rules).warnings(),
-        starters=() if in_force.rules else await list_rule_starters(control, session_of(request)),
+        starters=() if in_force.rules else await list_rule_starters(),
     )
 
 
@@ -191,7 +191,7 @@ async def proof_page(request: Request) -> Response:
     control = control_of(request)
     in_force = await control.once(Rules).shown()
     condition, never = (request.query_params.get(name, "").strip() for name in ("condition", "never"))
-    variables = await list_variables(control, session_of(request))
+    variables = await list_variables(control)
     roots: dict[str, list[Any]] = {}
     for variable in variables:
         roots.setdefault(variable.path.partition(".")[0], []).append(variable)

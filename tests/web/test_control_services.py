@@ -1,0 +1,71 @@
+"""What the control plane keeps for all who look: always that of the config in force, and no more than is needed."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ecotone.gateway.build import Runtime
+from ecotone.gateway.settings.config import Config, parse_config
+from ecotone.gateway.settings.paths import Home
+from ecotone.values.errors import NotFound
+from ecotone.web.control.answering import Answering
+from ecotone.web.control.control import Control
+from ecotone.web.control.rules import Rules
+
+RULES = """
+[models.there]
+provider = "openai"
+
+[[rules]]
+name = "stays home"
+deny = 'data.class >= restricted && endpoint.hosting == "vendor"'
+because = "restricted data stays on our own machines"
+"""
+TEST = """
+[[rule_tests]]
+name = "test {number}"
+class = "restricted"
+model = "there"
+expect = "deny"
+"""
+
+
+def config(text: str) -> Config:
+    return parse_config(text, Path("ecotone.toml"))
+
+
+@pytest.fixture
+async def control(tmp_path: Path) -> AsyncIterator[Control]:
+    runtime = Runtime(Home(tmp_path / "home"), {}, config(RULES), folder=tmp_path)
+    made = Control(runtime, Home(tmp_path / "home"), "http://127.0.0.1:1", None, tmp_path)
+    yield made
+    await made.close()
+    await runtime.close()
+
+
+async def test_rules_that_came_while_others_were_tested_are_shown(control: Control) -> None:
+    many = config(RULES + "".join(TEST.format(number=number) for number in range(1000)))
+    control.runtime.apply(many)
+    rules = control.once(Rules)
+    await rules.book()
+    showing = asyncio.create_task(rules.shown())
+    await asyncio.sleep(0)  # its tests run now
+    control.runtime.apply(config(RULES))
+    now = (await rules.book()).policy.digest
+    assert not showing.done(), "the tests of the first config must still run, or nothing is tested here"
+    assert len((await showing).tests) == 1000
+    shown = await rules.shown()
+    assert (shown.digest, shown.tests) == (now, ())
+
+
+async def test_nothing_is_kept_of_chats_that_nobody_watches(control: Control) -> None:
+    answering = control.once(Answering)
+    for number in range(50):
+        with pytest.raises(NotFound):
+            await anext(answering.watch(f"no chat {number}", "ana", "text"))
+        answering.tell(f"chat {number}")
+    gc.collect()
+    assert len(answering._pulses) <= 1, "the last one may live as long as its error"
