@@ -242,6 +242,48 @@ async def test_the_bundled_suites_and_an_example(tmp_path: Path) -> None:
     assert (done.code, sorted(path.name for path in (tmp_path / "mine").iterdir())) == (0, ["cases.csv", "suite.toml"])
 
 
+async def test_suites_are_added_and_run_by_name_and_go_again(house: Shell, sent: FakeOpenAI) -> None:
+    (house.folder / "elsewhere").mkdir()
+    folder = write_suite(house.folder / "elsewhere/kept", 2, right=1)
+    added = await house.run("eval", "add-suite", str(folder))
+    assert (added.code, added.out) == (0, "")
+    assert "added kept with 2 cases" in added.err
+    again = await house.run("eval", "add-suite", str(folder))
+    assert (again.code, "choose another name" in again.err) == (1, True)
+    sheet = house.folder / "towns.csv"
+    sheet.write_text("prompt,reference\nSay Rome.,Rome\nSay Bern.\n")
+    refused = await house.run("eval", "add-suite", str(sheet))
+    assert (refused.code, "towns/cases.csv:3: the case cannot be scored" in refused.err) == (1, True)
+    sheet.write_text("prompt,reference\nSay Rome.,Rome\n")
+    told = json.loads((await house.run("eval", "add-suite", str(sheet), "--scorer", "exact", "--json")).out)
+    assert (told["suite"]["name"], told["suite"]["scorer"]["kind"], told["suite"]["cases"]) == ("towns", "exact", 1)
+    listed = json.loads((await house.run("eval", "suites", "--json")).out)["suites"]
+    assert [suite["name"] for suite in listed if suite["place"] == "added"] == ["kept", "towns"]
+
+    ran = await run_data(house, "run", "--suite", "kept", "-m", "mini")
+    assert ran["run"]["suites"][0]["of"] == 2
+    unsure = await house.run("eval", "delete-suite", "kept")
+    assert (unsure.code, "say --yes" in unsure.err) == (1, True)
+    assert (await house.run("eval", "delete-suite", "kept", "--yes")).code == 0
+    gone = await house.run("eval", "delete-suite", "kept", "--yes")
+    assert (gone.code, "there are: towns" in gone.err) == (1, True)
+    assert (await house.run("eval", "show", ran["run"]["id"])).code == 0
+
+
+async def test_a_run_is_deleted_once_it_is_asked_for(house: Shell, sent: FakeOpenAI) -> None:
+    suite = write_suite(house.folder / "short", 1)
+    run = (await run_data(house, "run", "--suite", str(suite), "-m", "mini"))["run"]["id"]
+    unsure = await house.run("eval", "delete", run)
+    assert (unsure.code, "say --yes" in unsure.err) == (1, True)
+    deleted = await house.run("eval", "delete", run, "--yes")
+    assert (deleted.code, deleted.out, deleted.err) == (0, "", f"deleted run {run}\n")
+    assert (await house.run("eval", "show", run)).code == 1
+    assert len(sent.requests) == 1
+    # Its answers are not there for others any more.
+    await run_data(house, "run", "--suite", str(suite), "-m", "mini")
+    assert len(sent.requests) == 2
+
+
 async def test_the_real_model_and_whose_weights_they_were(tmp_path: Path, smollm2_path: Path) -> None:
     sha256 = hashlib.sha256(smollm2_path.read_bytes()).hexdigest()
     shell = Shell(tmp_path)

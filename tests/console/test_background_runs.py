@@ -1,6 +1,7 @@
 """Runs that a gateway carries out in the background: watched, stopped, found again after a crash, gone on with."""
 
 import asyncio
+import base64
 import json
 import signal
 from collections import Counter
@@ -51,7 +52,7 @@ class Plane:
     async def ask(self, method: str, path: str, body: object = None, *, status: int = 200) -> Any:
         answer = await self.client.request(method, f"/control/v1/evaluations{path}", json=body)
         assert answer.status_code == status, answer.text
-        return answer.json()
+        return answer.json() if answer.content else None
 
     async def until(self, run: str, *, state: str, done: int = 0) -> Any:
         """The run, once it is in this state with so many results."""
@@ -180,6 +181,61 @@ async def test_what_cannot_be_run_is_said_in_words(house: Plane, sent: FakeOpenA
     told = await house.until(run, state="stopped")
     assert "no price is known for unpriced" in told["said"][-1]
     assert sent.requests == []
+
+
+def new_suite(name: str, cases: str, settings: str = '[scorer]\nkind = "contains"\n', form: str = "csv") -> object:
+    coded = {
+        "cases": base64.b64encode(cases.encode()).decode(),
+        "settings": base64.b64encode(settings.encode()).decode(),
+    }
+    return {"name": name, "form": form, **coded}
+
+
+async def test_a_suite_is_added_run_by_its_name_and_deleted(house: Plane, sent: FakeOpenAI) -> None:
+    # A folder beside the config has the same name: each is run by its own word.
+    beside = write_suite(house.folder, "towns", 1, right=1)
+    (house.folder / "suites/towns").rename(house.folder / "towns")
+    added = await house.ask("POST", "/suites", new_suite("towns", "prompt,reference\nSay Bern!,Bern\nSay Rome!,Rome\n"))
+    assert (added["word"], added["place"], added["cases"]) == ("towns", "added", 2)
+    known = {suite["word"]: suite["cases"] for suite in await house.ask("GET", "/suites")}
+    assert (known["towns"], known["./towns"], beside in known) == (2, 1, False)
+    begun = await house.ask("POST", "/runs", {"suites": ["towns"], "models": ["mini"]})
+    found = await house.until(begun["run"]["id"], state="finished", done=2)
+    assert prompts(sent) == {"Say Bern!": 1, "Say Rome!": 1}
+    for body, status, says in (
+        (new_suite("towns", "prompt,reference\nx,y\n"), 409, "there is a suite 'towns' already"),
+        (new_suite("other", "prompt,reference\nx,y\nz\n"), 400, "other/cases.csv:3: the case cannot be scored"),
+        (new_suite("other", '{"prompt":\n', form="jsonl"), 400, "other/cases.jsonl:1: not JSON"),
+        (new_suite("other", "x", "[scorer]\n"), 400, "other/suite.toml:1: "),
+        (new_suite("../other", "prompt,reference\nx,y\n"), 409, "cannot be called '../other'"),
+        (new_suite("other", "x" * (16 * 1024 * 1024 + 1)), 413, "16,384 KiB"),
+    ):
+        refused = await house.ask("POST", "/suites", body, status=status)
+        assert says in refused["error"]["message"], refused
+    assert {suite["word"] for suite in await house.ask("GET", "/suites")} == set(known)
+    await house.ask("DELETE", "/suites/towns", status=204)
+    for name in ("towns", "..%2Ftowns", "gsm8k"):
+        await house.ask("DELETE", f"/suites/{name}", status=404)
+    assert (house.folder / "towns/suite.toml").is_file()
+    assert (await house.ask("GET", f"/runs/{found['run']['id']}"))["came"]["right"] == 2
+
+
+async def test_a_run_is_deleted_but_not_while_it_goes_on(house: Plane, sent: FakeOpenAI) -> None:
+    word = write_suite(house.folder, "doomed", 3, right=3)
+    sent.script(Reply(), Reply(delivery=Delivery(gate=asyncio.Event())))
+    wish = {"suites": [word], "models": ["mini"], "concurrency": 1}
+    run = (await house.ask("POST", "/runs", wish))["run"]["id"]
+    await house.until(run, state="running", done=1)
+    refused = await house.ask("DELETE", f"/runs/{run}", status=409)
+    assert "goes on: stop it first" in refused["error"]["message"]
+    await house.ask("POST", f"/runs/{run}/stop")
+    await house.ask("DELETE", f"/runs/{run}", status=204)
+    assert run not in {row["glance"]["id"] for row in await house.ask("GET", "/runs")}
+    for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/resume"), ("GET", "/events"), ("DELETE", "%2F..")):
+        await house.ask(method, f"/runs/{run}{path}", status=404)
+    # What it had been answered is asked again.
+    forecast = await house.ask("POST", "/estimate", wish)
+    assert (forecast["cases"], forecast["kept"]) == (3, 0)
 
 
 async def test_a_run_outlives_a_gateway_that_is_killed(tmp_path: Path) -> None:

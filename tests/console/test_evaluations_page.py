@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from ecotone.evaluation.answers import Answered
 from ecotone.evaluation.cases import Case, ScorerSpec, Suite
@@ -140,6 +140,98 @@ def test_two_runs_compared(page: Page, made_up: tuple[str, str]) -> None:
     expect(answers.nth(1)).to_contain_text("wrong")
 
 
+def test_a_suite_of_ones_own_is_refused_with_its_line_then_added_and_deleted(home: House, page: Page) -> None:
+    page.goto("/console/evaluations")
+    page.get_by_role("link", name="Add your own").click()
+    add = page.get_by_role("button", name="Check and add")
+    files = page.get_by_label("File of cases")
+    add.click()
+    expect(page.get_by_role("alert")).to_have_text("Choose a file of cases.")
+    expect(files).to_be_focused()
+    sheet = "prompt,reference\nSay Bern.,Bern\nSay Rome.\n"
+    files.set_input_files({"name": "my towns.csv", "mimeType": "text/csv", "buffer": sheet.encode()})
+    expect(page.get_by_label("Name")).to_have_value("my-towns")
+    add.click()
+    expect(page.get_by_role("alert")).to_contain_text("my-towns/cases.csv:3: the case cannot be scored")
+    expect(add).to_be_enabled()
+    home.faults[:] = [fault for fault in home.faults if "400" not in fault]  # as it should be refused
+    settings = 'title = "Towns"\n[scorer]\nkind = "exact"\n'
+    both: list[FilePayload] = [
+        {"name": "suite.toml", "mimeType": "text/plain", "buffer": settings.encode()},
+        {"name": "my towns.csv", "mimeType": "text/csv", "buffer": (sheet.strip() + ",Rome\n").encode()},
+    ]
+    files.set_input_files(both)
+    expect(page.get_by_label("A reply is right when")).to_be_disabled()
+    assert violations(page) == []
+    add.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Towns")
+    expect(page.get_by_text("the reply is exactly the text")).to_be_visible()
+    expect(page.locator(".cases > li")).to_have_count(2)
+    page.get_by_role("link", name="Run it").click()
+    expect(page.get_by_role("checkbox", name="Towns")).to_be_checked()
+    page.goto("/console/evaluations/suite?word=my-towns")
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Keep it").click()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Its 2 cases are deleted")
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("The suite is deleted")).to_be_visible()
+    expect(page.get_by_text("my-towns")).to_have_count(0)
+
+
+def test_a_run_is_deleted_once_it_is_asked_for(home: House, page: Page) -> None:
+    make_run(home, "20260304-140000000-cccc", [1, 0], {})
+    page.goto("/console/evaluations/runs/20260304-140000000-cccc")
+    page.get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Its 2 results with prompts, replies and scores")
+    assert violations(page) == []
+    page.keyboard.press("Escape")
+    page.reload()
+    page.get_by_role("button", name="Delete").click()
+    dialog.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("The run is deleted")).to_be_visible()
+    expect(page).to_have_url(home.url + "/console/evaluations")
+    expect(page.get_by_role("checkbox", name="20260304-140000000-cccc")).to_have_count(0)
+
+
+def test_a_run_that_cannot_be_read_can_be_deleted(home: House, page: Page) -> None:
+    make_run(home, "20260304-150000000-dddd", [1], {})
+    broken = Home(home.home).evaluations / "20260304-150000000-dddd"
+    (broken / "run.json").write_text("{")
+    page.goto("/console/evaluations")
+    page.get_by_role("button", name="Delete the run 20260304-150000000-dddd").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("The run is deleted")).to_be_visible()
+    assert not broken.exists()
+
+
+def test_any_number_of_questions_can_be_asked(home: House, page: Page) -> None:
+    page.goto("/console/evaluations/new?suite=gsm8k&model=small&limit=20")
+    takes = page.locator("#estimate")
+    expect(takes).to_contain_text(re.compile(r"Questions\s*20"))
+    number = page.get_by_label("Another number of questions of each suite")
+    number.fill("37")
+    expect(page.get_by_role("radio", name="another number")).to_be_checked()
+    expect(takes).to_contain_text(re.compile(r"Questions\s*37"))
+    number.blur()
+    page.reload()
+    expect(takes).to_contain_text(re.compile(r"Questions\s*37"))
+    expect(number).to_have_value("37")
+    number.fill("")
+    expect(takes).to_contain_text("Write a whole number from 1")
+    page.get_by_role("button", name="Start the run").click()
+    expect(number).to_be_focused()
+    page.get_by_role("radio", name="a first look").check()
+    expect(takes).to_contain_text(re.compile(r"Questions\s*5"))
+    page.get_by_text("More settings").click()
+    page.get_by_label("Seed").fill("many")
+    page.get_by_role("button", name="Start the run").click()
+    expect(page.locator(".toast")).to_contain_text("seed")
+    expect(page).to_have_url(re.compile("/console/evaluations/new"))
+    home.faults[:] = [fault for fault in home.faults if "400" not in fault]  # as it should be refused
+
+
 def test_what_a_model_wrote_stays_text(page: Page, made_up: tuple[str, str]) -> None:
     page.goto(f"/console/evaluations/runs/{made_up[0]}")
     expect(page.locator(".cases .reply").last).to_contain_text("<img src=x")
@@ -153,6 +245,7 @@ def test_axe_finds_nothing(page: Page, made_up: tuple[str, str]) -> None:
     a, b = made_up
     for path in (
         "/console/evaluations/new",
+        "/console/evaluations/suite/new",
         f"/console/evaluations/runs/{a}",
         f"/console/evaluations/compare?a={a}&b={b}",
         "/console/evaluations/suite?word=extraction",
@@ -167,6 +260,7 @@ def test_a_phone_is_wide_enough_also_in_the_dark(home: House, made_up: tuple[str
     for path in (
         "/console/evaluations",
         "/console/evaluations/new",
+        "/console/evaluations/suite/new",
         f"/console/evaluations/runs/{a}",
         f"/console/evaluations/runs/{a}/case?in=made&case=c4",
         f"/console/evaluations/compare?a={a}&b={b}",

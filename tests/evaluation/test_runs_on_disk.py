@@ -1,5 +1,8 @@
 """Runs on disk: what a killed process leaves, two at once, and how a run is found again."""
 
+import threading
+import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -132,6 +135,56 @@ def test_two_processes_cannot_write_the_same_run(tmp_path: Path) -> None:
         pass
     with folder.writing():
         pass
+
+
+def test_a_deleted_run_is_gone_with_the_answers_it_kept(tmp_path: Path) -> None:
+    suite, store = a_suite(), RunStore(tmp_path)
+    folder, other = (store.create(a_run(name, suite), [suite]) for name in ("r1", "r2"))
+    secret = "the patient is called Quinlivan"
+    answer = Answered(secret, "stop", "a", NOON, 1.5)
+    with folder.writing() as writer:
+        writer.append(a_result("c0", answer=answer))
+        with pytest.raises(SetupError, match="run r1 goes on: stop it first"):
+            store.delete(RunFolder(folder.path))
+    with closing(store.answers()) as cache:
+        cache.put("k1", "r1", answer)
+        cache.put("k2", "r2", a_result("c0").answer)  # type: ignore[arg-type]  # it has one
+    store.delete(folder)
+    assert [run.path.name for run in store.runs()] == ["r2"]
+    with closing(store.answers()) as cache:
+        assert (cache.get("k1"), cache.get("k2") is not None) == (None, True)
+    kept = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert other.path / "run.json" in kept
+    assert not [file for file in kept if secret.encode() in file.read_bytes()]
+
+
+def test_who_waits_to_write_a_run_that_is_deleted_meanwhile_is_told(tmp_path: Path) -> None:
+    suite, store = a_suite(), RunStore(tmp_path)
+    folder = store.create(a_run("r1", suite), [suite])
+    told: list[str] = []
+
+    def go_on() -> None:
+        try:
+            with RunFolder(folder.path).writing():
+                pass
+        except SetupError as error:
+            told.append(error.message)
+
+    with folder.writing():
+        # It has the file open before the folder goes.
+        waiting = threading.Thread(target=go_on)
+        waiting.start()
+        until = time.monotonic() + 10
+        while not _opened_twice(folder.results_file) and time.monotonic() < until:
+            time.sleep(0.001)
+        folder.path.rename(tmp_path / "away")
+    waiting.join(10)
+    assert told == ["run r1 has been deleted"]
+
+
+def _opened_twice(file: Path) -> bool:
+    descriptors = list(Path("/proc/self/fd").iterdir())
+    return sum(found.resolve() == file.resolve() for found in descriptors if found.is_symlink()) > 1
 
 
 def test_runs_are_found_by_id_part_of_it_and_last(tmp_path: Path) -> None:

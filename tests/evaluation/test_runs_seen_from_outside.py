@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ecotone.evaluation.added_suites import AddedSuites
 from ecotone.evaluation.archive import Archive
 from ecotone.evaluation.case_list import CaseRow, case_in_full, found_rows, neighbours
 from ecotone.evaluation.cases import Case, ScorerSpec, Suite
@@ -158,10 +159,17 @@ def test_own_suites_lie_in_the_folder_and_a_broken_one_says_why(tmp_path: Path) 
         (tmp_path / place / "suite.toml").write_text('[scorer]\nkind = "contains"\n')
         (tmp_path / place / "cases.csv").write_text("prompt,reference\n2 + 2?,4\n")
     (tmp_path / "suites/broken/suite.toml").write_text('[scorer]\nkind = "contain"\n')
-    found = {facts.word: facts for facts in suites_for(tmp_path)}
+    added = AddedSuites(tmp_path / "home")
+    added.add(b"prompt,reference\n3 + 3?,6\n", "csv", b'[scorer]\nkind = "exact"\n', "mine")
+    found = {facts.word: facts for facts in suites_for(tmp_path, added)}
     assert {"gsm8k", "knowledge", "./mine", "./suites/yours", "./suites/broken"} <= set(found)
-    assert (found["gsm8k"].bundled, found["gsm8k"].cases, found["gsm8k"].proposed) == (True, 400, 20)
+    assert (found["gsm8k"].place, found["gsm8k"].cases, found["gsm8k"].proposed) == ("bundled", 400, 20)
+    assert (found["mine"].place, found["mine"].name, found["mine"].cases) == ("added", "mine", 1)
     yours = found["./suites/yours"]
-    assert (yours.bundled, yours.name, yours.cases, yours.problem) == (False, "yours", 1, None)
+    assert (yours.place, yours.name, yours.cases, yours.problem) == ("folder", "yours", 1, None)
     problem = found["./suites/broken"].problem
     assert problem is not None and "did you mean 'contains'?" in problem
+    # What is listed often is not read each time, but whenever it has changed.
+    (tmp_path / "suites/broken/suite.toml").write_text('[scorer]\nkind = "contains"\n')
+    (mended,) = (facts for facts in suites_for(tmp_path, added) if facts.word == "./suites/broken")
+    assert (mended.problem, mended.cases) == (None, 1)

@@ -268,7 +268,7 @@ def test_a_cell_that_should_be_json_is_told(tmp_path: Path) -> None:
             '\ncategory = "math"\n[scorer]\nkind = "exact"\n',
             "suite.toml:2: there is no category 'math'; did you mean 'maths'?",
         ),
-        ('name = "a b"\n[scorer]\nkind = "exact"\n', "suite.toml:1: a name has letters"),
+        ('name = "a b"\n[scorer]\nkind = "exact"\n', "suite.toml:1: a name begins with a letter"),
         ('max_tokens = 0\n[scorer]\nkind = "exact"\n', "suite.toml:1: max_tokens is at least 1"),
         ('temperature = 3\n[scorer]\nkind = "exact"\n', "suite.toml:1: temperature is between 0 and 2"),
         ('limit = 0\n[scorer]\nkind = "exact"\n', "suite.toml:1: limit is at least 1"),
@@ -296,13 +296,14 @@ def test_text_that_is_not_utf_8_is_told_with_its_line(tmp_path: Path) -> None:
 
 def test_a_suite_is_found_by_folder_or_bundled_name(tmp_path: Path) -> None:
     folder_of(tmp_path, jsonl=ONE_CASE)
-    assert find_suite("mine", tmp_path).title == "Mine"
-    assert find_suite("./mine", tmp_path).title == "Mine"
-    assert find_suite("knowledge", tmp_path).licence == "Apache-2.0"
+    added = tmp_path / "added"
+    assert find_suite("mine", tmp_path, added).title == "Mine"
+    assert find_suite("./mine", tmp_path, added).title == "Mine"
+    assert find_suite("knowledge", tmp_path, added).licence == "Apache-2.0"
     with pytest.raises(SetupError, match="did you mean 'knowledge'"):
-        find_suite("knowlege", tmp_path)
+        find_suite("knowlege", tmp_path, added)
     with pytest.raises(SetupError, match="there is no suite folder"):
-        find_suite("./knowlege", tmp_path)
+        find_suite("./knowlege", tmp_path, added)
 
 
 def many(tmp_path: Path, count: int) -> Suite:

@@ -30,9 +30,10 @@ from ecotone.gateway.settings.paths import find_home
 
 def run(wish: Wish, *, dry_run: bool, report: Path | None, config_file: Path | None, as_json: bool) -> None:
     """Carry out a new run, or go on with one. Exits with 1 where cases are left without a result."""
-    store = RunStore(find_home(os.environ).evaluations)
+    home = find_home(os.environ)
+    store = RunStore(home.evaluations)
     resumed = None if wish.resume is None else store.find(wish.resume)
-    choices = chosen(wish, Path.cwd(), say) if resumed is None else []
+    choices = chosen(wish, Path.cwd(), home.suites, say) if resumed is None else []
     suites = {choice.suite.name: choice.suite for choice in choices} if resumed is None else resumed.suites()
     with connected(config_file) as connection, closing(store.answers()) as cache:
         plan = connection.run(

@@ -1,4 +1,4 @@
-"""`ecotone eval`: suites, runs that were made, their cases, differences between them, and reports."""
+"""`ecotone eval`: runs that were made, their cases, differences between them, and reports."""
 
 import os
 from pathlib import Path
@@ -7,56 +7,14 @@ from typing import Any
 import msgspec
 
 from ecotone.cli.eval_tables import print_summary, print_words, summary_data
-from ecotone.cli.output import out, print_json, print_table, say, visible
+from ecotone.cli.output import check_sure, out, print_json, print_table, say, visible
 from ecotone.evaluation.cases import Case, Suite, words_of
 from ecotone.evaluation.differences import difference
-from ecotone.evaluation.example import write_example
 from ecotone.evaluation.results import in_order, summarise
 from ecotone.evaluation.runs import CaseResult, Run, RunFolder, RunStore
-from ecotone.evaluation.suites import bundled_suites, load_bundled
 from ecotone.evaluation.wording import between, seconds, share
 from ecotone.gateway.settings.paths import find_home
 from ecotone.values.errors import SetupError
-
-
-def new(folder: Path) -> None:
-    """Write the example suite."""
-    write_example(folder)
-    say(f"wrote {folder / 'suite.toml'} and {folder / 'cases.csv'}; change them, then")
-    say(f"  ecotone eval run --suite {folder} -m MODEL")
-
-
-def suites(as_json: bool) -> None:
-    """List the bundled suites."""
-    loaded = [load_bundled(name) for name in bundled_suites()]
-    if as_json:
-        print_json(
-            {
-                "suites": [
-                    {
-                        **{key: value for key, value in msgspec.to_builtins(suite).items() if key != "cases"},
-                        "cases": len(suite.cases),
-                    }
-                    for suite in loaded
-                ]
-            }
-        )
-        return
-    print_table(
-        ("SUITE", "CATEGORY", "CASES", "A RUN TAKES", "SCORED BY", "LICENCE", "WHAT"),
-        [
-            (
-                suite.name,
-                suite.category,
-                f"{len(suite.cases):,}",
-                f"{min(suite.limit or len(suite.cases), len(suite.cases)):,}",
-                suite.scorer.kind,
-                suite.licence,
-                suite.title,
-            )
-            for suite in loaded
-        ],
-    )
 
 
 def _store() -> RunStore:
@@ -183,6 +141,20 @@ def _field(name: str, text: str) -> None:
     out.out(f"  {name + ':':<10} {first}", highlight=False)
     for line in more:
         out.out(f"  {'':<10} {line}", highlight=False)
+
+
+def delete(text: str, *, sure: bool) -> None:
+    """Delete a run, once the person is sure."""
+    store = _store()
+    folder = store.find(text)
+    run = folder.path.name
+    check_sure(
+        f"Delete run {run} with its prompts, replies and scores, and the answers that later runs would have taken from"
+        " it? This cannot be undone.",
+        sure=sure,
+    )
+    store.delete(folder)
+    say(f"deleted run {run}")
 
 
 # --- two runs

@@ -15,6 +15,7 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.
 _RunArgument = Annotated[
     str, typer.Argument(help="A run's id, the beginning or end of it, or `last`.", show_default=False)
 ]
+_Yes = Annotated[bool, typer.Option("--yes", help="Do not ask whether to.")]
 
 
 def _limit(text: str | None) -> int | None:
@@ -54,7 +55,7 @@ def _money(text: str | None) -> Decimal | None:
 def eval_run(
     suite: Annotated[
         list[str] | None,
-        typer.Option(help="A bundled suite, a folder with one, or `all` bundled ones. Repeatable. Left out: all."),
+        typer.Option(help="A bundled or added suite, a folder with one, or `all` bundled ones. Repeatable; all."),
     ] = None,
     model: Annotated[
         list[str] | None,
@@ -126,15 +127,45 @@ def eval_run(
 @eval_app.command("new")
 def eval_new(folder: Annotated[Path, typer.Argument(help="Where to write it.", show_default=False)]) -> None:
     """Write an example of a suite with ten prompts, to be changed into your own."""
-    from ecotone.cli.eval_show import new
+    from ecotone.cli.eval_suites import new
 
     new(folder)
 
 
+@eval_app.command("add-suite")
+def eval_add_suite(
+    path: Annotated[
+        Path, typer.Argument(help="A folder with a suite, or a file of cases: .csv or .jsonl.", show_default=False)
+    ],
+    name: Annotated[
+        str | None, typer.Option(help="What it is called. Left out: what its suite.toml says, else the path's name.")
+    ] = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option(help="How replies to a file of cases are scored: contains, exact, numeric and so on; contains."),
+    ] = None,
+    json: _Json = False,
+) -> None:
+    """Check a suite whole and keep a copy of it, to be run by its name here and in the console."""
+    from ecotone.cli.eval_suites import add
+
+    add(path, name, scorer, json)
+
+
+@eval_app.command("delete-suite")
+def eval_delete_suite(
+    name: Annotated[str, typer.Argument(help="A suite that was added.", show_default=False)], yes: _Yes = False
+) -> None:
+    """Delete a suite that was added. Runs that were made with it stay."""
+    from ecotone.cli.eval_suites import delete
+
+    delete(name, sure=yes)
+
+
 @eval_app.command("suites")
 def eval_suites(json: _Json = False) -> None:
-    """List the suites that come with Ecotone."""
-    from ecotone.cli.eval_show import suites
+    """List the suites that come with Ecotone, and those that were added."""
+    from ecotone.cli.eval_suites import suites
 
     suites(json)
 
@@ -159,6 +190,14 @@ def eval_show(
     from ecotone.cli.eval_show import show
 
     show(run, case=case, failed=failed, wrong=wrong, as_json=json)
+
+
+@eval_app.command("delete")
+def eval_delete(run: _RunArgument, yes: _Yes = False) -> None:
+    """Delete a run: its prompts, replies and scores, and the answers that later runs would have taken from it."""
+    from ecotone.cli.eval_show import delete
+
+    delete(run, sure=yes)
 
 
 @eval_app.command("diff")

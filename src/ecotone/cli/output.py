@@ -1,12 +1,16 @@
 """How commands speak: data on stdout, everything said to a person on stderr."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
+import typer
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
+
+from ecotone.values.errors import SetupError
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -25,6 +29,16 @@ def visible(text: str) -> str:
 def say(text: str) -> None:
     """Tell the person at the terminal."""
     err.print(escape(visible(text)))
+
+
+def check_sure(question: str, *, sure: bool) -> None:
+    """Ask whether to, unless that is known. Exits with 1 if not; raises SetupError where nobody can be asked."""
+    if sure:
+        return
+    if not sys.stdin.isatty():
+        raise SetupError("nobody can be asked here whether to delete it; say --yes to do so")
+    if not typer.confirm(question, err=True):
+        raise typer.Exit(1)
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

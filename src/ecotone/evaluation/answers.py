@@ -176,6 +176,12 @@ class AnswerCache:
         text = msgspec.json.encode(answer).decode()
         self._database.execute("insert or replace into answers values (?, ?, ?)", (key, run, text))
 
+    def forget(self, run: str) -> None:
+        """Delete the answers that this run asked for: from the file, not only from its index."""
+        self._database.execute("pragma secure_delete = on")
+        self._database.execute("delete from answers where run = ?", (run,))
+        self._database.execute("pragma wal_checkpoint(truncate)")
+
     def close(self) -> None:
         self._database.close()
 

@@ -75,6 +75,13 @@ class Archive:
         """One run with everything. Raises SetupError where it cannot be read."""
         return self._kept(self._opened, self._opened_max, folder, _opened)
 
+    def delete(self, folder: RunFolder) -> None:
+        """Delete a run, and what is known of it here. Raises SetupError while it goes on."""
+        self.store.delete(folder)
+        with self._turn:
+            self._opened.pop(folder.path.name, None)
+            self._glances.pop(folder.path.name, None)
+
     def _kept(
         self,
         kept: "OrderedDict[str, tuple[Hashable, _T]]",

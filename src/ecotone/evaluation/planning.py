@@ -15,7 +15,7 @@ from ecotone.evaluation.runs import Run, RunSettings, RunSuite, new_run_id, this
 from ecotone.evaluation.scorers import kind_of, scorer_for
 from ecotone.evaluation.scorers.judge import Agreement, JudgeGrade, JudgePair, agreement_with_people, has_human_verdicts
 from ecotone.evaluation.scorers.python_code import PythonCode
-from ecotone.evaluation.suites import bundled_suites, find_suite, limited, load_bundled
+from ecotone.evaluation.suites import bundled_suites, find_suite, limited, load_bundled, suite_folder
 from ecotone.gateway.client import GatewayClient
 from ecotone.values.chat import Message
 from ecotone.values.errors import EcotoneError, SetupError
@@ -50,14 +50,16 @@ class Choice(msgspec.Struct, frozen=True):
     of: int
 
 
-def chosen(wish: Wish, folder: Path, tell: Tell) -> list[Choice]:
-    """The suites, each with the cases that are asked; relative paths start at `folder`. Raises SetupError."""
+def chosen(wish: Wish, folder: Path, added: Path, tell: Tell) -> list[Choice]:
+    """The suites, each with the cases that are asked; relative paths start at `folder`, and `added` holds the suites
+    that were added. Raises SetupError."""
     found: dict[str, Choice] = {}
     for word in dict.fromkeys(wish.suites or ("all",)):
-        loaded = _all_suites(tell) if word == "all" else [find_suite(word, folder)]
+        loaded = _all_suites(tell) if word == "all" else [find_suite(word, folder, added)]
+        place = None if word == "all" else suite_folder(word, folder, added)
         for suite in loaded:
             bundled = suite.name in bundled_suites() and suite == load_bundled(suite.name)
-            origin = "bundled" if bundled else str((folder / Path(word).expanduser()).resolve())
+            origin = "bundled" if bundled or place is None else str(place.resolve())
             asked = limited(suite, suite.limit if wish.limit is None else wish.limit or None)
             if suite.name in found and found[suite.name].suite != asked:
                 raise SetupError(f"two suites are called {suite.name!r}; give one another name in its suite.toml")

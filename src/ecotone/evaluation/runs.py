@@ -9,9 +9,10 @@ import os
 import platform
 import secrets
 import shlex
+import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -29,6 +30,7 @@ from ecotone.values.errors import SetupError
 FORMAT: Literal[1] = 1
 Outcome = Literal["answered", "truncated", "failed", "unscored"]
 _LOCK_TRIES = 25
+_DELETED = ".deleted"
 _LOCK_PAUSE_S = 0.02
 _LINE_BYTES_MAX = 64 * 1024 * 1024
 
@@ -249,10 +251,18 @@ class RunFolder:
 
     @contextmanager
     def writing(self) -> Iterator["ResultWriter"]:
-        """The run's results, open for more. Raises SetupError while another process writes them."""
-        with self.results_file.open("a+b") as file:
+        """The run's results, open for more. Raises SetupError while another process writes them, or where the run has
+        been deleted."""
+        try:
+            opened = self.results_file.open("a+b")
+        except FileNotFoundError:
+            raise SetupError(f"run {self.path.name} has been deleted") from None
+        with opened as file:
             if not _locked(file, fcntl.LOCK_EX, tries=_LOCK_TRIES):
                 raise SetupError(f"run {self.path.name} is going on in another process; wait for it to end") from None
+            # It may have been deleted while this waited for its turn.
+            if not self.results_file.exists():
+                raise SetupError(f"run {self.path.name} has been deleted")
             _drop_torn_line(file)
             yield ResultWriter(file)
 
@@ -333,6 +343,25 @@ class RunStore:
             _write_durably(made.path / "suites" / f"{number:03d}.json", msgspec.json.encode(suite) + b"\n")
         made.write(run)
         return made
+
+    def delete(self, run: RunFolder) -> None:
+        """Delete a run with all that is in its folder, and the answers that later runs would have taken from it.
+
+        Raises SetupError while it goes on, or where the disk refuses.
+        """
+        if run.is_being_written():
+            raise SetupError(f"run {run.path.name} goes on: stop it first")
+        with run.writing():
+            with closing(self.answers()) as cache:
+                cache.forget(run.path.name)
+            try:
+                # Away at once; what a crash leaves of it goes with the next one.
+                away = self.folder / _DELETED
+                away.mkdir(mode=0o700, exist_ok=True)
+                run.path.rename(away / run.path.name)
+                shutil.rmtree(away)
+            except OSError as error:
+                raise SetupError(f"{error.filename} cannot be deleted: {error.strerror}") from None
 
     def runs(self) -> list[RunFolder]:
         """The oldest first."""

@@ -24,6 +24,8 @@ from ecotone.values.chat import Message, TextPart
 from ecotone.values.errors import ConfigError, SetupError
 
 CASES_MAX = 100_000
+NAME = r"\w[\w.-]*"
+"""What the name of a suite is like, as a regular expression."""
 CATEGORIES = (
     *("general", "maths", "coding", "instructions", "knowledge"),
     *("summarising", "classification", "extraction", "safety"),
@@ -89,6 +91,12 @@ def load_suite(folder: Path) -> Suite:
     return _load(folder, folder)
 
 
+def parse_suite(settings: bytes, cases: bytes, file: Path) -> Suite:
+    """The suite that a `suite.toml` and a file of cases make. `file`, FOLDER/cases.jsonl or FOLDER/cases.csv, says
+    which of the two forms the cases have, and what errors call them. Raises SetupError as `load_suite` does."""
+    return _suite(_settings(settings, file.parent / "suite.toml"), cases, file)
+
+
 def bundled_suites() -> tuple[str, ...]:
     """The names of the suites that come with Ecotone, in alphabetical order."""
     folder = files("ecotone.evaluation").joinpath(*_BUNDLED)
@@ -103,15 +111,28 @@ def load_bundled(name: str) -> Suite:
     return _load(files("ecotone.evaluation").joinpath(*_BUNDLED, name), Path(*_BUNDLED, name))
 
 
-def find_suite(named: str, working_folder: Path) -> Suite:
-    """The suite that a person means: a bundled one by its name, else the one in a folder. Raises SetupError."""
+def find_suite(named: str, working_folder: Path, added: Path) -> Suite:
+    """The suite that a person means: the one in a folder, else a bundled one or one in the folder `added` by its name.
+    Raises SetupError."""
+    folder = suite_folder(named, working_folder, added)
+    return load_bundled(named) if folder is None else load_suite(folder)
+
+
+def suite_folder(named: str, working_folder: Path, added: Path) -> Path | None:
+    """Where the suite lies that a person means; None for a bundled one. Raises SetupError for a name of none."""
     folder = working_folder / Path(named).expanduser()
-    if named in bundled_suites() and not (folder / "suite.toml").is_file():
-        return load_bundled(named)
-    if not folder.is_dir() and re.fullmatch(r"[\w-]+", named):
-        near = suggestion(named, list(bundled_suites()))
-        raise SetupError(f"{named!r} is neither a folder here nor a bundled suite{near}")
-    return load_suite(folder)
+    if (folder / "suite.toml").is_file():
+        return folder
+    if named in bundled_suites():
+        return None
+    if re.fullmatch(NAME, named):
+        if (added / named / "suite.toml").is_file():
+            return added / named
+        if not folder.is_dir():
+            known = [*bundled_suites(), *(file.parent.name for file in sorted(added.glob("*/suite.toml")))]
+            near = suggestion(named, known)
+            raise SetupError(f"{named!r} is neither a folder here nor a bundled suite, nor one that was added{near}")
+    return folder
 
 
 def limited(suite: Suite, limit: int | None) -> Suite:
@@ -131,20 +152,30 @@ def _load(folder: Traversable, shown: Path) -> Suite:
     settings = folder.joinpath("suite.toml")
     if not settings.is_file():
         raise SetupError(f"{shown} has no suite.toml; `ecotone eval new FOLDER` writes an example to change")
-    toml = TomlFile(_text(settings, shown / "suite.toml"), shown / "suite.toml")
-    said = toml.read(_SuiteFile)
-    spec, kind = _scorer(toml, said)
-    _check(toml, said)
+    read = _settings(_bytes(settings, shown / "suite.toml"), shown / "suite.toml")
     sheets = [name for name in ("cases.jsonl", "cases.csv") if folder.joinpath(name).is_file()]
     if len(sheets) != 1:
         found = "both cases.jsonl and cases.csv; keep one" if sheets else "no cases; write cases.csv or cases.jsonl"
         raise SetupError(f"{shown} has {found}")
     file = shown / sheets[0]
-    text = _text(folder.joinpath(sheets[0]), file)
+    return _suite(read, _bytes(folder.joinpath(sheets[0]), file), file)
+
+
+def _settings(data: bytes, file: Path) -> tuple[_SuiteFile, ScorerSpec, AnyKind]:
+    toml = TomlFile(_text(data, file), file)
+    said = toml.read(_SuiteFile)
+    spec, kind = _scorer(toml, said)
+    _check(toml, said)
+    return said, spec, kind
+
+
+def _suite(settings: tuple[_SuiteFile, ScorerSpec, AnyKind], cases: bytes, file: Path) -> Suite:
+    said, spec, kind = settings
+    text, folder = _text(cases, file), file.parent.resolve().name
     rows = list(_read_csv(text, file, kind) if file.suffix == ".csv" else _read_jsonl(text, file))
     suite = Suite(
-        name=said.name or shown.resolve().name,
-        title=said.title or said.name or shown.resolve().name,
+        name=said.name or folder,
+        title=said.title or said.name or folder,
         category=said.category,
         scorer=spec,
         cases=_cases(rows, file, kind),
@@ -177,9 +208,11 @@ def _check(toml: TomlFile, said: _SuiteFile) -> None:
     if said.category not in CATEGORIES:
         hint = suggestion(said.category, list(CATEGORIES))
         raise toml.error(("category",), f"there is no category {said.category!r}{hint}")
-    if said.name is not None and not re.fullmatch(r"[\w.-]+", said.name):
+    if said.name is not None and not re.fullmatch(NAME, said.name):
         raise toml.error(
-            ("name",), "a name has letters, digits, hyphens, dots and underscores; the title may have more"
+            ("name",),
+            "a name begins with a letter or a digit, and has letters, digits, hyphens, dots and underscores; the"
+            " title may have more",
         )
     if said.max_tokens < 1:
         raise toml.error(("max_tokens",), "max_tokens is at least 1")
@@ -189,11 +222,14 @@ def _check(toml: TomlFile, said: _SuiteFile) -> None:
         raise toml.error(("limit",), "limit is at least 1; leave it out to run all cases")
 
 
-def _text(file: Traversable, shown: Path) -> str:
+def _bytes(file: Traversable, shown: Path) -> bytes:
     try:
-        data = file.read_bytes()
+        return file.read_bytes()
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror or error}", file=str(shown)) from None
+
+
+def _text(data: bytes, shown: Path) -> str:
     try:
         # Spreadsheets put a byte order mark in front.
         return data.decode("utf-8-sig")

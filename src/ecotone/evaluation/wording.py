@@ -76,7 +76,7 @@ SCORED_BY = {
     "exact": "the reply is exactly the text",
     "normalised": "the reply is the text, whatever its case, accents and spaces",
     "contains": "the text is in the reply",
-    "key-facts": "the share of key facts in the reply",
+    "key-facts": "key facts are in the reply, by the share of them",
     "regex": "a pattern matches the reply",
     "numeric": "the last number is right",
     "choice": "the letter is right",

@@ -30,6 +30,11 @@ class Home(msgspec.Struct, frozen=True):
         return self.folder / "evaluations"
 
     @property
+    def suites(self) -> Path:
+        """Suites that were added, a folder each."""
+        return self.folder / "suites"
+
+    @property
     def config(self) -> Path:
         return self.folder / "ecotone.toml"
 

@@ -12,10 +12,12 @@ import msgspec
 from msgspec import Meta
 
 from ecotone.catalog.provider import Hosting, Weights
+from ecotone.evaluation.added_suites import AddedSuites, CasesForm
 from ecotone.evaluation.answers import Identity, known_weights
 from ecotone.evaluation.archive import Archive, Glance, Opened
 from ecotone.evaluation.background import BackgroundRuns
 from ecotone.evaluation.case_list import Came, CaseInFull, CaseRow, came_of, case_in_full, case_row, found_rows
+from ecotone.evaluation.cases import Suite
 from ecotone.evaluation.costs import price
 from ecotone.evaluation.differences import Difference, difference
 from ecotone.evaluation.estimate import Estimate, estimates, experience, smallest_difference, total_seconds
@@ -24,9 +26,10 @@ from ecotone.evaluation.report import report_of
 from ecotone.evaluation.results import Summary
 from ecotone.evaluation.runs import CaseResult, Run, RunFolder, RunStore
 from ecotone.evaluation.suite_list import SuiteFacts, suites_for
+from ecotone.evaluation.suites import find_suite
 from ecotone.evaluation.watching import Progress, RunWatch, State, progress_of
 from ecotone.gateway.sessions import Session
-from ecotone.values.errors import MalformedRequest, NotFound, SetupError
+from ecotone.values.errors import ConfigError, MalformedRequest, NotFound, SetupError
 from ecotone.web.control.api import Call, File, ServerEvent, Stream
 from ecotone.web.control.control import Control
 
@@ -46,6 +49,16 @@ class ModelChoice(msgspec.Struct, frozen=True):
     hosting: Hosting | None
     weights: Weights | None
     models: tuple[str, ...] = ()
+
+
+class NewSuite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A suite to be kept under a name: a file of cases, at most 16 MiB, and the text of its `suite.toml`, at most
+    64 KiB. As `ecotone eval` takes them; both in base64, so that what is no UTF-8 is told with its line."""
+
+    name: str
+    form: CasesForm
+    cases: bytes
+    settings: bytes
 
 
 class NewRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -162,6 +175,9 @@ class Evaluations:
     def __init__(self, control: Control) -> None:
         self._control = control
         self.archive = Archive(RunStore(control.home.evaluations))
+        self.added = AddedSuites(control.home.suites)
+        # Beginning a run, going on with it and deleting it wait for each other.
+        self._turn = asyncio.Lock()
         self.background = BackgroundRuns(
             os.environ,
             home=control.home.folder,
@@ -175,7 +191,27 @@ class Evaluations:
 
     async def suites(self) -> list[SuiteFacts]:
         """The suites to choose from."""
-        return await asyncio.to_thread(suites_for, self._control.folder)
+        return await asyncio.to_thread(suites_for, self._control.folder, self.added)
+
+    async def suite(self, word: str) -> tuple[SuiteFacts, Suite]:
+        """One of them with its cases. Raises NotFound, SetupError."""
+        facts = next((facts for facts in await self.suites() if facts.word == word), None)
+        if facts is None:
+            raise NotFound(f"There is no suite {word!r} here.")
+        place = (self._place(facts), self._control.folder, self.added.folder)
+        return facts, await asyncio.to_thread(find_suite, *place)
+
+    def _place(self, facts: SuiteFacts) -> str:
+        """What leads to this suite and to no other, whatever lies in the gateway's folder."""
+        return str(self.added.folder / facts.word) if facts.place == "added" else facts.word
+
+    async def add_suite(self, new: NewSuite) -> SuiteFacts:
+        """Keep a suite. Raises MalformedRequest with file and line, BodyTooLarge, SetupError."""
+        try:
+            await asyncio.to_thread(self.added.add, new.cases, new.form, new.settings, new.name)
+        except ConfigError as error:
+            raise MalformedRequest(error.message) from None
+        return next(facts for facts in await self.suites() if (facts.place, facts.word) == ("added", new.name))
 
     async def models(self) -> list[ModelChoice]:
         """The names to choose from, routes last: a route's answers come from several models."""
@@ -199,7 +235,7 @@ class Evaluations:
 
     async def _planned(self, wanted: NewRun, *, who: str) -> tuple[Run, list[Choice]]:
         wish = await asyncio.to_thread(self._wish, wanted)
-        choices = await asyncio.to_thread(chosen, wish, self._control.folder, _tell_nobody)
+        choices = await asyncio.to_thread(chosen, wish, self._control.folder, self.added.folder, _tell_nobody)
         judged = [choice.suite.name for choice in choices if needs_judge(choice.suite)]
         if judged and wish.judge is None:
             raise MalformedRequest(f"Another model judges the replies to {', '.join(judged)}: choose which.")
@@ -211,14 +247,15 @@ class Evaluations:
         if not wanted.models:
             raise MalformedRequest("Choose at least one model.")
         _check_budget(wanted.budget_usd)
-        known = {facts.word: facts for facts in suites_for(self._control.folder)}
+        known = {facts.word: facts for facts in suites_for(self._control.folder, self.added)}
         for word in wanted.suites:
             if word not in known:
                 raise NotFound(f"There is no suite {word!r} here.")
             problem = known[word].problem
             if problem is not None:
                 raise SetupError(problem)
-        return Wish(**{name: getattr(wanted, name) for name in wanted.__struct_fields__})
+        settings = {name: getattr(wanted, name) for name in wanted.__struct_fields__}
+        return Wish(**settings | {"suites": tuple(self._place(known[word]) for word in wanted.suites)})
 
     def _forecast(self, run: Run, choices: Sequence[Choice]) -> Forecast:
         store, suites = self.archive.store, {choice.suite.name: choice.suite for choice in choices}
@@ -243,9 +280,10 @@ class Evaluations:
         run, choices = await self._planned(wanted, who=who)
         suites = {choice.suite.name: choice.suite for choice in choices}
         await asyncio.to_thread(check_scorers, suites, run)
-        self.background.check_room()
-        folder = await asyncio.to_thread(self.archive.store.create, run, list(suites.values()))
-        await self.background.start(folder)
+        async with self._turn:
+            self.background.check_room()
+            folder = await asyncio.to_thread(self.archive.store.create, run, list(suites.values()))
+            await self.background.start(folder)
         return run.id
 
     async def go_on(self, run: str, pace: GoOn) -> None:
@@ -257,11 +295,13 @@ class Evaluations:
         _check_budget(pace.budget_usd)
         wish = Wish(**msgspec.structs.asdict(pace))
         plan = await went_on(self._control.client, opened.run, wish)
-        if self.background.has(run) or folder.is_being_written():
-            raise SetupError(f"run {run} goes on already")
-        if plan != opened.run:
-            await asyncio.to_thread(folder.write, plan)
-        await self.background.start(folder)
+        async with self._turn:
+            self.folder(run)  # it may have been deleted meanwhile
+            if self.background.has(run) or folder.is_being_written():
+                raise SetupError(f"run {run} goes on already")
+            if plan != opened.run:
+                await asyncio.to_thread(folder.write, plan)
+            await self.background.start(folder)
 
     async def stop(self, run: str) -> None:
         """Stop a run, keeping what it has. Raises SetupError for one that was begun elsewhere, NotFound."""
@@ -270,6 +310,14 @@ class Evaluations:
             await self.background.stop(run)
         elif await asyncio.to_thread(folder.is_being_written):
             raise SetupError(f"run {run} was begun in a terminal: stop it there, with Ctrl-C")
+
+    async def delete(self, run: str) -> None:
+        """Delete a run that does not go on, and what it keeps for others. Raises SetupError, NotFound."""
+        async with self._turn:
+            folder = self.folder(run)
+            if self.background.has(run):
+                raise SetupError(f"run {run} goes on: stop it first")
+            await asyncio.to_thread(self.archive.delete, folder)
 
     # --- runs there are
 
@@ -410,6 +458,16 @@ async def list_suites(control: Control) -> list[SuiteFacts]:
     return await control.once(Evaluations).suites()
 
 
+async def add_suite(control: Control, body: NewSuite) -> SuiteFacts:
+    """Check a suite whole and keep it, to be run by its name."""
+    return await control.once(Evaluations).add_suite(body)
+
+
+async def delete_suite(control: Control, name: str) -> None:
+    """Delete a suite that was added; runs that were made with it stay, with the cases that they asked."""
+    await asyncio.to_thread(control.once(Evaluations).added.delete, name)
+
+
 async def list_candidates(control: Control) -> list[ModelChoice]:
     """List the models and routes that can be measured."""
     return await control.once(Evaluations).models()
@@ -456,6 +514,11 @@ async def resume_run(control: Control, run: str, body: GoOn) -> RunInFull:
     return await service.in_full(run)
 
 
+async def delete_run(control: Control, run: str) -> None:
+    """Delete a run that does not go on: its prompts, replies and scores, and the answers that it keeps for others."""
+    await control.once(Evaluations).delete(run)
+
+
 async def list_cases(control: Control, run: str, query: CaseQuery) -> CasesFound:
     """List cases of a run with what came of them."""
     opened = await control.once(Evaluations).opened(run)
@@ -500,12 +563,15 @@ async def compare_runs(control: Control, query: TwoRuns) -> Difference:
 
 CALLS = (
     Call("GET", "/evaluations/suites", list_suites),
+    Call("POST", "/evaluations/suites", add_suite),
+    Call("DELETE", "/evaluations/suites/{name}", delete_suite),
     Call("GET", "/evaluations/candidates", list_candidates),
     Call("POST", "/evaluations/estimate", estimate_run),
     Call("GET", "/evaluations/difference", compare_runs),
     Call("POST", "/evaluations/runs", start_run),
     Call("GET", "/evaluations/runs", list_runs),
     Call("GET", "/evaluations/runs/{run}", show_run),
+    Call("DELETE", "/evaluations/runs/{run}", delete_run),
     Call("GET", "/evaluations/runs/{run}/events", watch_run),
     Call("POST", "/evaluations/runs/{run}/stop", stop_run),
     Call("POST", "/evaluations/runs/{run}/resume", resume_run),

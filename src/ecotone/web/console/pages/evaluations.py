@@ -13,16 +13,17 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from ecotone.evaluation.added_suites import CASES_BYTES_MAX
 from ecotone.evaluation.answers import known_weights
 from ecotone.evaluation.archive import Opened
 from ecotone.evaluation.case_list import Came, case_in_full, found_rows, in_line, neighbours
-from ecotone.evaluation.cases import Suite, words_of
+from ecotone.evaluation.cases import words_of
 from ecotone.evaluation.differences import difference
 from ecotone.evaluation.results import Comparison, Summary
 from ecotone.evaluation.runs import Run, command_of
-from ecotone.evaluation.suites import find_suite
+from ecotone.evaluation.scorers import KINDS
 from ecotone.evaluation.wording import SCORED_BY, between, dollars, in_words, on_what, points, seconds, share
-from ecotone.values.errors import EcotoneError, MalformedRequest, NotFound
+from ecotone.values.errors import EcotoneError, MalformedRequest
 from ecotone.web.console.rendering import control_of, render
 from ecotone.web.control.evaluations import Evaluations, NewRun, RunRow
 
@@ -36,7 +37,9 @@ _WORDS: dict[str, Any] = {
     "duration": seconds,
     "on_what": on_what,
 }
-_LIMITS = ((5, "5, a first look"), (20, "20"), (None, "as many as each suite proposes"), (0, "all"))
+# How many cases of each suite the form offers, by what its field says; there a number of one's own is `other`.
+_LIMITS = {"5": "5, a first look", "20": "20", "": "as many as each suite proposes", "0": "all"}
+_NO_SETTINGS = '[scorer]\nkind = "{}"\n'
 
 
 async def index(request: Request) -> Response:
@@ -90,10 +93,7 @@ async def new(request: Request) -> Response:
     chosen_suites = said.getlist("suite") or (["knowledge"] if "model" not in said else [])
     usual = [name for model in models if model.kind == "route" for name in model.models]
     chosen_models = said.getlist("model") or [*usual, *(model.name for model in models)][:1]
-    limit = _limit(said.get("limit", "5"))
-    limits = list(_LIMITS)
-    if limit not in [value for value, _ in limits]:
-        limits.insert(0, (limit, str(limit)))
+    limit = _limit_said(said) if "limit" in said else "5"
     return render(
         request,
         "evaluations_new.html",
@@ -102,7 +102,7 @@ async def new(request: Request) -> Response:
         chosen_suites=chosen_suites,
         chosen_models=chosen_models,
         limit=limit,
-        limits=limits,
+        limits=_LIMITS,
         said=said,
         **_WORDS,
     )
@@ -119,8 +119,19 @@ async def estimate(request: Request) -> Response:
     return render(request, "evaluations_estimate.html", forecast=forecast, problem=problem, **_WORDS)
 
 
-def _limit(text: str) -> int | None:
-    return int(text) if text.isdecimal() and len(text) < 7 else None
+def _limit_said(said: QueryParams) -> str:
+    limit = said.get("limit", "").strip()
+    return said.get("limit_other", "").strip() if limit == "other" else limit
+
+
+def _limit(said: QueryParams) -> int | None:
+    """How many cases of each suite, 0 for all, None for what each proposes. Raises MalformedRequest."""
+    text = _limit_said(said)
+    if not text and said.get("limit") != "other":
+        return None
+    if not text.isdecimal() or len(text) > 6 or (text == "0" and said.get("limit") == "other"):
+        raise MalformedRequest("How many questions of each suite? Write a whole number from 1 to 999999.")
+    return int(text)
 
 
 def _wanted(said: QueryParams) -> NewRun:
@@ -131,15 +142,20 @@ def _wanted(said: QueryParams) -> NewRun:
         if (text := said.get(name, "").strip())
     }
     budget = said.get("budget_usd", "").strip()
+    limit = _limit(said)
+    own = fields.get("temperature") == "own"
+    if own:
+        del fields["temperature"]
     try:
         return msgspec.convert(
             {
                 **fields,
                 "suites": said.getlist("suite"),
                 "models": said.getlist("model"),
-                "limit": _limit(said.get("limit", "")),
+                "limit": limit,
                 "budget_usd": Decimal(budget) if budget else None,
                 "fresh": "fresh" in said,
+                "own_temperature": own,
             },
             type=NewRun,
             strict=False,
@@ -179,7 +195,7 @@ async def run(request: Request) -> Response:
         query=urlencode(asked),
         others=[row for row in await service.rows() if row.glance.id != name and row.glance.results],
         command=command_of(opened.run),
-        again=_again(opened.run, control_of(request).folder.resolve()),
+        again=_again(opened.run, control_of(request).folder.resolve(), control_of(request).home.suites.resolve()),
         scored_by=SCORED_BY,
         **_WORDS,
     )
@@ -202,9 +218,14 @@ def _start(said: QueryParams, total: int) -> int:
     return int(text) if text.isdecimal() and len(text) < 9 and int(text) < total else 0
 
 
-def _again(run: Run, folder: Path) -> str:
+def _again(run: Run, folder: Path, added: Path) -> str:
     """The query of the form that asks the same."""
-    words = [suite.name if suite.origin == "bundled" else _word(Path(suite.origin), folder) for suite in run.suites]
+    words = [
+        suite.name
+        if suite.origin == "bundled" or Path(suite.origin).parent == added
+        else _word(Path(suite.origin), folder)
+        for suite in run.suites
+    ]
     limit = "" if run.settings.limit is None else str(run.settings.limit)
     return urlencode(
         {"suite": words, "model": [model.name for model in run.models], "limit": limit, **_settings(run)}, doseq=True
@@ -216,8 +237,9 @@ def _word(suite: Path, folder: Path) -> str:
 
 
 def _settings(run: Run) -> dict[str, str]:
-    names = ("concurrency", "requests_per_minute", "budget_usd", "judge", "temperature", "max_tokens")
-    return {name: str(value) for name in names if (value := getattr(run.settings, name)) is not None}
+    names = ("concurrency", "requests_per_minute", "budget_usd", "judge", "seed", "temperature", "max_tokens")
+    said = {name: str(value) for name in names if (value := getattr(run.settings, name)) is not None}
+    return said | ({"temperature": "own"} if run.settings.own_temperature else {})
 
 
 def _title(run: Run) -> str:
@@ -337,13 +359,8 @@ def _prompts(opened: Opened) -> dict[tuple[str, str], str]:
 
 async def suite(request: Request) -> Response:
     """A suite and its cases."""
-    control = control_of(request)
-    service = control.once(Evaluations)
     word = request.query_params.get("word", "")
-    facts = next((facts for facts in await service.suites() if facts.word == word), None)
-    if facts is None or (facts.problem is not None and not facts.cases):
-        raise NotFound(f"There is no suite {word!r} here.")
-    loaded: Suite = await asyncio.to_thread(find_suite, word, control.folder)
+    facts, loaded = await control_of(request).once(Evaluations).suite(word)
     words = request.query_params.get("words", "")
     cases = [(found, words_of(found.messages[-1])) for found in loaded.cases if found.messages]
     fitting = [row for row in cases if words.casefold() in f"{row[0].id}\n{row[1]}".casefold()]
@@ -362,6 +379,21 @@ async def suite(request: Request) -> Response:
     )
 
 
+async def new_suite(request: Request) -> Response:
+    """The form for a suite of one's own."""
+    return render(
+        request,
+        "evaluations_new_suite.html",
+        scorers={_NO_SETTINGS.format(kind): SCORED_BY[kind] for kind in KINDS if _needs_nothing(kind)},
+        usual=_NO_SETTINGS.format("contains"),
+        cases_bytes_max=CASES_BYTES_MAX,
+    )
+
+
+def _needs_nothing(kind: str) -> bool:
+    return not any(option.required for option in msgspec.structs.fields(KINDS[kind]))
+
+
 ROUTES = (
     Route("/evaluations", index),
     Route("/evaluations/", lambda _: RedirectResponse("/console/evaluations", 307)),
@@ -369,6 +401,7 @@ ROUTES = (
     Route("/evaluations/estimate", estimate),
     Route("/evaluations/compare", compare),
     Route("/evaluations/suite", suite),
+    Route("/evaluations/suite/new", new_suite),
     Route("/evaluations/runs/{run}", run),
     Route("/evaluations/runs/{run}/case", case),
 )

@@ -1,4 +1,5 @@
-// Evaluations: begin a run, watch it, stop it and go on with it; move between cases with the arrow keys.
+// Evaluations: begin a run, watch it, stop it and go on with it; move between cases with the arrow keys; add suites,
+// and delete them and runs.
 
 import { api, listen, toast } from "../app.js";
 
@@ -24,9 +25,15 @@ const form = document.getElementById("new-run");
 function wanted() {
   const said = new FormData(form);
   const body = { suites: said.getAll("suite"), models: said.getAll("model"), fresh: said.has("fresh") };
+  if (said.get("limit") === "other") said.set("limit", said.get("limit_other"));
+  if (said.get("temperature").trim() === "own") {
+    said.delete("temperature");
+    body.own_temperature = true;
+  }
   for (const name of ["limit", "concurrency", "requests_per_minute", "seed", "temperature", "max_tokens"]) {
     const text = (said.get(name) ?? "").trim();
-    if (text) body[name] = Number(text);
+    // What is no number goes as it is, to be refused in words.
+    if (text) body[name] = Number.isNaN(Number(text)) ? text : Number(text);
   }
   for (const name of ["judge", "budget_usd"]) {
     const text = (said.get(name) ?? "").trim();
@@ -46,6 +53,13 @@ form?.addEventListener("submit", async (event) => {
     toast(error.message, "bad");
     button.disabled = false;
   }
+});
+
+form?.addEventListener("input", (event) => {
+  const other = document.getElementById("limit-other");
+  if (event.target === form.limit_other) other.checked = true;
+  else if (event.target.name === "limit" && !other.checked) form.limit_other.value = "";
+  form.limit_other.required = other.checked;
 });
 
 // The address says what is chosen, so that it can be kept and sent.
@@ -129,15 +143,105 @@ if (run?.dataset.state === "running") {
     progress: showProgress,
     ended: (end) => {
       source.close();
-      sessionStorage.setItem("evaluation", end.state);
+      const words = { finished: "The run is finished", stopped: "The run has stopped; what it has is kept" };
+      sessionStorage.setItem("evaluation", words[end.state]);
       location.reload();
     },
   });
-} else if (run) {
-  const end = sessionStorage.getItem("evaluation");
-  sessionStorage.removeItem("evaluation");
-  if (end) toast(end === "finished" ? "The run is finished" : "The run has stopped; what it has is kept");
 }
+// What the page before has left to say.
+const said = sessionStorage.getItem("evaluation");
+sessionStorage.removeItem("evaluation");
+if (said) toast(said);
+
+// --- a suite of one's own
+
+const adding = document.getElementById("new-suite");
+const files = document.getElementById("suite-files");
+
+function chosenFiles() {
+  const all = [...files.files];
+  const settings = all.find((file) => file.name.endsWith(".toml"));
+  return { settings, cases: all.filter((file) => file !== settings) };
+}
+
+files?.addEventListener("change", () => {
+  const { settings, cases } = chosenFiles();
+  const name = document.getElementById("suite-name");
+  if (cases.length && !name.value) name.value = cases[0].name.replace(/\.\w+$/, "").replace(/[^\p{L}\p{N}_.-]+/gu, "-");
+  const scorer = document.getElementById("suite-scorer");
+  scorer.disabled = settings !== undefined;
+  const usual = scorer.querySelector("[selected]");
+  (settings ? document.getElementById("as-chosen") : scorer.value ? scorer.selectedOptions[0] : usual).selected = true;
+});
+
+function refuse(text, field) {
+  const problem = document.getElementById("suite-problem");
+  problem.textContent = text;
+  problem.hidden = false;
+  for (const input of adding.querySelectorAll("input")) input.setAttribute("aria-invalid", String(input === field));
+  field.focus();
+}
+
+async function inBase64(blob) {
+  const reader = new FileReader();
+  await new Promise((done, failed) => {
+    reader.onload = done;
+    reader.onerror = () => failed(new Error("The file cannot be read. Choose it again."));
+    reader.readAsDataURL(blob);
+  });
+  return reader.result.slice(reader.result.indexOf(",") + 1);
+}
+
+adding?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const { settings, cases } = chosenFiles();
+  const name = document.getElementById("suite-name");
+  const ending = cases[0]?.name.split(".").at(-1).toLowerCase();
+  if (cases.length !== 1) return refuse(cases.length ? "Choose one file of cases, not several." : "Choose a file of cases.", files);
+  if (ending !== "csv" && ending !== "jsonl") return refuse(`${cases[0].name} ends in neither .csv nor .jsonl, so its form is not known.`, files);
+  if (cases[0].size > Number(adding.dataset.bytesMax)) return refuse(`${cases[0].name} is too large: split the suite.`, files);
+  if (!name.value.trim()) return refuse("Give the suite a name.", name);
+  const button = document.getElementById("add-suite");
+  button.disabled = true;
+  try {
+    const said = settings ?? new Blob([document.getElementById("suite-scorer").value]);
+    const added = await api("POST", "/evaluations/suites", {
+      name: name.value.trim(),
+      form: ending,
+      cases: await inBase64(cases[0]),
+      settings: await inBase64(said),
+    });
+    location.assign(`/console/evaluations/suite?word=${encodeURIComponent(added.word)}`);
+  } catch (error) {
+    button.disabled = false;
+    refuse(error.message, error.code === "invalid_request_error" ? files : name);
+  }
+});
+
+// --- what goes
+
+const deleting = document.getElementById("deleting");
+let doomed = "";
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-delete]");
+  if (!button) return;
+  doomed = button.dataset.delete;
+  deleting.returnValue = "";
+  deleting.showModal();
+});
+
+deleting?.addEventListener("close", async () => {
+  if (deleting.returnValue !== "yes") return;
+  try {
+    await api("DELETE", doomed);
+    sessionStorage.setItem("evaluation", doomed.includes("/suites/") ? "The suite is deleted" : "The run is deleted");
+    location.replace("/console/evaluations");
+  } catch (error) {
+    toast(error.message, "bad");
+  }
+});
 
 // --- runs to compare, and cases one after the other
 
