@@ -51,6 +51,16 @@ def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
     assert database.execute("select count(*) from things") == [(0,)]
 
 
+def test_a_transaction_that_cannot_be_kept_stands_in_the_way_of_no_other(tmp_path: Path) -> None:
+    parts = "create table parts (thing text references things deferrable initially deferred) strict"
+    database = Database(tmp_path / "x.db", [FIRST, Migration("parts", 1, parts)])
+    with pytest.raises(DatabaseError, match="FOREIGN KEY"), database.transaction():
+        database.execute("insert into parts values ('nothing')")
+    with database.transaction():
+        database.execute("insert into things values ('a')")
+    assert database.execute("select (select count(*) from parts), (select count(*) from things)") == [(0, 1)]
+
+
 def test_what_is_no_database_is_said_so(tmp_path: Path) -> None:
     file = tmp_path / "x.db"
     file.write_bytes(b"this is a shopping list, not a database " * 200)

@@ -91,11 +91,11 @@ class Database:
             self._connection.execute("begin immediate")
             try:
                 yield
+                self._connection.execute("commit")
             except BaseException:
                 if self._connection.in_transaction:  # SQLite has already rolled back after some errors
                     self._connection.execute("rollback")
                 raise
-            self._connection.execute("commit")
         except apsw.Error as error:
             raise self._explained(error) from None
 
