@@ -52,6 +52,12 @@ async def test_on_loopback_it_says_nothing_of_the_network(tmp_path: Path) -> Non
         assert "network" not in "\n".join(gate.log)
 
 
+async def test_where_it_cannot_leave_a_note_it_serves_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "home" / "gateway.json").mkdir(parents=True)
+    async with gateway(tmp_path, "") as gate:
+        assert "gateway.json cannot be written" in await gate.said("other commands will not find this gateway")
+
+
 @asynccontextmanager
 async def _index_that_never_answers() -> AsyncIterator[tuple[str, asyncio.Event]]:
     asked, over = asyncio.Event(), asyncio.Event()

@@ -230,7 +230,10 @@ class _Service:
         for other in () if note is None else (note, *note.earlier):
             if other.url != self.url and await is_healthy(runtime.http, other.url):
                 say(f"another gateway runs on this home ({other.url}, process {other.pid}); commands find this one now")
-        write_note(self._home, RunningNote(self.url, os.getpid(), str(self._file) if self._file else None))
+        try:
+            write_note(self._home, RunningNote(self.url, os.getpid(), str(self._file) if self._file else None))
+        except OSError as error:
+            say(f"other commands will not find this gateway: {self._home.running} cannot be written: {error.strerror}")
 
     def _reload(self, runtime: Runtime, app: App) -> None:
         try:
@@ -257,9 +260,12 @@ class _Service:
         """Without a config, what another command has fetched or removed comes or goes here too."""
         if self._file is not None:
             return
-        config = await stored_now(runtime, self._folder)
-        if config != runtime.config:
-            runtime.apply(config, runtime.vendors)
+        try:
+            config = await stored_now(runtime, self._folder)
+            if config != runtime.config:
+                runtime.apply(config, runtime.vendors)
+        except EcotoneError as error:
+            say(f"kept as it was: {error.message}")
 
     def _warn(self, runtime: Runtime) -> None:
         for warning in config_warnings(self._config, os.environ, self._folder, runtime.keyring.names):
