@@ -46,6 +46,15 @@ def test_a_watch_sees_each_whole_line_once(tmp_path: Path) -> None:
     assert (b.model, b.cases, b.done, b.failed, b.score) == ("b", 4, 1, 1, None)
 
 
+def test_a_watch_gets_past_a_very_long_line(tmp_path: Path) -> None:
+    small = suite("small", 2)
+    long = msgspec.structs.replace(result("a", "small", 0, 0.5), why="so long " * 1_250_000)
+    rows = [long, result("a", "small", 1, 1.0)]
+    watch = RunWatch(stored(tmp_path, run_of([identity("a", "vendor")], [small]), small, rows=rows))
+    found = [*watch.look(), *watch.look()]
+    assert [(row.case, len(row.why)) for row in found] == [("c0", 10_000_000), ("c1", len(rows[1].why))]
+
+
 def test_who_looks_whether_a_run_goes_on_does_not_get_into_its_way(tmp_path: Path) -> None:
     small = suite("small", 1)
     folder = stored(tmp_path, run_of([identity("a", "vendor")], [small]), small, rows=[])

@@ -259,7 +259,7 @@ class RunFolder:
             raise SetupError(f"run {self.path.name} has been deleted") from None
         with opened as file:
             if not _locked(file, fcntl.LOCK_EX, tries=_LOCK_TRIES):
-                raise SetupError(f"run {self.path.name} is going on in another process; wait for it to end") from None
+                raise SetupError(f"run {self.path.name} is going on in another process; wait for it to end")
             # It may have been deleted while this waited for its turn.
             if not self.results_file.exists():
                 raise SetupError(f"run {self.path.name} has been deleted")
@@ -292,7 +292,8 @@ class ResultWriter:
 
 
 def _locked(file: BinaryIO, kind: int, *, tries: int = 1) -> bool:
-    """Lock the file until it is closed. More than one try is for those who only look whether it is locked."""
+    """Lock the file until it is closed. Who wants it for long tries again: those who only look whether it is locked
+    hold it for a moment."""
     for left in reversed(range(tries)):
         try:
             fcntl.flock(file, kind | fcntl.LOCK_NB)

@@ -1,6 +1,5 @@
 """A run seen from outside while it goes on: what of it is on the disk, whoever writes it."""
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Literal
 
@@ -39,7 +38,7 @@ class RunWatch:
 
     def look(self) -> list[CaseResult]:
         """The results that have come since the last look, the oldest first."""
-        found: deque[CaseResult] = deque()
+        found = []
         for line in self._new_lines():
             # A line that cannot be read is told of where results are shown, not while they come.
             try:
@@ -48,13 +47,14 @@ class RunWatch:
                 continue
             self._results[result.key] = result
             found.append(result)
-        return list(found)
+        return found
 
     def _new_lines(self) -> list[bytes]:
         try:
             with self._folder.results_file.open("rb") as file:
                 file.seek(self._read_bytes)
                 data = file.read(_READ_BYTES_MAX)
+                data += file.readline()  # a long reply may be in a line that is longer than that
         except FileNotFoundError:
             return []
         whole = data.rfind(b"\n") + 1
