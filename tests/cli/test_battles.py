@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from ecotone.cli.battles import goes_on
 from tests.cli.terminal import Shell
 from tests.two_models import two_models
 
@@ -54,3 +56,40 @@ async def test_a_blind_battle_from_its_beginning_to_its_end(house: Shell) -> Non
     gone = await house.run("battles", "list")
     assert (gone.out, gone.code) == ("", 0)
     assert "There are no such battles" in gone.err
+
+
+async def test_a_battle_goes_on_and_ends_without_a_vote(house: Shell) -> None:
+    begun = json.loads(
+        (await house.run("battles", "begin", "Well?", "-m", "mini", "-m", "own", "--blind", "--json")).out
+    )
+    asked = await house.run("battles", "ask", begun["id"], "And?")
+    # Each side is asked with its own answers before; the vendor says what it heard last.
+    assert "> And?" in asked.out and "> Well?" not in asked.out
+    assert sorted(line for line in asked.out.splitlines() if "heard" in line) == [
+        "gpt-4o heard: And?",
+        "gpt-4o-mini heard: And?",
+    ]
+    assert "No vote yet" in asked.err
+
+    shown = await house.run("battles", "reveal", begun["id"])
+    first = "mini" if begun["rounds"][0]["answers"][0]["text"] == SAID["mini"] else "own"
+    assert f"A was {first}" in shown.err
+    again = await house.run("battles", "show", begun["id"])
+    assert "The names were shown without a vote, and none can be cast any more." in again.err
+    assert (await house.run("battles", "delete", begun["id"])).code == 0
+
+
+@pytest.mark.parametrize(
+    ("event", "data", "coming"),
+    [
+        ("battle", {"rounds": [{"answers": [None, {"state": "done"}]}]}, True),
+        ("battle", {"rounds": [{"answers": [None]}, {"answers": [{"state": "done"}, {"state": "streaming"}]}]}, True),
+        # All had answered before anybody looked: nothing more will be told.
+        ("battle", {"rounds": [{"answers": [None]}, {"answers": [{"state": "failed"}, {"state": "done"}]}]}, False),
+        ("pieces", {"number": 1, "pieces": []}, True),
+        ("ended", {"open": 1}, True),
+        ("ended", {"open": 0}, False),
+    ],
+)
+async def test_answers_are_waited_for_as_long_as_any_comes(event: str, data: dict[str, Any], coming: bool) -> None:
+    assert goes_on(event, data) is coming

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from ecotone.cli.controlling import control_client
+from ecotone.cli.controlling import ControlClient, control_client
 from ecotone.cli.output import out, print_json, print_table, say, visible
 from ecotone.evaluation.arena import MIGRATIONS, SIDES, Battle, Battles, Record, SideAnswer, record_of
 from ecotone.evaluation.standings import Standings, Tally, standings
@@ -19,6 +19,7 @@ from ecotone.gateway.settings.paths import find_home
 from ecotone.storage.database import Database
 
 _PROMPT_CHARS = 60
+_COMING = ("waiting", "streaming")
 _VOTES = {"tie": "tie", "all_bad": "all bad"}
 
 
@@ -87,7 +88,9 @@ def _print(record: Record, as_json: bool) -> None:
             for line in _told(answer):
                 out.out(line, highlight=False)
             out.out("")
-    if record.vote is None:
+    if record.revealed_at is not None:
+        say("The names were shown without a vote, and none can be cast any more.")
+    elif record.vote is None:
         say(f"No vote yet: `ecotone battles vote {record.id} a|b|...|tie|all_bad`")
     else:
         outcome = f"{record.winner} was found better" if record.winner else _VOTES[record.vote]
@@ -117,24 +120,51 @@ def begin(wish: Mapping[str, Any], as_json: bool) -> None:
     """Raises SetupError, which is also what the gateway says of a prompt that it does not take."""
     said = {name: value for name, value in wish.items() if value is not None}
     with control_client() as control:
-        path = _path(control.ask("POST", "/battles", said)["id"])
-        record = control.ask("GET", path)
-        if any(map(_coming, record["rounds"][-1]["answers"])):
-            control.follow(f"{path}/events", lambda event, data: not (event == "ended" and data["open"] == 0))
-        record = control.ask("GET", path)
+        record = _answered(control, control.ask("POST", "/battles", said)["id"])
     if not as_json:
-        say(f"battle {record['id']}")
-    _print(msgspec.convert(record, type=Record), as_json)
+        say(f"battle {record.id}")
+    _print(record, as_json)
 
 
-def _coming(answer: Mapping[str, Any] | None) -> bool:
-    return answer is None or answer["state"] in ("waiting", "streaming")
+def ask_on(battle: str, prompt: str, as_json: bool) -> None:
+    """Raises SetupError, also while answers to an earlier prompt are still coming."""
+    with control_client() as control:
+        control.ask("POST", f"{_path(battle)}/prompts", {"prompt": prompt})
+        record = _answered(control, battle)
+    _print(record if as_json else msgspec.structs.replace(record, rounds=record.rounds[-1:]), as_json)
+
+
+def _answered(control: ControlClient, battle: str) -> Record:
+    """The battle, once all have answered its last prompt."""
+    control.follow(f"{_path(battle)}/events", goes_on)
+    return msgspec.convert(control.ask("GET", _path(battle)), type=Record)
+
+
+def goes_on(event: str, data: Mapping[str, Any]) -> bool:
+    """Whether answers are still coming after this event of a battle; the first one is how it stands."""
+    match event:
+        case "battle":
+            return any(answer is None or answer["state"] in _COMING for answer in data["rounds"][-1]["answers"])
+        case "ended":
+            return bool(data["open"])
+    return True
 
 
 def cast(battle: str, vote: str, as_json: bool) -> None:
     """Raises SetupError."""
     with control_client() as control:
         record = msgspec.convert(control.ask("POST", f"{_path(battle)}/vote", {"vote": vote}), type=Record)
+    _print_names(record, as_json)
+
+
+def reveal(battle: str, as_json: bool) -> None:
+    """Raises SetupError."""
+    with control_client() as control:
+        record = msgspec.convert(control.ask("POST", f"{_path(battle)}/reveal"), type=Record)
+    _print_names(record, as_json)
+
+
+def _print_names(record: Record, as_json: bool) -> None:
     if as_json:
         print_json(record)
         return

@@ -70,6 +70,18 @@ def battles_begin(
     )
 
 
+@battles_app.command("ask")
+def battles_ask(
+    battle: _BattleArgument,
+    prompt: Annotated[str, typer.Argument(help="What to ask all sides next.", show_default=False)],
+    json: _Json = False,
+) -> None:
+    """Ask all sides one more prompt in the running gateway, and print what they answer; each goes on from its own."""
+    from ecotone.cli.battles import ask_on
+
+    ask_on(battle, prompt, json)
+
+
 @battles_app.command("vote")
 def battles_vote(
     battle: _BattleArgument,
@@ -82,6 +94,14 @@ def battles_vote(
     from ecotone.cli.battles import cast
 
     cast(battle, vote, json)
+
+
+@battles_app.command("reveal")
+def battles_reveal(battle: _BattleArgument, json: _Json = False) -> None:
+    """Show the names of a blind battle without a vote, in the running gateway; none can be cast afterwards."""
+    from ecotone.cli.battles import reveal
+
+    reveal(battle, json)
 
 
 @battles_app.command("delete")
