@@ -8,7 +8,7 @@ import pytest
 
 from ecotone.evaluation.advice.answer import advise
 from ecotone.evaluation.advice.measured import measurements, this_machine
-from ecotone.evaluation.advice.options import Speed, gather
+from ecotone.evaluation.advice.options import Measurement, Speed, gather
 from ecotone.evaluation.advice.question import Question, Work
 from ecotone.evaluation.answers import Answered, Identity
 from ecotone.evaluation.cases import Case, ScorerSpec, Suite
@@ -22,6 +22,14 @@ from tests.evaluation.advising import DAY
 CASES = 20
 OSS = "openai/gpt-oss-20b"
 HAIKU = "anthropic/claude-haiku-4-5"
+
+
+def measured(store: RunStore, suite: str | None) -> dict[str, Measurement]:
+    """What the runs say, all of which can be read."""
+    unread: list[str] = []
+    found = measurements(store, suite, unread.append)
+    assert unread == []
+    return found
 
 
 def suite(name: str = "mine") -> Suite:
@@ -68,13 +76,13 @@ def store(tmp_path: Path) -> RunStore:
 
 
 def test_there_is_nothing(store: RunStore) -> None:
-    assert measurements(store, None) == {}
+    assert measured(store, None) == {}
     assert this_machine({}) is None
 
 
 def test_a_score_with_its_wilson_interval(store: RunStore) -> None:
     kept(store, "20261101", 1, {vendor("anthropic", "claude-haiku-4-5"): 15})
-    row = measurements(store, "mine")[HAIKU]
+    row = measured(store, "mine")[HAIKU]
     assert (row.quality.value, row.quality.cases, row.quality.as_of) == (0.75, 20, date(2026, 11, 1))
     # Wilson for 15 of 20 at z = 1.959964: centre (0.75 + 0.0960365) / 1.1920729 = 0.709719,
     # half 1.959964 x sqrt(0.1875 / 20 + 3.841459 / 1600) / 1.1920729 = 0.178420
@@ -89,25 +97,25 @@ def test_the_newest_run_of_a_model_stands(store: RunStore) -> None:
     haiku = vendor("anthropic", "claude-haiku-4-5")
     kept(store, "20261102", 2, {haiku: 10})
     kept(store, "20261101", 1, {haiku: 20, vendor("groq", "openai/gpt-oss-20b", called="oss"): 5})
-    found = measurements(store, "mine")
+    found = measured(store, "mine")
     assert {model: row.quality.value for model, row in found.items()} == {HAIKU: 0.5, OSS: 0.25}
 
 
 def test_only_runs_on_the_suite_count(store: RunStore) -> None:
     kept(store, "20261101", 1, {vendor("anthropic", "claude-haiku-4-5"): 10}, of="other")
-    assert measurements(store, "mine") == {}
-    assert measurements(store, None)[HAIKU].speed == Speed(500, 20)
+    assert measured(store, "mine") == {}
+    assert measured(store, None)[HAIKU].speed == Speed(500, 20)
 
 
 def test_the_owners_word_for_a_model_goes_first(store: RunStore) -> None:
     kept(store, "1", 1, {vendor("vllm", "anything", catalog=OSS): 10})
     kept(store, "2", 2, {vendor("vllm", "what-nobody-knows", called="what-nobody-knows"): 10})
-    assert list(measurements(store, None)) == [OSS]
+    assert list(measured(store, None)) == [OSS]
 
 
 def test_embedded_models_make_this_machine(store: RunStore) -> None:
     kept(store, "1", 1, {embedded(OSS): 10, vendor("anthropic", "claude-haiku-4-5"): 10})
-    here = this_machine(measurements(store, "mine"))
+    here = this_machine(measured(store, "mine"))
     assert here is not None
     assert (here.tokens_per_s, here.throughput) == ({OSS: Decimal("20.0")}, "measured")
     assert (here.price, here.rent_per_hour) == (None, None)
@@ -125,7 +133,7 @@ def test_measurements_decide_over_votes(store: RunStore) -> None:
         1,
         {vendor("anthropic", "claude-haiku-4-5"): 6, vendor("groq", "openai/gpt-oss-20b", called="o"): 18},
     )
-    advice = advise(asked(), measurements(store, "mine"), today=DAY)
+    advice = advise(asked(), measured(store, "mine"), today=DAY)
     assert advice.best_rating is None
     assert {row.ranked.option.model for row in advice.placed} == {HAIKU, OSS}
     first = advice.placed[0].ranked
@@ -135,11 +143,11 @@ def test_measurements_decide_over_votes(store: RunStore) -> None:
 
 def test_a_speed_belongs_to_the_place_where_it_was_measured(store: RunStore) -> None:
     kept(store, "1", 1, {vendor("groq", "openai/gpt-oss-20b"): 18})
-    options = gather(asked(), measurements(store, "mine"), today=DAY)
+    options = gather(asked(), measured(store, "mine"), today=DAY)
     assert {option.place for option in options} > {"groq", "openrouter"}
     assert {option.place for option in options if option.speed is not None} == {"groq"}
 
 
 def test_without_a_measurement_there_is_no_answer_on_a_suite(store: RunStore) -> None:
     with pytest.raises(SetupError, match="ecotone eval run --suite mine"):
-        advise(asked(), measurements(store, "mine"), today=DAY)
+        advise(asked(), measured(store, "mine"), today=DAY)

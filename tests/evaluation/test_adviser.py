@@ -76,3 +76,18 @@ def test_what_was_measured_here_counts_once_it_is_there(tmp_path: Path) -> None:
     assert not adviser.knows(asked, organisation=HERE, today=TODAY)
     again = adviser.answer(asked, organisation=HERE, today=TODAY)
     assert {row.ranked.option.quality.value for row in again.placed if row.ranked.option.model == OSS} == {1.0}
+
+
+def test_a_run_that_cannot_be_read_is_left_out_and_the_answer_says_so(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    store = RunStore(home.evaluations)
+    kept(store, "2026-11-01-a", 1, {embedded(OSS): 12})
+    kept(store, "2026-11-02-b", 2, {embedded(OSS): 20})
+    (broken,) = (home.evaluations / "2026-11-02-b" / "suites").glob("*.json")
+    broken.write_text("{")
+    adviser = Adviser(home)
+    assert adviser.suites() == ("mine",)
+    asked = msgspec.structs.replace(FEW, work=msgspec.structs.replace(FEW.work, suite="mine"))
+    advice = adviser.answer(asked, organisation=HERE, today=TODAY)
+    assert {row.ranked.option.quality.value for row in advice.placed} == {0.6}
+    assert [note for note in advice.notes if note.startswith(f"Run 2026-11-02-b is left out: {broken} cannot be read")]

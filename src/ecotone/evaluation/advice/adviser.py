@@ -1,8 +1,9 @@
 """Advice on this installation: with what was measured here, the newest listing, and what the organisation says."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
+from pathlib import Path
 from threading import Lock
 
 import msgspec
@@ -12,9 +13,10 @@ from ecotone.evaluation.advice.answer import Advice, advise
 from ecotone.evaluation.advice.measured import measurements, this_machine
 from ecotone.evaluation.advice.options import Measurement
 from ecotone.evaluation.advice.question import Question
-from ecotone.evaluation.runs import RunStore
+from ecotone.evaluation.runs import RunFolder, RunStore
 from ecotone.gateway.inventory.listings import listing_file, stored_listing
 from ecotone.gateway.settings.paths import Home
+from ecotone.values.errors import SetupError
 
 _ANSWERS_MAX = 48
 
@@ -31,6 +33,7 @@ class Adviser:
         self._lock = Lock()
         self._answers: OrderedDict[tuple[bytes, date], Advice] = OrderedDict()
         self._measured: dict[str | None, Mapping[str, Measurement]] = {}
+        self._unread: dict[str | None, list[str]] = {}
         self._suites: tuple[str, ...] | None = None
         self._newer: str | None = None
         self._state: _State | None = None
@@ -45,6 +48,7 @@ class Adviser:
             found = self._answers.get(key)
             if found is None:
                 found = advise(asked, self._measurements(asked.work.suite), today=today, newer=self._newer)
+                found = msgspec.structs.replace(found, notes=(*found.notes, *self._unread[asked.work.suite]))
                 self._answers[key] = found
                 if len(self._answers) > _ANSWERS_MAX:
                     self._answers.popitem(last=False)
@@ -65,7 +69,7 @@ class Adviser:
         with self._lock:
             self._renew()
             if self._suites is None:
-                self._suites = tuple(sorted({name for folder in self._runs.runs() for name in folder.suites()}))
+                self._suites = tuple(sorted({name for folder in self._runs.runs() for name in _suites(folder)}))
             return self._suites
 
     def _completed(self, question: Question, organisation: Organisation | None) -> Question:
@@ -81,17 +85,33 @@ class Adviser:
 
     def _measurements(self, suite: str | None) -> Mapping[str, Measurement]:
         if suite not in self._measured:
-            self._measured[suite] = measurements(self._runs, suite)
+            self._unread[suite] = []
+            self._measured[suite] = measurements(self._runs, suite, self._unread[suite].append)
         return self._measured[suite]
 
     def _renew(self) -> None:
         """Forget everything when a run has gone on or another listing has come."""
         files = [listing_file(self._home), *(folder.results_file for folder in self._runs.runs())]
-        stats = [(str(file), file.stat()) for file in files if file.exists()]
-        state = tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
+        state = tuple(seen for file in files if (seen := _seen(file)) is not None)
         if state != self._state:
             self._answers.clear()
             self._measured.clear()
             self._suites = None
             self._newer = stored_listing(self._home)
             self._state = state
+
+
+def _seen(file: Path) -> tuple[str, int, int] | None:
+    """What changes with the file; None where there is none."""
+    try:
+        stat = file.stat()
+    except FileNotFoundError:  # such as a run that has just been deleted
+        return None
+    return str(file), stat.st_mtime_ns, stat.st_size
+
+
+def _suites(folder: RunFolder) -> Iterable[str]:
+    try:
+        return folder.suites()
+    except SetupError:  # answers say so of a run that cannot be read
+        return ()

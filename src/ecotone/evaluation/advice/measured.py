@@ -1,6 +1,6 @@
 """What runs made here say of models, as `advise` uses it: quality on one suite, and speed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import msgspec
@@ -12,16 +12,21 @@ from ecotone.evaluation.answers import Identity
 from ecotone.evaluation.results import Measured, summarise
 from ecotone.evaluation.runs import Run, RunFolder, RunStore
 from ecotone.evaluation.statistics import Interval
+from ecotone.values.errors import SetupError
 
 
-def measurements(store: RunStore, suite: str | None) -> dict[str, Measurement]:
+def measurements(store: RunStore, suite: str | None, unread: Callable[[str], None]) -> dict[str, Measurement]:
     """By catalog id, the latest run of each model on `suite`; without a suite, of any, for its speed alone.
 
-    Models that the catalog does not know are left out: give them an id with `catalog` in the config.
+    Models that the catalog does not know are left out: give them an id with `catalog` in the config. So are runs that
+    cannot be read; `unread` is told which, and why.
     """
     found: dict[str, Measurement] = {}
     for folder in store.runs():
-        found.update(_of_run(folder, suite))
+        try:
+            found.update(_of_run(folder, suite))
+        except SetupError as error:
+            unread(f"Run {folder.path.name} is left out: {error.message}.")
     return found
 
 
