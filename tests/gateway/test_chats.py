@@ -138,6 +138,16 @@ def test_files_that_are_not_taken(name: str, data: str, error: type[EcotoneError
         read_attached(name, data)
 
 
+def test_a_file_that_is_not_there_to_go_along_is_not_left_out_silently(chats: Chats) -> None:
+    chat, other = chats.create("me", NOW), chats.create("me", NOW)
+    elsewhere, _ = chats.ask(other, "me", "", "assistant", NOW, attached=[Attached("a.txt", "text/plain", b"a")])
+    (theirs,) = chats.get(other, "me").message(elsewhere).attachments
+    for kept in ("nothing", theirs.id):
+        with pytest.raises(NotFound, match="attach it again"):
+            chats.ask(chat, "me", "which?", "assistant", NOW, kept=[kept])
+    assert chats.get(chat, "me").messages == ()
+
+
 def test_what_a_file_is_its_bytes_say() -> None:
     assert read_attached("x.txt", encoded(PNG)).media_type == "image/png"
     assert read_attached("x.jpg", encoded(b"\xff\xd8\xff\xe0")).media_type == "image/jpeg"
@@ -161,6 +171,9 @@ def test_search_finds_titles_and_words_in_any_case(chats: Chats) -> None:
     assert "ESTUARY is where" in found.excerpt and found.excerpt.startswith("… ") and found.excerpt.endswith(" …")
     assert chats.list("me", search="100%") == () == chats.list("me", search="lake")
     assert len(chats.list(None, search="estuary")) == 2
+    assert len(chats.list(None, search="estuary " * 2000)) == 2
+    with pytest.raises(MalformedRequest, match="at most 20 words"):
+        chats.list(None, search=" ".join(map(str, range(21))))
 
 
 def test_lists_go_on(chats: Chats) -> None:

@@ -79,6 +79,7 @@ MESSAGES_MAX = 2_000
 _TITLE_FROM_QUESTION_CHARS = 60
 _EXCERPT_CHARS = 120
 _LIST_MAX = 500
+_WORDS_MAX = 20
 _ID_BYTES = 16
 _NEW_CHAT = "New chat"
 # What is only for the eye in Markdown: an excerpt goes without.
@@ -119,34 +120,32 @@ class ChatMessage(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.text or self.refusal
 
 
-class ChatRow(msgspec.Struct, frozen=True):
+class ChatHead(msgspec.Struct, frozen=True):
+    """Whose chat it is, what it is called, and what its next question goes out with."""
+
+    id: str
+    owner: str
+    title: str
+    model: str | None
+    data_class: str | None
+    created_at: datetime
+    changed_at: datetime
+
+
+class ChatRow(ChatHead, frozen=True):
     """A chat as lists have it. `excerpt` is where a search found its words; None where nothing was searched, or only
     the title fits. `answering`: is an answer still coming?"""
 
-    id: str
-    owner: str
-    title: str
-    model: str | None
-    data_class: str | None
     messages: int
     answering: bool
-    created_at: datetime
-    changed_at: datetime
     excerpt: str | None = None
 
 
-class Chat(msgspec.Struct, frozen=True):
+class Chat(ChatHead, frozen=True):
     """A chat with all its messages, in order of arrival."""
 
-    id: str
-    owner: str
-    title: str
-    model: str | None
-    data_class: str | None
     system: str | None
     leaf: str | None
-    created_at: datetime
-    changed_at: datetime
     messages: tuple[ChatMessage, ...]
 
     def message(self, identity: str) -> ChatMessage:
@@ -212,27 +211,19 @@ class Chats:
         self, owner: str | None, *, search: str = "", limit: int = _LIST_MAX, before: datetime | None = None
     ) -> tuple[ChatRow, ...]:
         """Chats, the one that changed last first; with `search` those whose title or messages have these words, each
-        of them. `before`: only those that changed before then, to go on from the end of an earlier list."""
-        words = [word.casefold() for word in search.split()]
+        of them. `before`: only those that changed before then, to go on from the end of an earlier list. Raises
+        MalformedRequest for too many words."""
+        words = list(dict.fromkeys(search.casefold().split()))
+        if len(words) > _WORDS_MAX:
+            raise MalformedRequest(f"Search for at most {_WORDS_MAX} words at a time.", param="search")
         found, values = _where(owner, words, before)
         rows = self._database.execute(
             f"{_ROWS} where {found} order by changed_at_us desc, id limit ?",
             (*values, max(1, min(limit, _LIST_MAX))),
         )
         return tuple(
-            ChatRow(
-                id=identity,
-                owner=owner_of,
-                title=title,
-                model=model,
-                data_class=data_class,
-                messages=messages,
-                answering=bool(answering),
-                created_at=moment(created_us),
-                changed_at=moment(changed_us),
-                excerpt=self._excerpt(identity, words),
-            )
-            for identity, owner_of, title, model, data_class, created_us, changed_us, messages, answering in rows
+            ChatRow(**_head(head), messages=messages, answering=bool(answering), excerpt=self._excerpt(head[0], words))
+            for *head, messages, answering in rows
         )
 
     def _excerpt(self, chat: str, words: Sequence[str]) -> str | None:
@@ -248,8 +239,7 @@ class Chats:
     def get(self, chat: str, owner: str | None) -> Chat:
         """Raises NotFound."""
         rows = self._database.execute(
-            "select id, owner, title, model, class, system, leaf, created_at_us, changed_at_us from chats"
-            " where id = ? and (? is null or owner = ?)",
+            f"select {_HEAD}, system, leaf from chats where id = ? and (? is null or owner = ?)",  # noqa: S608 - no input
             (chat, owner, owner),
         )
         if not rows:
@@ -262,17 +252,11 @@ class Chats:
         ):
             attached.setdefault(message, []).append(Attachment(*facts))
         messages = self._database.execute(f"{_MESSAGES} where chat = ? order by number", (chat,))
-        identity, owner_of, title, model, data_class, system, leaf, created_us, changed_us = rows[0]
+        *head, system, leaf = rows[0]
         return Chat(
-            id=identity,
-            owner=owner_of,
-            title=title,
-            model=model,
-            data_class=data_class,
+            **_head(head),
             system=system,
             leaf=leaf,
-            created_at=moment(created_us),
-            changed_at=moment(changed_us),
             messages=tuple(_message(row, attached.get(row[0], ())) for row in messages),
         )
 
@@ -393,11 +377,13 @@ class Chats:
 
     def _attach(self, chat: str, message: str, attached: Sequence[Attached], kept: Sequence[str]) -> None:
         for number, identity in enumerate(kept):
-            self._database.execute(
+            copied = self._database.execute(
                 "insert into chat_attachments select ?, chat, ?, ?, name, media_type, body from chat_attachments"
-                " where chat = ? and id = ?",
+                " where chat = ? and id = ? returning id",
                 (secrets.token_urlsafe(_ID_BYTES), message, number, chat, identity),
             )
+            if not copied:
+                raise NotFound("A file that is to go along is not in this chat; attach it again.", param="kept")
         for number, one in enumerate(attached, len(kept)):
             self._database.execute(
                 "insert into chat_attachments values (?, ?, ?, ?, ?, ?, ?)",
@@ -466,21 +452,22 @@ class Chats:
         """What is attached to these messages, by message."""
         found: dict[str, list[Attached]] = {message: [] for message in messages}
         rows = self._database.execute(
-            "select message, name, media_type, body from chat_attachments where chat = ? order by message, number",
-            (chat,),
+            "select message, name, media_type, body from chat_attachments"
+            " where chat = ? and message in (select value from json_each(?)) order by message, number",
+            (chat, msgspec.json.encode(messages).decode()),
         )
         for message, *attached in rows:
-            if message in found:
-                found[message].append(Attached(*attached))
+            found[message].append(Attached(*attached))
         return {message: tuple(attached) for message, attached in found.items()}
 
 
-_ROWS = """
-select id, owner, title, model, class, created_at_us, changed_at_us,
+_HEAD = "id, owner, title, model, class, created_at_us, changed_at_us"
+_ROWS = f"""
+select {_HEAD},
     (select count(*) from chat_messages where chat = chats.id),
     exists (select 1 from chat_messages where chat = chats.id and state in ('waiting', 'streaming'))
 from chats
-"""
+"""  # noqa: S608 - no input
 _MESSAGES = """
 select id, parent, role, text, created_at_us, asked, class, state, reasoning, refusal, error, error_code, request_id,
     facts
@@ -489,6 +476,19 @@ from chat_messages
 _HAS_WORD = """
 (instr(folded, ?) or exists (select 1 from chat_messages m where m.chat = chats.id and instr(m.folded, ?)))
 """
+
+
+def _head(row: Sequence[Any]) -> dict[str, Any]:
+    identity, owner, title, model, data_class, created_at_us, changed_at_us = row
+    return {
+        "id": identity,
+        "owner": owner,
+        "title": title,
+        "model": model,
+        "data_class": data_class,
+        "created_at": moment(created_at_us),
+        "changed_at": moment(changed_at_us),
+    }
 
 
 def _message(row: Sequence[Any], attachments: Sequence[Attachment]) -> ChatMessage:
