@@ -83,8 +83,11 @@ def test_what_the_model_holds_is_said_and_whom_it_is_too_little_for() -> None:
     found = {client.name: client for client in clients(URL, MODEL, None, 8192)}
     assert tomllib.loads(found["codex"].snippets[0].text)["model_context_window"] == 8192
     assert "CLAUDE_CODE_MAX_CONTEXT_TOKENS=8192\n" in found["claude-code"].snippets[0].text
-    for name in ("codex", "claude-code", "gemini-cli"):
-        assert found[name].notes[0].startswith(f"{MODEL} holds 8,192 tokens, and this client needs 32,000")
+    for name, wants in (("codex", "32,000"), ("claude-code", "64,000"), ("gemini-cli", "64,000")):
+        assert found[name].notes[0].startswith(f"{MODEL} holds 8,192 tokens, and this client needs {wants}")
+    middling = {client.name: client for client in clients(URL, MODEL, None, 40_000)}
+    told = {name for name, client in middling.items() if any("this client needs" in note for note in client.notes)}
+    assert told == {"claude-code", "gemini-cli"}
     assert not found["curl"].notes[0].startswith(MODEL)
     large = {client.name: client for client in clients(URL, MODEL, None, 200_000)}
     assert "MAX_CONTEXT_TOKENS=200000\n" in large["claude-code"].snippets[0].text

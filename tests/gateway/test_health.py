@@ -60,3 +60,11 @@ def test_what_is_held_against_an_endpoint() -> None:
     assert health.trouble("a", 20.0) == Trouble(failures=2, rests_s=0.0)
     health.succeeded("a")
     assert health.trouble("a", 20.0) is None
+
+
+def test_of_endless_names_the_latest_failures_are_kept() -> None:
+    health = Health()
+    for number in range(20_000):
+        health.failed(f"openai/{number}@openai", None, 0.0)
+    assert health.trouble("openai/0@openai", 0.0) is None
+    assert health.trouble("openai/10000@openai", 0.0) == Trouble(1, 1.0)

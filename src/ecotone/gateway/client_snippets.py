@@ -33,13 +33,12 @@ class Snippet(msgspec.Struct, frozen=True):
 
 
 _CONTEXT: Final = re.compile(r"<context (\d+)>")
-_AGENT_TOKENS_MIN: Final = 32_000
-"""Less, and a coding agent's instructions and tools leave no room for its work."""
 
 
 class Client(msgspec.Struct, frozen=True):
     """One client and how it reaches the gateway. `speaks` is the API that it uses, `address` what it wants as its base
-    URL, `guide` its page in the documentation."""
+    URL, `guide` its page in the documentation. `tokens_min` is what a model must hold at least: with less, the client's
+    instructions and tools leave no room for work; None where little will do."""
 
     name: str
     title: str
@@ -49,6 +48,7 @@ class Client(msgspec.Struct, frozen=True):
     guide: str
     snippets: tuple[Snippet, ...]
     notes: tuple[str, ...] = ()
+    tokens_min: int | None = None
 
 
 def can_be_shown(model: str) -> bool:
@@ -74,9 +74,9 @@ def clients(url: str, model: str, key: str | None = None, context_tokens: int | 
         return text.replace("<url>", url).replace("<key>", key or NO_KEY).replace("<model>", model)
 
     def notes(client: Client) -> tuple[str, ...]:
-        if client.group != "Coding agents" or context_tokens is None or context_tokens >= _AGENT_TOKENS_MIN:
+        if context_tokens is None or client.tokens_min is None or context_tokens >= client.tokens_min:
             return client.notes
-        short = f"{model} holds {context_tokens:,} tokens, and this client needs {_AGENT_TOKENS_MIN:,}: choose another."
+        short = f"{model} holds {context_tokens:,} tokens, and this client needs {client.tokens_min:,}: choose another."
         return (short, *client.notes)
 
     return tuple(
@@ -446,6 +446,7 @@ codex
             "Leave web_search out where one of OpenAI's own models answers: it is a tool that runs at OpenAI.",
             "The model must call tools and hold at least 32,000 tokens; model_context_window says what it holds.",
         ),
+        tokens_min=32_000,
     ),
     Client(
         "claude-code",
@@ -468,7 +469,11 @@ claude
 """,
             ),
         ),
-        ("CLAUDE_CODE_MAX_CONTEXT_TOKENS says what the model holds; its first request alone has about 20,000 tokens.",),
+        (
+            "CLAUDE_CODE_MAX_CONTEXT_TOKENS says what the model holds; the first request alone has about 20,000.",
+            "Take a model that calls tools and holds at least 64,000 tokens.",
+        ),
+        tokens_min=64_000,
     ),
     Client(
         "gemini-cli",
@@ -502,6 +507,7 @@ gemini
             ),
         ),
         ("Take a model that calls tools and holds at least 64,000 tokens.",),
+        tokens_min=64_000,
     ),
     Client(
         "open-webui",

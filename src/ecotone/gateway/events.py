@@ -1,11 +1,12 @@
 """What happened that somebody should know of, for alerts: one row each. Names and numbers, never content."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from ecotone.storage.database import Database, Migration
+from ecotone.storage.moments import microseconds, moment
 
 MIGRATIONS = (
     Migration(
@@ -25,7 +26,6 @@ MIGRATIONS = (
 )
 
 INSERT = "insert into events (at_us, kind, principal, detail) values (?, ?, ?, ?)"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class EventRow(msgspec.Struct, frozen=True, array_like=True):
@@ -50,11 +50,10 @@ def read_events(database: Database, since: datetime) -> tuple[Event, ...]:
     """Events from then on, the earliest first."""
     rows = database.execute(
         "select at_us, kind, principal, detail from events where at_us >= ? order by at_us, id",
-        ((since - _EPOCH) // timedelta(microseconds=1),),
+        (microseconds(since),),
     )
     return tuple(
-        Event(_EPOCH + timedelta(microseconds=at_us), kind, principal, msgspec.json.decode(detail))
-        for at_us, kind, principal, detail in rows
+        Event(moment(at_us), kind, principal, msgspec.json.decode(detail)) for at_us, kind, principal, detail in rows
     )
 
 

@@ -8,6 +8,7 @@ from ecotone.gateway.models import Candidate
 
 _PAUSE_FIRST_S = 1.0
 _PAUSE_MAX_S = 60.0
+_MARKS_MAX = 10_000
 
 
 class _Mark(msgspec.Struct):
@@ -31,6 +32,8 @@ class Health:
         self._marks: dict[str, _Mark] = {}
 
     def failed(self, endpoint: str, retry_after_s: float | None, now_s: float) -> None:
+        if endpoint not in self._marks and len(self._marks) >= _MARKS_MAX:
+            del self._marks[next(iter(self._marks))]  # endpoints of vendors' models come into being by being asked for
         mark = self._marks.setdefault(endpoint, _Mark(0, 0.0))
         pause_s = min(_PAUSE_FIRST_S * 2.0 ** min(mark.failures, 10), _PAUSE_MAX_S)
         mark.failures += 1

@@ -10,7 +10,7 @@ import msgspec
 from ecotone.catalog.provider import Provider
 from ecotone.gateway.build import load_config
 from ecotone.gateway.rules.named_callers import unknown_callers
-from ecotone.gateway.rules.rulebook import compile_policy, model_places, open_ended_place
+from ecotone.gateway.rules.rulebook import all_places, compile_policy, open_ended_place
 from ecotone.gateway.settings.config import Config, parse_config
 from ecotone.gateway.settings.discovery import found_keys
 from ecotone.gateway.settings.toml_file import TomlFile, read_text
@@ -46,13 +46,8 @@ class Rulebook(msgspec.Struct, frozen=True, eq=False):
     def candidates(self, today: date) -> dict[str, tuple[Place, ...]]:
         """The places behind every name that can be asked for; `openai/*` stands for all models of a vendor whose models
         are not configured."""
-        config = self.config
-        found = {name: tuple(model_places(name, config, today, self.environment)) for name in config.models}
-        for name, route in config.routes.items():
-            found[name] = tuple(place for model in route.models for place in found[model])
-        for vendor in self.vendors:
-            found[f"{vendor.name}/*"] = (open_ended_place(vendor, "*", config, today),)
-        return found
+        freely = {f"{vendor.name}/*": (open_ended_place(vendor, "*", self.config, today),) for vendor in self.vendors}
+        return all_places(self.config, today, self.environment) | freely
 
 
 def compile_rulebook(

@@ -1,17 +1,17 @@
 """Requests that the rules had something to say about: refused, in the request or in the reply, or flagged."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
 from ecotone.gateway.request_log import JUDGED
 from ecotone.storage.database import Database
+from ecotone.storage.moments import microseconds, moment
 
 Outcome = Literal["refused", "reply refused", "not replaceable", "flagged"]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The condition is the index's, to the letter: by that SQLite knows that the index will do.
 JUDGED_ROWS = (
     "select id, started_at_us, principal, operation, asked, error, decision from requests"  # noqa: S608 - no input
@@ -41,7 +41,7 @@ def recent_refusals(
     database: Database, since: datetime, *, risk_min: float = 0.5, limit: int = 200
 ) -> tuple[Refusal, ...]:
     """The latest first. `risk_min` is the score from which a risk is told."""
-    rows = database.execute(JUDGED_ROWS, ((since - _EPOCH) // timedelta(microseconds=1), limit))
+    rows = database.execute(JUDGED_ROWS, (microseconds(since), limit))
     return tuple(_refusal(*row, risk_min=risk_min) for row in rows)
 
 
@@ -74,7 +74,7 @@ def _refusal(
     scores: Mapping[str, float] = told["scores"] or {}
     return Refusal(
         id=identity,
-        at=_EPOCH + timedelta(microseconds=started_at_us),
+        at=moment(started_at_us),
         outcome=outcome,
         principal=principal or "",
         operation=operation,

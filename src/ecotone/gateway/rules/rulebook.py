@@ -141,9 +141,11 @@ def open_ended_place(provider: Provider, name: str, config: Config, today: date)
     )
 
 
-def all_places(config: Config, today: date) -> dict[str, tuple[Place, ...]]:
+def all_places(
+    config: Config, today: date, environment: Mapping[str, str] = _NO_ENVIRONMENT
+) -> dict[str, tuple[Place, ...]]:
     """The places behind every model and route of a config."""
-    found = {name: tuple(model_places(name, config, today)) for name in config.models}
+    found = {name: tuple(model_places(name, config, today, environment)) for name in config.models}
     routes = {
         name: tuple(place for model in route.models for place in found[model]) for name, route in config.routes.items()
     }

@@ -24,6 +24,7 @@ from ecotone.policy.guard.guard import Guard
 from ecotone.policy.inspection import Inspection, inspect
 from ecotone.policy.labels import Labels
 from ecotone.policy.places import Place
+from ecotone.policy.policy import Policy
 from ecotone.policy.verdict import Verdict
 from ecotone.values.errors import MalformedRequest, ModelNotFound, Unredactable
 from ecotone.wire.json_body import encode_json_object
@@ -118,9 +119,8 @@ class Trial(msgspec.Struct, frozen=True):
     """What would become of a text. `asked` None: each model was tried by its own name.
 
     `summary` is what it comes to, in a sentence. `places` are in the order in which they would be tried, those that may
-    not have it last. `refusal` is what the
-    caller would be told where none may. `scores` is None where no rule reads them. `notes` say what a trial cannot
-    know.
+    not have it last. `refusal` is what the caller would be told where none may. `scores` is None where no rule reads
+    them. `notes` say what a trial cannot know.
     """
 
     summary: str
@@ -176,18 +176,10 @@ def tried(
     behind = _behind(book, wish.asked, now)
     request = _Request(book, wish, next(iter(behind), ""))
     looks = policy.needs_detectors or policy.needs_guard
+    inspected = request.inspection if looks else Inspection()
     scored = guard.scores(wish.text) if guard is not None and policy.needs_guard else None
-    settings = policy.principals.get(wish.principal)
-    reasons = tuple(_class_reasons(book, wish, request.inspection if looks else Inspection()))
-    labels = Labels(
-        data_class=max(policy.classes.rank(reason.data_class) for reason in reasons),
-        kinds=request.inspection.kinds if looks else frozenset(),
-        uninspected=request.inspection.uninspected if looks else frozenset(),
-        scores=scored,
-        principal=wish.principal,
-        purpose=None if settings is None else settings.purpose,
-        input_bytes=len(request.body),
-    )
+    reasons = tuple(_class_reasons(book, wish, inspected))
+    labels = _labels(policy, wish, reasons, inspected, scored, len(request.body))
     explainer = Explainer(policy)
     places: list[PlaceTrial] = []
     denied: dict[str, Verdict] = {}
@@ -197,7 +189,8 @@ def tried(
             verdict = policy.decide(asked, place, now=now)
             endpoint = str(place.fact("endpoint.id"))
             sent, problem = request.sent(redaction, asked, verdict)
-            denied |= {} if verdict.allowed else {endpoint: verdict}
+            if not verdict.allowed:
+                denied[endpoint] = verdict
             places.append(
                 PlaceTrial(
                     asked=name,
@@ -229,6 +222,26 @@ def tried(
         places=tuple(places),
         refusal=refusal(wish.asked, denied).message if wish.asked and len(denied) == len(places) > 0 else None,
         notes=tuple(_notes(book)),
+    )
+
+
+def _labels(
+    policy: Policy,
+    wish: Wish,
+    reasons: Iterable[ClassReason],
+    inspected: Inspection,
+    scored: Mapping[str, float] | None,
+    size_bytes: int,
+) -> Labels:
+    settings = policy.principals.get(wish.principal)
+    return Labels(
+        data_class=max(policy.classes.rank(reason.data_class) for reason in reasons),
+        kinds=inspected.kinds,
+        uninspected=inspected.uninspected,
+        scores=scored,
+        principal=wish.principal,
+        purpose=None if settings is None else settings.purpose,
+        input_bytes=size_bytes,
     )
 
 

@@ -162,7 +162,7 @@ def parse_config(text: str, file: Path) -> Config:
     """Read and check a config. `file` names it in errors, and its folder is where relative paths start. Raises
     ConfigError with the line.
 
-    What its rules say is read by `rulebook.read_rulebook`, which knows what they may speak of.
+    What its rules say is checked by `rulebook.read_config`, which knows what they may speak of.
     """
     toml = TomlFile(text, file)
     config = toml.read(Config, _advice)

@@ -44,19 +44,10 @@ class ShownRule(msgspec.Struct, frozen=True):
     tests: tuple[int, ...]
 
 
-class ShownTest(msgspec.Struct, frozen=True):
-    """A test of the rules, and what came of it. `problem` None: it passed."""
+class ShownTest(RuleTestResult, frozen=True):
+    """A test of the rules as the config has it, and what came of it."""
 
-    name: str
     settings: RuleTestSettings
-    got: str
-    spoke: tuple[str, ...]
-    redacted: tuple[str, ...]
-    problem: str | None
-
-    @property
-    def passed(self) -> bool:
-        return self.problem is None
 
 
 class ShownClass(msgspec.Struct, frozen=True):
@@ -258,7 +249,7 @@ def _hours(hours: int) -> int:
 def _in_force(book: Rulebook, results: Sequence[RuleTestResult], file: str | None) -> RulesInForce:
     policy = book.policy
     tests = tuple(
-        ShownTest(result.name, settings, result.got, result.spoke, result.redacted, result.problem)
+        ShownTest(**msgspec.structs.asdict(result), settings=settings)
         for settings, result in zip(book.config.rule_tests, results, strict=True)
     )
     rules = tuple(
