@@ -1,5 +1,6 @@
 """Offers: worked out by hand to the cent, and against genai-prices' own calculator as another program."""
 
+import gc
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
@@ -10,7 +11,7 @@ import pytest
 from ecotone.catalog.listing import DatedPrices, Listing, OfferRow, Prices, Tier, dollars, written
 from ecotone.catalog.models import all_models, shipped
 from ecotone.catalog.names import name_table
-from ecotone.catalog.prices import Offer, all_offers, offers, price_of
+from ecotone.catalog.prices import Offer, Offers, all_offers, offers, price_of
 from ecotone.values.reply import Usage
 
 
@@ -25,6 +26,18 @@ def test_by_hand_a_plain_price() -> None:
     # 1,000,000 in = 0.59; 250,000 out = 0.1975.
     offer = offer_of("groq", "llama-3.3-70b-versatile")
     assert offer.cost(Usage(input_tokens=1_000_000, output_tokens=250_000)) == Decimal("0.7875")
+
+
+def test_a_deployment_costs_what_the_model_costs_there_that_the_config_says_it_is() -> None:
+    # azure, gpt-4o: $2.50 in, $10 out.
+    assert price_of("azure", "ours") is None
+    offer = price_of("azure", "ours", model_id="openai/gpt-4o")
+    assert offer is not None
+    assert (offer.provider, offer.cost(Usage(input_tokens=1_000_000, output_tokens=100_000))) == (
+        "azure",
+        Decimal("3.5"),
+    )
+    assert price_of("groq", "ours", model_id="openai/gpt-4o") is None, "it is not served there"
 
 
 def test_by_hand_cached_input_and_cache_writes() -> None:
@@ -91,6 +104,12 @@ def made(*rows: DatedPrices) -> str:
         (OfferRow("acme", "chat", rows),),
     )
     return written(listing)
+
+
+def test_what_was_asked_on_days_gone_by_is_not_kept_for_ever() -> None:
+    for day in range(1, 7):
+        assert offers("openai/gpt-4o", day=date(2027, 1, day))
+    assert sum(isinstance(one, Offers) for one in gc.get_objects()) < 6
 
 
 def test_unknown_counts_and_prices_have_no_cost() -> None:

@@ -7,7 +7,7 @@ Nothing is guessed: what no source says is None.
 from collections.abc import Mapping
 from datetime import date
 from difflib import get_close_matches
-from functools import cache
+from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Literal
@@ -18,6 +18,8 @@ from ecotone.catalog.listing import Listing, ModelRow, read_listing
 from ecotone.catalog.names import Name, NameIndex, folded, name_table
 
 _NEAR_MAX = 5
+# The shipped one, and refreshed ones, of which the last is asked for.
+_CATALOGS_KEPT_MAX = 4
 
 
 class ModelFacts(msgspec.Struct, frozen=True):
@@ -151,7 +153,7 @@ def shipped(name: str) -> Listing:
     return read_listing(files("ecotone.catalog").joinpath(f"data/{name}.json").read_bytes())
 
 
-@cache
+@lru_cache(maxsize=_CATALOGS_KEPT_MAX)
 def catalog(newer: str | None = None) -> Catalog:
     """The catalog. `newer` is the text of a refreshed copy of models.dev's listing, which stands in for the shipped
     one where it is not older. Raises SetupError for a text that is no listing."""

@@ -8,7 +8,7 @@ Prices are US dollars for a million tokens and never floats.
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import lru_cache
 from types import MappingProxyType
 
 import msgspec
@@ -19,6 +19,8 @@ from ecotone.catalog.names import NameIndex, folded, name_table
 from ecotone.values.reply import Usage
 
 _MILLION = 1_000_000
+# A gateway that runs for months asks anew each day.
+_DAYS_KEPT_MAX = 4
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -213,7 +215,7 @@ def _by_price(offer: Offer) -> tuple[bool, Decimal, str, str]:
     return offer.status == "deprecated", total, offer.provider, offer.name_there
 
 
-@cache
+@lru_cache(maxsize=_DAYS_KEPT_MAX)
 def _offers(newer: str | None, day: date | None) -> Offers:
     return Offers(newer, day)
 
@@ -232,10 +234,18 @@ def all_offers(*, day: date | None = None, newer: str | None = None) -> tuple[Of
     return tuple(_offers(newer, day).by_place.values())
 
 
-def price_of(provider: str, name_there: str, *, day: date | None = None, newer: str | None = None) -> Offer | None:
+def price_of(
+    provider: str,
+    name_there: str,
+    *,
+    model_id: str | None = None,
+    day: date | None = None,
+    newer: str | None = None,
+) -> Offer | None:
     """The offer behind one of the gateway's endpoints: a provider and what its API calls the model.
 
-    A dated name that the provider's list does not have is looked up as the model it is a snapshot of.
+    A dated name that the provider's list does not have is looked up as the model it is a snapshot of. Where the name
+    tells nothing, as that of a deployment does, `model_id` is the catalog's id that the config gives.
     """
     held = _offers(newer, day)
     offer = held.by_place.get((provider, folded(name_there)))
@@ -243,4 +253,7 @@ def price_of(provider: str, name_there: str, *, day: date | None = None, newer: 
         return offer
     model = catalog(newer).index.find(provider, name_there)
     here = [offer for offer in held.by_model.get(model or "", ()) if offer.provider == provider]
-    return here[0] if len(here) == 1 else None
+    if len(here) == 1:
+        return here[0]
+    stated = () if model_id is None else offers(model_id, day=day, newer=newer)
+    return next((offer for offer in stated if offer.provider == provider), None)

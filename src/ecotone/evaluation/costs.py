@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from ecotone.catalog.prices import offers, price_of
+from ecotone.catalog.prices import price_of
 from ecotone.upstream.endpoints import EndpointFacts
 from ecotone.values.reply import Usage
 
@@ -12,7 +12,5 @@ def price(place: EndpointFacts, usage: Usage) -> Decimal | None:
 
     The provider's own name for the model is looked up first; else the catalog's id that the config gives.
     """
-    offer = None if place.name is None else price_of(place.provider, place.name)
-    if offer is None and place.catalog is not None:
-        offer = next((found for found in offers(place.catalog) if found.provider == place.provider), None)
+    offer = price_of(place.provider, place.name or "", model_id=place.catalog)
     return None if offer is None else offer.cost(usage)

@@ -8,7 +8,7 @@ import msgspec
 
 from ecotone.catalog.joining import joined
 from ecotone.catalog.models import ModelFacts
-from ecotone.catalog.prices import offers, price_of
+from ecotone.catalog.prices import price_of
 from ecotone.catalog.provider import Hosting, Weights
 from ecotone.gateway.inventory.model_facts import vendor_title
 from ecotone.gateway.models import Directory
@@ -95,10 +95,7 @@ def _place(model: str, endpoint: Endpoint) -> ChoicePlace:
     facts = _facts(model, endpoint)
     offer = None
     if endpoint.hosting == "vendor":
-        told = endpoint.facts()
-        offer = price_of(endpoint.provider, endpoint.name)
-        if offer is None and told.catalog is not None:
-            offer = next((one for one in offers(told.catalog) if one.provider == endpoint.provider), None)
+        offer = price_of(endpoint.provider, endpoint.name, model_id=endpoint.facts().catalog)
     return ChoicePlace(
         endpoint=endpoint.id,
         model=model,

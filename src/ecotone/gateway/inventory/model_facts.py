@@ -127,7 +127,7 @@ def _known_place(place: Place, join: Join, view: View) -> KnownPlace:
 
 
 def _offer(place: Place, view: View) -> Offer | None:
-    return price_of(place.provider, place.name or "", day=view.today, newer=view.newer)
+    return price_of(place.provider, place.name or "", model_id=place.catalog, day=view.today, newer=view.newer)
 
 
 def _is_providers_own(place: Place) -> bool:
