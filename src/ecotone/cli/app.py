@@ -7,16 +7,13 @@ from typing import Annotated, Literal
 import typer
 
 from ecotone import __version__
+from ecotone.cli.advising import advise
 from ecotone.cli.battling import battles_app
 from ecotone.cli.chats_app import chats_app
 from ecotone.cli.evaluating import eval_app
+from ecotone.cli.options import ConfigOption, JsonOption
 from ecotone.cli.ruling import rules_app
 
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", help="The config to use. Left out: ./ecotone.toml, else the one in the home folder."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 ModelOption = Annotated[
     str | None,
     typer.Option("--model", "-m", help="Model or route. Left out: route assistant, else the first there is."),
@@ -173,85 +170,7 @@ def chat(model: ModelOption = None, system: SystemOption = None, config: ConfigO
     run(model=model, system=system, config_file=config)
 
 
-@app.command()
-def advise(
-    question: Annotated[
-        Path | None, typer.Argument(help="A TOML file with the question. Options change what it says.", metavar="FILE")
-    ] = None,
-    category: Annotated[str | None, typer.Option(help="The kind of work: general, coding, law, medicine, ...")] = None,
-    suite: Annotated[
-        str | None, typer.Option(help="A suite of your own: what was measured on it here decides about quality.")
-    ] = None,
-    requests: Annotated[int | None, typer.Option(min=1, help="Requests a month.")] = None,
-    input_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens of a prompt, on average.")] = None,
-    output_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens of an answer, on average.")] = None,
-    needs: Annotated[
-        list[str] | None, typer.Option(help="What a model must do: tools, images, audio, reasoning, json. Repeatable.")
-    ] = None,
-    stays: Annotated[
-        bool | None, typer.Option("--stays/--may-leave", help="May the texts leave your own machines?")
-    ] = None,
-    region: Annotated[
-        list[str] | None, typer.Option(help="Where a vendor may keep the texts: EU, US, DE, ... Repeatable.")
-    ] = None,
-    retention_days: Annotated[int | None, typer.Option(min=0, help="For how many days a vendor may keep them.")] = None,
-    budget: Annotated[str | None, typer.Option(help="The most it may cost in a month, in US dollars.")] = None,
-    first_token_ms: Annotated[
-        int | None, typer.Option(min=1, help="The longest median wait for the first token, where it was measured here.")
-    ] = None,
-    switching: Annotated[
-        str | None, typer.Option(help="How hard a later switch would hurt: easy, normal or hard (lock-in counts more).")
-    ] = None,
-    data_class: Annotated[str | None, typer.Option(help="The data class of the texts, for the report.")] = None,
-    only: Annotated[str | None, typer.Option(help="Only `open` weights, or only `closed` ones.")] = None,
-    vendor: Annotated[list[str] | None, typer.Option(help="A vendor to consider. Repeatable. Left out: all.")] = None,
-    model: Annotated[
-        list[str] | None, typer.Option("--model", "-m", help="A model to consider. Repeatable. Left out: all.")
-    ] = None,
-    weigh: Annotated[
-        list[str] | None,
-        typer.Option(help="How much a criterion counts: quality=5, cost=3, lock-in=1, openness=0. Repeatable."),
-    ] = None,
-    assume: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="What if: vendor-prices=0.5 (half of today's), machine-costs, machine-speeds. Repeatable.",
-        ),
-    ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the answer, with pictures, to this HTML file.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write the answer to this Markdown file.")] = None,
-    save: Annotated[Path | None, typer.Option(help="Keep the question in this TOML file.")] = None,
-    config: ConfigOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Open or closed, and which? A ranked answer for your work, with its reasons and what would change it.
-
-    Without a file and options it asks a few questions. Facts come from the catalog and from your own measurements;
-    nothing is sent anywhere.
-    """
-    from ecotone.cli.advise import Flags, Outputs, run
-
-    flags = Flags(
-        category=category,
-        suite=suite,
-        requests=requests,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        needs=tuple(needs or ()),
-        stays=stays,
-        regions=tuple(region or ()),
-        retention_days=retention_days,
-        budget=budget,
-        first_token_ms=first_token_ms,
-        switching=switching,
-        data_class=data_class,
-        only=only,
-        vendors=tuple(vendor or ()),
-        models=tuple(model or ()),
-        weigh=tuple(weigh or ()),
-        assume=tuple(assume or ()),
-    )
-    run(question, flags, Outputs(html, markdown, save, json), config)
+app.command()(advise)
 
 
 @models_app.callback()

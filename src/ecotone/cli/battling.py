@@ -4,12 +4,13 @@ from typing import Annotated, Literal
 
 import typer
 
+from ecotone.cli.options import JsonOption
+
 battles_app = typer.Typer(
     help="Prompts that were put to several models at once, the votes on them, and who wins how often.",
     no_args_is_help=True,
 )
 
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 _BattleArgument = Annotated[str, typer.Argument(help="A battle's id, as `ecotone battles list` has it.")]
 
 
@@ -20,7 +21,7 @@ def battles_list(
     ] = None,
     words: Annotated[str | None, typer.Option(help="Only those with all these words in a prompt.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, the latest first.")] = 50,
-    json: _Json = False,
+    json: JsonOption = False,
 ) -> None:
     """List battles, the latest first. Names of blind ones are in the alphabet's order until somebody has voted."""
     from ecotone.cli.battles import show_list
@@ -29,7 +30,7 @@ def battles_list(
 
 
 @battles_app.command("show")
-def battles_show(battle: _BattleArgument, json: _Json = False) -> None:
+def battles_show(battle: _BattleArgument, json: JsonOption = False) -> None:
     """Print a battle: prompts, answers, and once names may be known who gave them, how fast and for how much."""
     from ecotone.cli.battles import show
 
@@ -51,7 +52,7 @@ def battles_begin(
         float | None, typer.Option(min=0.0, max=2.0, help="How freely words are chosen; 0: the likeliest always.")
     ] = None,
     data_class: Annotated[str | None, typer.Option(help="The data class of the texts.")] = None,
-    json: _Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Begin a battle in the running gateway, and print it when all have answered."""
     from ecotone.cli.battles import begin
@@ -74,7 +75,7 @@ def battles_begin(
 def battles_ask(
     battle: _BattleArgument,
     prompt: Annotated[str, typer.Argument(help="What to ask all sides next.", show_default=False)],
-    json: _Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Ask all sides one more prompt in the running gateway, and print what they answer; each goes on from its own."""
     from ecotone.cli.battles import ask_on
@@ -88,7 +89,7 @@ def battles_vote(
     vote: Annotated[
         Literal["a", "b", "c", "d", "tie", "all_bad"], typer.Argument(help="The better side; or none was.")
     ],
-    json: _Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Cast a battle's one vote in the running gateway; it shows the names."""
     from ecotone.cli.battles import cast
@@ -97,7 +98,7 @@ def battles_vote(
 
 
 @battles_app.command("reveal")
-def battles_reveal(battle: _BattleArgument, json: _Json = False) -> None:
+def battles_reveal(battle: _BattleArgument, json: JsonOption = False) -> None:
     """Show the names of a blind battle without a vote, in the running gateway; none can be cast afterwards."""
     from ecotone.cli.battles import reveal
 
@@ -105,7 +106,7 @@ def battles_reveal(battle: _BattleArgument, json: _Json = False) -> None:
 
 
 @battles_app.command("delete")
-def battles_delete(battle: _BattleArgument, json: _Json = False) -> None:
+def battles_delete(battle: _BattleArgument, json: JsonOption = False) -> None:
     """Delete a battle with its texts in the running gateway; its vote no longer counts."""
     from ecotone.cli.battles import delete
 
@@ -115,7 +116,7 @@ def battles_delete(battle: _BattleArgument, json: _Json = False) -> None:
 @battles_app.command("standings")
 def battles_standings(
     named: Annotated[bool, typer.Option("--named", help="Count votes on shown names in place of blind ones.")] = False,
-    json: _Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Print who wins how often, pair by pair, with 95 % intervals."""
     from ecotone.cli.battles import show_standings

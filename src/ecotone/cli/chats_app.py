@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from ecotone.cli.options import JsonOption
+
 chats_app = typer.Typer(help="What was asked on the console's page Chat, and answered.", no_args_is_help=True)
 
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 _ChatArgument = Annotated[str, typer.Argument(help="A chat's id, as `ecotone chats list` has it.", show_default=False)]
 
 
@@ -18,7 +19,7 @@ def chats_list(
         str, typer.Option(help="Only those whose title or messages have these words, each of them.")
     ] = "",
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many, the one that changed last first.")] = 50,
-    json: _Json = False,
+    json: JsonOption = False,
 ) -> None:
     """List chats, the one that changed last first."""
     from ecotone.cli.chats import show_list
@@ -27,7 +28,7 @@ def chats_list(
 
 
 @chats_app.command("show")
-def chats_show(chat: _ChatArgument, json: _Json = False) -> None:
+def chats_show(chat: _ChatArgument, json: JsonOption = False) -> None:
     """Print a chat: the branch that its page shows, and where the words of each answer went. As JSON all branches."""
     from ecotone.cli.chats import show
 
@@ -52,7 +53,7 @@ def chats_export(
 def chats_rename(
     chat: _ChatArgument,
     title: Annotated[str, typer.Argument(help="Its new name.", show_default=False)],
-    json: _Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Give a chat another name."""
     from ecotone.cli.chats import rename
@@ -61,7 +62,7 @@ def chats_rename(
 
 
 @chats_app.command("delete")
-def chats_delete(chat: _ChatArgument, json: _Json = False) -> None:
+def chats_delete(chat: _ChatArgument, json: JsonOption = False) -> None:
     """Delete a chat with all that was said and attached, from the database's files too."""
     from ecotone.cli.chats import delete
 

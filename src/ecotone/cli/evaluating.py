@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from ecotone.cli.harness import harness_app
+from ecotone.cli.options import JsonOption
 
 eval_app = typer.Typer(help="Measure models on suites of cases, and compare them.", no_args_is_help=True)
 eval_app.add_typer(harness_app, name="harness")
 
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 _RunArgument = Annotated[
     str, typer.Argument(help="A run's id, the beginning or end of it, or `last`.", show_default=False)
 ]
@@ -89,7 +89,7 @@ def eval_run(
         Path | None,
         typer.Option("--config", help="The config to use. Left out: ./ecotone.toml, else the one in the home folder."),
     ] = None,
-    json: _Json = False,
+    json: JsonOption = False,
     for_gateway: Annotated[
         bool, typer.Option("--for-gateway", hidden=True, help="With --resume: for the gateway that starts this.")
     ] = False,
@@ -144,7 +144,7 @@ def eval_add_suite(
         str | None,
         typer.Option(help="How replies to a file of cases are scored: contains, exact, numeric and so on; contains."),
     ] = None,
-    json: _Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Check a suite whole and keep a copy of it, to be run by its name here and in the console."""
     from ecotone.cli.eval_suites import add
@@ -163,7 +163,7 @@ def eval_delete_suite(
 
 
 @eval_app.command("suites")
-def eval_suites(json: _Json = False) -> None:
+def eval_suites(json: JsonOption = False) -> None:
     """List the suites that come with Ecotone, and those that were added."""
     from ecotone.cli.eval_suites import suites
 
@@ -171,7 +171,7 @@ def eval_suites(json: _Json = False) -> None:
 
 
 @eval_app.command("list")
-def eval_list(json: _Json = False) -> None:
+def eval_list(json: JsonOption = False) -> None:
     """List runs, the latest last."""
     from ecotone.cli.eval_show import list_runs
 
@@ -184,7 +184,7 @@ def eval_show(
     case: Annotated[str | None, typer.Option(help="Show this case alone.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Show the cases without an answer or a score.")] = False,
     wrong: Annotated[bool, typer.Option("--wrong", help="Show the cases that did not score in full.")] = False,
-    json: _Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Show what a run came to; with an option, its cases: prompt, reply, reference, and why it scored as it did."""
     from ecotone.cli.eval_show import show
@@ -204,7 +204,7 @@ def eval_delete(run: _RunArgument, yes: _Yes = False) -> None:
 def eval_diff(
     run_a: Annotated[str, typer.Argument(help="A run's id, or the beginning or end of it.", show_default=False)],
     run_b: Annotated[str, typer.Argument(help="Another.", show_default=False)],
-    json: _Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Compare two runs on the cases that both have: per suite, and which cases changed."""
     from ecotone.cli.eval_show import diff

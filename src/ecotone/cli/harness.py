@@ -1,9 +1,10 @@
 """The arguments and help of `ecotone eval harness`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from ecotone.cli.options import ConfigOption, JsonOption
 
 harness_app = typer.Typer(
     help="Run tasks of other evaluation programs against a model or route, and read what they found.",
@@ -20,11 +21,6 @@ _Env = Annotated[
     list[str] | None,
     typer.Option("--env", help="An environment variable that the program may see, HF_TOKEN say. Repeatable."),
 ]
-_Config = Annotated[
-    Path | None,
-    typer.Option("--config", help="The config to use. Left out: ./ecotone.toml, else the one in the home folder."),
-]
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
 @harness_app.command("lm-eval")
@@ -36,8 +32,8 @@ def lm_eval(
     limit: _Limit = None,
     concurrency: _Concurrency = 4,
     env: _Env = None,
-    config: _Config = None,
-    json: _Json = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
     options: Annotated[
         list[str] | None,
         typer.Argument(help="After `--`: options for lm_eval itself, --num_fewshot=5 say.", show_default=False),
@@ -64,8 +60,8 @@ def inspect(
     limit: _Limit = None,
     concurrency: _Concurrency = 4,
     env: _Env = None,
-    config: _Config = None,
-    json: _Json = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
     options: Annotated[
         list[str] | None,
         typer.Argument(help="After `--`: options for `inspect eval` itself, -T shots=5 say.", show_default=False),

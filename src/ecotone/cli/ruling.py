@@ -1,21 +1,16 @@
 """The arguments and help of `ecotone rules`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-rules_app = typer.Typer(help="What may go where: the rules, their tests, and proofs about them.", no_args_is_help=True)
+from ecotone.cli.options import ConfigOption, JsonOption
 
-_Config = Annotated[
-    Path | None,
-    typer.Option("--config", help="The config to use. Left out: ./ecotone.toml, else the one in the home folder."),
-]
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+rules_app = typer.Typer(help="What may go where: the rules, their tests, and proofs about them.", no_args_is_help=True)
 
 
 @rules_app.command("list")
-def rules_list(config: _Config = None, json: _Json = False) -> None:
+def rules_list(config: ConfigOption = None, json: JsonOption = False) -> None:
     """List the rules in force, in their order."""
     from ecotone.cli.rules import show
 
@@ -23,7 +18,7 @@ def rules_list(config: _Config = None, json: _Json = False) -> None:
 
 
 @rules_app.command("test")
-def rules_test(config: _Config = None, json: _Json = False) -> None:
+def rules_test(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Run the config's [[rule_tests]]. Exits with 1 if any fails."""
     from ecotone.cli.rules import test
 
@@ -43,8 +38,8 @@ def rules_try(
     principal: Annotated[
         str, typer.Option("--as", help="Who asks: the name of a key, or `local` for a caller without one.")
     ] = "local",
-    config: _Config = None,
-    json: _Json = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Say what would become of a text: its class, what is found in it, who may have it and why, what would be sent.
 
@@ -61,8 +56,8 @@ def rules_prove(
     never: Annotated[
         str, typer.Option("--never", help="Where it must never be sent, as a rule's condition.", show_default=False)
     ],
-    config: _Config = None,
-    json: _Json = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Check every request that the config allows: is nothing that CONDITION holds for ever sent where the other holds?
 
@@ -78,8 +73,8 @@ def rules_refused(
     since: Annotated[
         str, typer.Option(help="How far back: an age like 90m, 24h or 7d, or a date like 2026-07-01T12:00.")
     ] = "24h",
-    config: _Config = None,
-    json: _Json = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
 ) -> None:
     """List the requests that the rules refused or flagged, the latest first: who, when and why, never what was said."""
     from ecotone.cli.rules import refused
@@ -90,7 +85,7 @@ def rules_refused(
 @rules_app.command("start")
 def rules_start(
     name: Annotated[str | None, typer.Argument(help="Which one to print. Left out: all are listed.")] = None,
-    json: _Json = False,
+    json: JsonOption = False,
 ) -> None:
     """Print rules for a common wish, to copy into ecotone.toml."""
     from ecotone.cli.rules import start
