@@ -21,6 +21,7 @@ from ecotone.evaluation.advice.answer import Advice
 from ecotone.evaluation.advice.document import Document, Items, Section, Table, Text, as_markdown
 from ecotone.evaluation.advice.document_html import as_html
 from ecotone.evaluation.advice.export import FOOTER, as_data, as_toml
+from ecotone.evaluation.advice.query import DEFAULT_WORK
 from ecotone.evaluation.advice.question import (
     LOCK_IN_FACTORS,
     Assumptions,
@@ -97,7 +98,7 @@ def _question(file: Path | None, flags: Flags) -> Question:
     if file is not None:
         base = read_question(file)
     elif flags.given or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        base = Question(Work(requests_per_month=10_000, input_tokens=1_000, output_tokens=300))
+        base = Question(DEFAULT_WORK)
         if not flags.given:
             say("nothing was asked, so this is 10,000 requests a month of general work; see `ecotone advise --help`")
     else:

@@ -8,7 +8,7 @@ from pathlib import Path
 from ecotone.cli.detect import masked
 from ecotone.cli.layout import put
 from ecotone.cli.output import print_json, print_table
-from ecotone.cli.rules import rulebook
+from ecotone.cli.rules import fact_in_words, rulebook
 from ecotone.cli.text_input import read_text
 from ecotone.gateway.build import content_guard, installed_redaction
 from ecotone.gateway.rules.trial import ClassReason, PlaceTrial, Trial, Wish, tried
@@ -59,12 +59,9 @@ def _risks(trial: Trial) -> str:
         return "not scored, as no rule reads scores"
     flagged = [score for score in trial.scores if score.flagged]
     if not flagged:
-        return f"none reaches {trial.threshold:.2f}; the highest is {trial.scores[0].category} {_first(trial):.2f}"
+        highest = trial.scores[0]
+        return f"none reaches {trial.threshold:.2f}; the highest is {highest.category} {highest.score:.2f}"
     return ", ".join(f"{score.category} {score.score:.2f}" for score in flagged)
-
-
-def _first(trial: Trial) -> float:
-    return trial.scores[0].score if trial.scores else 0.0
 
 
 def _show_finds(text: str, trial: Trial) -> None:
@@ -113,18 +110,7 @@ def _why(outcome: RuleOutcome) -> Iterator[str]:
 
 def _part(part: Part, indent: int) -> Iterator[str]:
     truth = {True: "true", False: "false", None: "unknown"}[part.holds]
-    values = ", ".join(f"{path} is {_told(value)}" for path, value in part.values.items())
+    values = ", ".join(f"{path} is {fact_in_words(value)}" for path, value in part.values.items())
     yield f"{' ' * indent}{truth:<7} {part.text}{f'   ({values})' if values else ''}"
     for below in part.parts:
         yield from _part(below, indent + 2)
-
-
-def _told(value: object) -> str:
-    match value:
-        case None:
-            return "unknown"
-        case bool():
-            return "true" if value else "false"
-        case tuple():
-            return ", ".join(map(str, value)) or "nothing"
-    return str(value)

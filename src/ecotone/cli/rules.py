@@ -176,9 +176,9 @@ def _picture(promise: Promise) -> Iterator[str]:
         spoken, redacted = facts.pop("spoken"), facts.pop("redacted")
         width = max(map(len, facts))
         for name, value in facts.items():
-            yield f"  {name.ljust(width)}  {_told(value)}"
+            yield f"  {name.ljust(width)}  {fact_in_words(value)}"
         for text, value in assumed.items():
-            yield f"  taken to be {_told(value)}, having been tried both ways: {text}"
+            yield f"  taken to be {fact_in_words(value)}, having been tried both ways: {text}"
         for text in unknown:
             yield f"  not known there, and so possible: {text}"
         if redacted:
@@ -190,7 +190,8 @@ def _picture(promise: Promise) -> Iterator[str]:
         yield f"  {count:>6,}  {name}"
 
 
-def _told(value: object) -> str:
+def fact_in_words(value: object) -> str:
+    """A value that a condition read, as people write it."""
     match value:
         case None:
             return "unknown"
