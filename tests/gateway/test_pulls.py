@@ -16,7 +16,7 @@ from ecotone.gateway.inventory.stored_models import served_as, with_stored
 from ecotone.gateway.settings.config import Config, ModelConfig, RouteConfig
 from ecotone.upstream.sources import parse_source
 from ecotone.upstream.store import ModelStore, StoredModel
-from ecotone.values.errors import NotFound
+from ecotone.values.errors import NotFound, SetupError
 from tests.upstream.model_host import Fault, File, ModelHost
 
 _SOON_S = 20.0
@@ -124,6 +124,17 @@ async def test_one_that_waits_its_turn_stops_at_once(host: ModelHost, tmp_path: 
             pulls.start(wanted(halved(host, path), tmp_path))
         third = pulls.start(wanted(host.url + FILE, tmp_path))
         assert pulls.stop(third.id).stage == "stopped"
+        host.go_on.set()
+
+
+async def test_a_digest_that_a_running_pull_does_not_check_is_not_dropped(host: ModelHost, tmp_path: Path) -> None:
+    address = halved(host)
+    async with pulling(tmp_path) as (pulls, _):
+        begun = pulls.start(wanted(address, tmp_path), sha256="1" * 64)
+        assert pulls.start(wanted(address, tmp_path)).id == begun.id
+        assert pulls.start(wanted(address, tmp_path), sha256="1" * 64).id == begun.id
+        with pytest.raises(SetupError, match="stop that pull first"):
+            pulls.start(wanted(address, tmp_path), sha256="2" * 64)
         host.go_on.set()
 
 

@@ -381,6 +381,14 @@ def test_a_local_file_that_changed_is_read_again(models_dir: Path, tmp_path: Pat
         store.pull(mine, sha256=first)
 
 
+def test_a_digest_may_be_written_in_capitals(models_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.gguf").write_bytes(b"one")
+    mine, digest = parse_source("file:mine.gguf", tmp_path), hashlib.sha256(b"one").hexdigest()
+    pulled = ModelStore(models_dir).pull(mine, sha256=digest.upper())
+    assert pulled.sha256 == digest
+    assert ModelStore(models_dir).find(mine, sha256=digest.upper()) == pulled
+
+
 def test_a_local_file_that_is_missing_or_bad_is_an_error(models_dir: Path, tmp_path: Path) -> None:
     def refuse(path: Path) -> None:
         raise StoreError(f"{path.name} is not a model")

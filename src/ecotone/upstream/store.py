@@ -146,6 +146,7 @@ class ModelStore:
 
     def find(self, source: Source, *, sha256: str | None = None) -> StoredModel | None:
         """The model if it is here, complete, and has that digest; reads no more than a few hundred bytes."""
+        sha256 = _lower(sha256)
         if isinstance(source, LocalSource):
             return self._find_local(source, sha256)
         stored = self._read(self._dir / entry_name(source))
@@ -166,7 +167,7 @@ class ModelStore:
         pull goes on from there, unless it proved wrong. `cancelled` is asked at least once for each chunk that comes;
         a connection that brings nothing is noticed after `silence_max_s`.
         """
-        task = Task(progress, cancelled)
+        task, sha256 = Task(progress, cancelled), _lower(sha256)
         if isinstance(source, LocalSource):
             return self._pull_local(source, sha256, licence, task)
         with self._locked(entry_name(source), task):
@@ -430,6 +431,11 @@ def _other_digest(source: str, found: str | None, expected: str) -> str:
         f"{source} has the sha256 {found} where {expected} is expected; nothing of it was kept. "
         "If the source was renewed on purpose, put the new sha256 in the config"
     )
+
+
+def _lower(sha256: str | None) -> str | None:
+    """Some programs write digests in capitals."""
+    return None if sha256 is None else sha256.lower()
 
 
 def _ready_before(work: Path) -> _Fetched | None:

@@ -15,7 +15,7 @@ from ecotone.gateway.inventory.fetch_threads import in_fetch_thread, let_end
 from ecotone.gateway.inventory.model_sources import WantedFile
 from ecotone.upstream.fetch import Phase, Progress
 from ecotone.upstream.store import ModelStore, StoredModel
-from ecotone.values.errors import EcotoneError, NotFound
+from ecotone.values.errors import EcotoneError, NotFound, SetupError
 
 Stage = Literal["pulling", "stopping", "done", "failed", "stopped"]
 
@@ -55,12 +55,19 @@ class Pulls:
         self._turn = asyncio.Semaphore(_AT_ONCE_MAX)
 
     def start(self, wanted: WantedFile, sha256: str | None = None) -> PullState:
-        """Fetch this, unless it is being fetched already."""
+        """Fetch this, unless it is being fetched already. Raises SetupError where it is, and held against another
+        digest."""
+        sha256 = sha256 or wanted.sha256
         for pull in self._pulls.values():
             if pull.running and pull.wanted.source.key == wanted.source.key:
+                if sha256 not in (None, pull.sha256):
+                    raise SetupError(
+                        f"{wanted.source.text} is being fetched already, and not held against this sha256; stop that"
+                        " pull first"
+                    )
                 return pull.state()
         self._forget()
-        pull = _Pull(wanted, sha256 or wanted.sha256)
+        pull = _Pull(wanted, sha256)
         self._pulls[pull.id] = pull
         pull.task = asyncio.get_running_loop().create_task(self._carry_out(pull))
         return pull.state()
