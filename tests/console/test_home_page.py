@@ -1,19 +1,24 @@
 """Home: what runs, what it did, what left the house, and what to do next, as it happens."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from ecotone.storage.database import Database
 from tests.console.accessible import too_wide, violations
 from tests.console.house import PHONE, SMALL, WIDE, House, house
 from tests.console.lines import lines, ran
 from tests.console.scripted_vendor import Vendor, scripted_vendor
+from tests.request_rows import row as request_row
+from tests.request_rows import write_rows
 
 CONFIG = (
     SMALL
@@ -120,6 +125,11 @@ def test_what_happens_appears_by_itself(home: House) -> None:
     assert (told["requests"], told["answered"], told["refused"], told["kept_back"]) == (4, 3, 1, 1)
     assert told["house"] == {"open": 1, "closed": 0, "unknown": 0}
     assert told["left"] == {"open": 0, "closed": 2, "unknown": 0}
+    sent = page.locator(".stat", has_text="Left the house")
+    expect(sent).to_contain_text("2\u202f400 tokens were sent")
+    with closing(Database(home.home / "ecotone.db")) as database:
+        write_rows(database, request_row(time.time_ns() // 1000, endpoint="away@openai", status=502))
+    expect(sent).to_contain_text("at least 2\u202f400 tokens were sent")
     row(page, "Table of what runs", "small").get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("SmolLM2")
     page.context.close()

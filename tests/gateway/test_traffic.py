@@ -88,6 +88,7 @@ def test_what_came_of_requests_and_where_they_went(database: Database) -> None:
     assert total.left == ByWeights(open=0, closed=4, unknown=1)
     assert (total.house.requests, total.left.requests, total.kept_back) == (4, 5, 2)
     assert (total.retried, total.input_tokens, total.output_tokens, total.left_input_tokens) == (1, 118, 57, 100)
+    assert (total.untold, total.left_untold) == (6, 4), "of those that were sent and of which not all tokens are told"
     assert [(one.endpoint, one.tally.requests, one.tally.answered) for one in traffic.endpoints] == [
         ("claude@anthropic", 4, 1),
         ("small@embedded", 3, 2),

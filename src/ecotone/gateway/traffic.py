@@ -35,6 +35,7 @@ _CELLS = """
             else 'answered'
         end,
         count(*), sum(attempts > 1), total(input_tokens), total(output_tokens),
+        sum(endpoint is not null and (input_tokens is null or output_tokens is null)),
         total(iif(output_tokens > 1, output_tokens, 0)),
         total(iif(output_tokens > 1, duration_us - iif(stream, coalesce(first_byte_us, 0), 0), 0))
     from requests where started_at_us >= ? and started_at_us < ?
@@ -95,7 +96,8 @@ class Tally(msgspec.Struct, frozen=True):
     `requests` is the sum of the four outcomes. `house` and `left` are those that were sent to a model inside the house
     and outside of it, answered or not, by where the last attempt went; what was sent nowhere is in neither, and
     `kept_back` is what rules kept from being sent. `retried` had more than one attempt, of which the log names the last
-    alone. `left_input_tokens` are those of requests that left the house.
+    alone. `left_input_tokens` are those of requests that left the house. `untold`, and `left_untold` among those that
+    left, were sent somewhere, and how many tokens went or came nobody said: the sums are then the least that it was.
     """
 
     requests: int
@@ -110,6 +112,8 @@ class Tally(msgspec.Struct, frozen=True):
     input_tokens: int
     output_tokens: int
     left_input_tokens: int
+    untold: int
+    left_untold: int
 
 
 class Minute(msgspec.Struct, frozen=True):
@@ -155,6 +159,7 @@ class _Cell(msgspec.Struct, frozen=True):
     retried: int
     input_tokens: int
     output_tokens: int
+    untold: int
     timed_tokens: int
     timed_us: int
 
@@ -291,6 +296,8 @@ def _tally(sent: Sequence[_Sent]) -> Tally:
         input_tokens=sum(cell.input_tokens for cell in cells),
         output_tokens=sum(cell.output_tokens for cell in cells),
         left_input_tokens=sum(cell.input_tokens for cell, _ in left),
+        untold=sum(cell.untold for cell in cells),
+        left_untold=sum(cell.untold for cell, _ in left),
     )
 
 
