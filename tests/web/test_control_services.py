@@ -1,4 +1,4 @@
-"""What the control plane keeps for all who look: always that of the config in force, and no more than is needed."""
+"""What the control plane keeps and takes, by the config in force, and no more of it than is needed."""
 
 import asyncio
 import gc
@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from ecotone.gateway.build import Runtime
+from ecotone.gateway.sessions import Session
 from ecotone.gateway.settings.config import Config, parse_config
 from ecotone.gateway.settings.paths import Home
-from ecotone.values.errors import NotFound
+from ecotone.values.errors import MalformedRequest, NotFound
 from ecotone.web.control.answering import Answering
+from ecotone.web.control.comparisons import BattlesWanted, NewBattle, begin_battle, list_battles
 from ecotone.web.control.control import Control
 from ecotone.web.control.rules import Rules
 
@@ -69,3 +71,12 @@ async def test_nothing_is_kept_of_chats_that_nobody_watches(control: Control) ->
         answering.tell(f"chat {number}")
     gc.collect()
     assert len(answering._pulses) <= 1, "the last one may live as long as its error"
+
+
+async def test_a_class_that_there_is_not_begins_no_battle(control: Control) -> None:
+    control.runtime.apply(config(RULES))
+    someone = Session("ana", "", control.now())
+    for name in ("secret", ""):
+        with pytest.raises(MalformedRequest, match=r"no data class .* There are: public, internal, confidential"):
+            await begin_battle(control, someone, NewBattle(("there", "elsewhere"), "Well?", data_class=name))
+    assert (await list_battles(control, BattlesWanted())).total == 0

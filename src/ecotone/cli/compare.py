@@ -23,6 +23,7 @@ from ecotone.cli.printer import AnswerPrinter
 from ecotone.evaluation.turns import Turn, TurnFacts, start_turn
 from ecotone.evaluation.wording import dollars, seconds
 from ecotone.gateway.client import GatewayClient
+from ecotone.gateway.inventory.model_facts import vendor_title
 from ecotone.gateway.settings.plugins import installed
 from ecotone.upstream.endpoints import EndpointFacts
 from ecotone.upstream.http import is_loopback
@@ -207,7 +208,7 @@ def _told(turn: Turn, url: str) -> list[str]:
         if turn.ended and turn.error is None:
             lines.append(f"cost {_cost(facts)}")
         lines.append(_where(place, url))
-        lines.append(openness_word(place, turn.asked) or "openness unknown")
+        lines.append(_openness_word(place, turn.asked) or "openness unknown")
     if answer.finish == "length":
         lines.append("cut off at the limit of tokens")
     return lines
@@ -230,20 +231,15 @@ def _where(place: EndpointFacts, url: str) -> str:
         case "embedded":
             return "stays on this machine" if is_loopback(host) else f"stays with the gateway at {host}"
         case "self-hosted":
-            return f"goes to your own server ({_title(place)})"
+            return f"goes to your own server ({vendor_title(place.provider)})"
     # The config names another address than the provider's own: a proxy, a gateway, a contract's own endpoint.
     provider = installed().providers.get(place.provider)
     has_own = provider is not None and provider.base_url is not None
     elsewhere = ", by way of the address in the config" if place.address and has_own else ""
-    return f"goes to {_title(place)}{elsewhere}"
+    return f"goes to {vendor_title(place.provider)}{elsewhere}"
 
 
-def _title(place: EndpointFacts) -> str:
-    provider = installed().providers.get(place.provider)
-    return place.provider if provider is None else provider.title
-
-
-def openness_word(place: EndpointFacts, name: str) -> str | None:
+def _openness_word(place: EndpointFacts, name: str) -> str | None:
     """The word for how open the model is, by the catalog; of a model that it does not have, what the provider says."""
     facts = _facts(place, name)
     if facts is None:
@@ -280,5 +276,5 @@ def _data(turn: Turn, url: str) -> dict[str, Any]:
         "own_machine": None if place is None else place.hosting != "vendor",
         "data_goes": None if place is None else _where(place, url),
         "endpoint": None if place is None else msgspec.to_builtins(place),
-        "openness": None if place is None else openness_word(place, turn.asked),
+        "openness": None if place is None else _openness_word(place, turn.asked),
     }

@@ -13,7 +13,7 @@ from ecotone.evaluation.advice.answer import Advice, Placed
 from ecotone.evaluation.advice.costs import monthly_cost
 from ecotone.evaluation.advice.document import Picture
 from ecotone.evaluation.advice.options import Option
-from ecotone.evaluation.advice.question import Question
+from ecotone.evaluation.advice.question import UNTITLED, Question
 from ecotone.evaluation.advice.sensitivity import Flip
 from ecotone.evaluation.plots import (
     Axis,
@@ -53,7 +53,7 @@ def quality_against_price(advice: Advice) -> str:
     """SVG: each ranked model once, at its best place, the upper part of the ranking."""
     rows = _once_a_model(advice.placed)[:_POINTS_MAX]
     measured = rows[0].ranked.option.quality.measured
-    title = "" if advice.question.title == msgspec.structs.fields(Question)[1].default else advice.question.title
+    title = "" if advice.question.title == UNTITLED else advice.question.title
     points = [
         Point(
             option.name,

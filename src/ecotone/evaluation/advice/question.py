@@ -159,13 +159,14 @@ class Assumptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 AS_FOUND = Assumptions()
+UNTITLED = "Open or closed?"
 
 
 class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that `advise` is told; a TOML file has these tables."""
 
     work: Work
-    title: str = "Open or closed?"
+    title: str = UNTITLED
     """What the report is called."""
     providers: tuple[str, ...] | None = None
     """Vendors to consider. Left out: all that are known."""

@@ -78,7 +78,7 @@ TEXT_CHARS_MAX = 1_000_000
 MESSAGES_MAX = 2_000
 _TITLE_FROM_QUESTION_CHARS = 60
 _EXCERPT_CHARS = 120
-_LIST_MAX = 500
+LIST_MAX = 500
 _WORDS_MAX = 20
 _ID_BYTES = 16
 _NEW_CHAT = "New chat"
@@ -208,7 +208,7 @@ class Chats:
         return identity
 
     def list(
-        self, owner: str | None, *, search: str = "", limit: int = _LIST_MAX, before: datetime | None = None
+        self, owner: str | None, *, search: str = "", limit: int = LIST_MAX, before: datetime | None = None
     ) -> tuple[ChatRow, ...]:
         """Chats, the one that changed last first; with `search` those whose title or messages have these words, each
         of them. `before`: only those that changed before then, to go on from the end of an earlier list. Raises
@@ -219,7 +219,7 @@ class Chats:
         found, values = _where(owner, words, before)
         rows = self._database.execute(
             f"{_ROWS} where {found} order by changed_at_us desc, id limit ?",
-            (*values, max(1, min(limit, _LIST_MAX))),
+            (*values, max(1, min(limit, LIST_MAX))),
         )
         return tuple(
             ChatRow(**_head(head), messages=messages, answering=bool(answering), excerpt=self._excerpt(head[0], words))

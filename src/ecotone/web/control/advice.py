@@ -75,7 +75,13 @@ async def answered(control: Control, question: Question) -> Advice:
         raise MalformedRequest(f"{'.'.join(map(str, path))}: {reason}")
     organisation = control.runtime.config.organisation
     today = control.now().date()
-    return await asyncio.to_thread(adviser_of(control).answer, question, organisation=organisation, today=today)
+    # It works out one answer at a time: whoever waits for their turn takes no thread meanwhile.
+    async with control.once(_turn):
+        return await asyncio.to_thread(adviser_of(control).answer, question, organisation=organisation, today=today)
+
+
+def _turn(_: Control) -> asyncio.Lock:
+    return asyncio.Lock()
 
 
 def as_file(advice: Advice, form: Form) -> File:

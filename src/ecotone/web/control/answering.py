@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeVar
 from weakref import WeakValueDictionary
 
@@ -134,9 +134,9 @@ class Answering:
         """What `work` returns, given the chats, in the database's own thread."""
         return await self._database.do(lambda database: work(Chats(database)))
 
-    async def logged(self, chat: Chat) -> dict[str, Logged]:
-        """What the log has of the chat's requests, by their ids."""
-        wanted = [message.request_id for message in chat.messages if message.request_id]
+    async def logged(self, messages: Iterable[ChatMessage]) -> dict[str, Logged]:
+        """What the log has of the requests behind these answers, by their ids."""
+        wanted = [message.request_id for message in messages if message.request_id]
 
         def look(database: Database) -> dict[str, Logged]:
             found = {request: attempts_of(database, request) for request in wanted}
@@ -147,11 +147,6 @@ class Answering:
             }
 
         return await self._database.do(look) if wanted else {}
-
-    async def decisions(self, chat: Chat) -> dict[str, Json]:
-        """What was decided about the chat's requests, by their ids; those are left out that no rule was asked about."""
-        logged = await self.logged(chat)
-        return {request: found.decision for request, found in logged.items() if found.decision is not None}
 
     def live(self, answer: str) -> LiveAnswer | None:
         """The answer, if it is still coming."""

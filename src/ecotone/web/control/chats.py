@@ -3,17 +3,17 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from ecotone.gateway.chats.attachments import IMAGES, check_attached, read_attached
 from ecotone.gateway.chats.chat_texts import as_json, as_markdown
-from ecotone.gateway.chats.chats import Chat, ChatRow, Chats
+from ecotone.gateway.chats.chats import LIST_MAX, Chat, ChatRow, Chats
 from ecotone.gateway.inventory.choices import Choice, choice, choices
 from ecotone.gateway.sessions import Session
 from ecotone.values.chat import Json
-from ecotone.values.errors import MalformedRequest, UnsupportedFeature
+from ecotone.values.errors import UnsupportedFeature
 from ecotone.web.control.answering import Answering, Form
 from ecotone.web.control.api import Call, File, Stream
 from ecotone.web.control.control import Control
@@ -24,7 +24,7 @@ class ChatsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     then, to go on from the end of an earlier list."""
 
     search: str = ""
-    limit: int = 100
+    limit: Annotated[int, msgspec.Meta(ge=1, le=LIST_MAX)] = 100
     before: datetime | None = None
 
 
@@ -120,7 +120,7 @@ async def list_choices(control: Control) -> tuple[Choice, ...]:
 
 async def create_chat(control: Control, session: Session, body: NewChat) -> Chat:
     """Begin a chat."""
-    _check_class(control, body.data_class)
+    control.check_class(body.data_class)
 
     def create(chats: Chats) -> Chat:
         made = chats.create(session.name, control.now(), **msgspec.structs.asdict(body))
@@ -141,7 +141,7 @@ async def change_chat(control: Control, session: Session, chat: str, body: ChatC
         for name in ("model", "data_class", "system")
         if not isinstance(value := getattr(body, name), msgspec.UnsetType)
     }
-    _check_class(control, changes.get("data_class"))
+    control.check_class(changes.get("data_class"))
 
     def change(chats: Chats) -> Chat:
         if not isinstance(body.title, msgspec.UnsetType):
@@ -165,8 +165,8 @@ async def delete_chat(control: Control, session: Session, chat: str) -> None:
 
 async def ask_question(control: Control, session: Session, chat: str, body: NewQuestion) -> AnswerBegun:
     """Ask something; the answer comes in the chat's events."""
-    _check_class(control, body.data_class)
-    attached = [read_attached(one.name, one.data) for one in body.attachments]
+    control.check_class(body.data_class)
+    attached = await asyncio.to_thread(lambda: [read_attached(one.name, one.data) for one in body.attachments])
     check_attached(attached, len(body.kept))
     await _check_model(control, body.model, any(one.media_type in IMAGES for one in attached))
     at_work = answering(control)
@@ -190,7 +190,7 @@ async def ask_question(control: Control, session: Session, chat: str, body: NewQ
 
 async def ask_again(control: Control, session: Session, chat: str, message: str, body: AskAgain) -> AnswerBegun:
     """Ask for another answer to the same question, of the same model or of another."""
-    _check_class(control, body.data_class)
+    control.check_class(body.data_class)
     await _check_model(control, body.model, False)
     at_work = answering(control)
     at_work.check_room()
@@ -220,7 +220,7 @@ async def show_trail(control: Control, session: Session, chat: str, message: str
     """Tell where an answer came from and what the rules said of its request."""
     found = await answering(control).do(lambda chats: chats.get(chat, session.name))
     answer = found.message(message)
-    logged = (await answering(control).logged(found)).get(answer.request_id or "")
+    logged = (await answering(control).logged((answer,))).get(answer.request_id or "")
     return Trail(
         answer.asked,
         answer.facts,
@@ -245,20 +245,15 @@ async def export_chat(control: Control, session: Session, chat: str, query: Expo
     """Take a chat along, with what is known of each answer."""
     at_work = answering(control)
     found = await at_work.do(lambda chats: chats.get(chat, session.name))
-    decisions = await at_work.decisions(found)
+    logged = await at_work.logged(found.messages)
+    decisions = {request: row.decision for request, row in logged.items() if row.decision is not None}
     name = _file_name(found.title)
     if query.form == "markdown":
-        return File(as_markdown(found, decisions).encode(), "text/markdown; charset=utf-8", f"{name}.md")
+        text = await asyncio.to_thread(as_markdown, found, decisions)
+        return File(text.encode(), "text/markdown; charset=utf-8", f"{name}.md")
     attached = await at_work.do(lambda chats: chats.attached_to(chat, [one.id for one in found.messages]))
-    return File(as_json(found, attached, decisions), "application/json", f"{name}.json")
-
-
-def _check_class(control: Control, name: str | None) -> None:
-    classes = control.runtime.gateway.snapshot.ruling.policy.classes
-    if name is not None and name not in classes:
-        raise MalformedRequest(
-            f"There is no data class {name!r}. There are: {', '.join(classes.names)}.", param="data_class"
-        )
+    body = await asyncio.to_thread(as_json, found, attached, decisions)
+    return File(body, "application/json", f"{name}.json")
 
 
 async def _check_model(control: Control, name: str, images: bool) -> None:

@@ -119,7 +119,8 @@ def _contests(control: Control) -> Contests:
 
 async def begin_battle(control: Control, session: Session, body: NewBattle) -> Record:
     """Put one prompt to two to four models or routes at once; the answers come as events."""
-    settings = Settings(body.system or None, body.max_tokens, body.temperature, body.data_class or None)
+    control.check_class(body.data_class)
+    settings = Settings(body.system or None, body.max_tokens, body.temperature, body.data_class)
     battle = await contests_of(control).begin(
         body.models, body.prompt, blind=body.blind, settings=settings, by=session.name
     )

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 from ecotone.gateway.build import Runtime
 from ecotone.gateway.client import GatewayClient
 from ecotone.gateway.settings.paths import Home
+from ecotone.values.errors import MalformedRequest
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,14 @@ class Control:
         """Set once the gateway is to stop: what only watches ends."""
         self._services: dict[Callable[[Control], Any], Any] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def check_class(self, name: str | None) -> None:
+        """Raise MalformedRequest for a data class that the config in force does not have; None is none."""
+        classes = self.runtime.gateway.snapshot.ruling.policy.classes
+        if name is not None and name not in classes:
+            raise MalformedRequest(
+                f"There is no data class {name!r}. There are: {', '.join(classes.names)}.", param="data_class"
+            )
 
     def now(self) -> datetime:
         """The time, UTC."""

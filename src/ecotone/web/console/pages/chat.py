@@ -122,7 +122,7 @@ async def message(request: Request) -> Response:
     """One answer, once it has ended."""
     chat = await _chat(request)
     found = chat.message(request.path_params["message"])
-    logged = await _at_work(request).logged(chat)
+    logged = await _at_work(request).logged((found,))
     (shown,) = await asyncio.to_thread(_shown, control_of(request), chat, (found,), logged)
     return render(request, "chat_message.html", chat=chat, one=shown)
 
@@ -249,7 +249,7 @@ async def _talk(request: Request, chat: Chat, everything: bool = False) -> dict[
     """What of a chat is shown: its branch, or the end of a long one, `earlier` messages left out; and the class that it
     has `reached`."""
     control, path = control_of(request), chat.path()
-    logged = await _at_work(request).logged(chat)
+    logged = await _at_work(request).logged(chat.messages)
     shown = path if everything else _end_of(path)
     return {
         "shown": await asyncio.to_thread(_shown, control, chat, shown, logged),
