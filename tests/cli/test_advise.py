@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import ecotone.evaluation
+from tests.cli.in_process import InProcess, in_process
 from tests.cli.terminal import Done, Shell, screen
 
 SCENARIOS = Path(ecotone.evaluation.__file__).parent / "data" / "questions"
@@ -19,6 +20,11 @@ FEW = ("-m", "anthropic/claude-haiku-4-5", "-m", "openai/gpt-oss-20b", "--vendor
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
+    return in_process(tmp_path, monkeypatch)
 
 
 async def answered(shell: Shell, *arguments: str) -> dict[str, Any]:
@@ -136,21 +142,25 @@ async def test_what_if_prices_were_half(shell: Shell) -> None:
         ((".",), "cannot be read"),
     ],
 )
-async def test_mistakes_say_what_to_do(shell: Shell, arguments: tuple[str, ...], words: str) -> None:
-    assert words in refused(await shell.run("advise", *arguments))
+def test_mistakes_say_what_to_do(here: InProcess, arguments: tuple[str, ...], words: str) -> None:
+    assert words in refused(here.run("advise", *arguments))
+
+
+async def test_a_mistake_ends_a_process_with_one_line_too(shell: Shell) -> None:
+    assert "did you mean 'coding'?" in refused(await shell.run("advise", "--category", "codng"))
 
 
 @pytest.mark.parametrize("option", ["--requests", "--input-tokens", "--output-tokens", "--first-token-ms"])
-async def test_sizes_are_at_least_one(shell: Shell, option: str) -> None:
-    done = await shell.run("advise", f"{option}=-3")
+def test_sizes_are_at_least_one(here: InProcess, option: str) -> None:
+    done = here.run("advise", f"{option}=-3")
     assert done.code == 2
     assert done.out == ""
     assert "Invalid value" in done.err
 
 
 @pytest.mark.parametrize("option", ["--html", "--markdown", "--save"])
-async def test_a_place_that_cannot_be_written(shell: Shell, option: str) -> None:
-    done = await shell.run("advise", *FEW, option, str(shell.folder / "none" / "x"))
+def test_a_place_that_cannot_be_written(here: InProcess, option: str) -> None:
+    done = here.run("advise", *FEW, option, str(here.folder / "none" / "x"))
     assert "cannot be written" in refused(done)
 
 

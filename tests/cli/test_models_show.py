@@ -16,7 +16,7 @@ from ecotone.cli.layout import Column, fitting, joined_lines, table_lines
 from ecotone.cli.model_page import print_page
 from ecotone.cli.models import look
 from ecotone.gateway.inventory.dossier import gather
-from tests.cli.terminal import Shell
+from tests.cli.in_process import InProcess, in_process
 
 LLAMA = """
 [models.llama]
@@ -36,20 +36,20 @@ CAP = "2. Additional Commercial Terms"
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
+    return in_process(tmp_path, monkeypatch)
 
 
-async def test_a_licence_that_forbids_names_the_clause(shell: Shell) -> None:
+def test_a_licence_that_forbids_names_the_clause(shell: InProcess) -> None:
     shell.config(GIANT + LLAMA)
-    table = await shell.run("models")
+    table = shell.run("models")
     assert " ".join(table.out.splitlines()[1].split()) == (
         "llama ● restricted ? llama-3.3 not allowed own machine 128,000 your server gpu1 ready"
     )
-    page = (await shell.run("models", "show", "llama")).out
+    page = shell.run("models", "show", "llama").out
     assert "  for you         not allowed\n" in page
     assert "800,000,000 monthly users" in page and CAP in " ".join(page.split())
-    data = json.loads((await shell.run("models", "show", "llama", "--json")).out)
+    data = json.loads(shell.run("models", "show", "llama", "--json").out)
     assert data["licence"]["status"] == "not allowed"
     assert [reason["citation"]["section"] for reason in data["licence"]["reasons"]] == [CAP]
     assert data["model"]["id"] == "meta/llama-3.3-70b-instruct"
@@ -60,25 +60,25 @@ async def test_a_licence_that_forbids_names_the_clause(shell: Shell) -> None:
     }
 
 
-async def test_the_same_licence_below_its_cap_demands_duties(shell: Shell) -> None:
+def test_the_same_licence_below_its_cap_demands_duties(shell: InProcess) -> None:
     shell.config(START_UP + LLAMA)
-    data = json.loads((await shell.run("models", "show", "llama", "--json")).out)
+    data = json.loads(shell.run("models", "show", "llama", "--json").out)
     assert data["licence"]["status"] == "allowed with duties"
     assert any("Built with Llama" in duty["text"] for duty in data["licence"]["duties"])
-    page = " ".join((await shell.run("models", "show", "llama")).out.split())
+    page = " ".join(shell.run("models", "show", "llama").out.split())
     assert "for you allowed with duties" in page
     assert page.count("“Built with Llama”") == 1
 
 
-async def test_an_organisation_that_says_nothing_is_told_what_to_say(shell: Shell) -> None:
+def test_an_organisation_that_says_nothing_is_told_what_to_say(shell: InProcess) -> None:
     shell.config(LLAMA)
-    done = await shell.run("models")
+    done = shell.run("models")
     assert " unknown " in done.out.splitlines()[1]
     assert "what [organisation] in the config does not say: monthly_users" in done.err
 
 
-async def test_the_model_inside_ecotone_stays_here(shell: Shell) -> None:
-    done = await shell.run("models", "show", "smollm2-135m-instruct")
+def test_the_model_inside_ecotone_stays_here(shell: InProcess) -> None:
+    done = shell.run("models", "show", "smollm2-135m-instruct")
     page = " ".join(done.out.split())
     assert "● open weights · Apache License 2.0 · licence verdict: allowed" in page
     assert "inside Ecotone; data: stays here; own machine; not pulled, 98.4 MB" in page
@@ -87,15 +87,15 @@ async def test_the_model_inside_ecotone_stays_here(shell: Shell) -> None:
     assert "not legal advice" in page
 
 
-async def test_a_closed_model_has_terms_instead_of_a_licence(shell: Shell) -> None:
+def test_a_closed_model_has_terms_instead_of_a_licence(shell: InProcess) -> None:
     shell.config('[models.big]\nprovider = "openai"\nname = "gpt-4o"\n')
-    page = (await shell.run("models", "show", "big")).out
+    page = shell.run("models", "show", "big").out
     assert page.startswith("GPT-4o  openai/gpt-4o\n○ API only\n")
     assert "  licence         none: the weights cannot be had, so the vendor's terms count\n" in page
     assert "  MOF class       none: " in page
     assert "OpenAI (OpenAI API under the Services Agreement" in page
     assert "https://developers.openai.com/api/docs/guides/your-data\n" in page
-    data = json.loads((await shell.run("models", "show", "big", "--json")).out)
+    data = json.loads(shell.run("models", "show", "big", "--json").out)
     vendor = data["vendors"][0]
     assert (vendor["vendor"], vendor["here"], vendor["terms"]["retention_days"]["value"]) == ("openai", True, 30)
     assert set(vendor["terms"]["residency"]) == {"value", "text", "source", "section", "condition", "stale"}
@@ -104,17 +104,17 @@ async def test_a_closed_model_has_terms_instead_of_a_licence(shell: Shell) -> No
     assert data["licence"]["facts"] is None
 
 
-async def test_a_model_of_the_catalog_by_any_of_its_names(shell: Shell) -> None:
+def test_a_model_of_the_catalog_by_any_of_its_names(shell: InProcess) -> None:
     names = ("meta/llama-3.3-70b-instruct", "groq/llama-3.3-70b-versatile", "Llama-3.3-70B-Instruct-Turbo")
-    found = [json.loads((await shell.run("models", "show", name, "--json")).out) for name in names]
+    found = [json.loads(shell.run("models", "show", name, "--json").out) for name in names]
     assert [data["model"]["id"] for data in found] == ["meta/llama-3.3-70b-instruct"] * 3
     assert all(data["joined"] is None and data["here"] == [] for data in found)
 
 
-async def test_how_open_a_described_model_is(shell: Shell) -> None:
-    data = json.loads((await shell.run("models", "show", "ibm/granite-4.0-h-small", "--json")).out)
+def test_how_open_a_described_model_is(shell: InProcess) -> None:
+    data = json.loads(shell.run("models", "show", "ibm/granite-4.0-h-small", "--json").out)
     assert (data["openness"]["mof_class"], data["openness"]["progress"]) == (3, {"1": 0, "2": 60, "3": 100})
-    page = (await shell.run("models", "show", "ibm/granite-4.0-h-small")).out
+    page = shell.run("models", "show", "ibm/granite-4.0-h-small").out
     assert "  MOF class       Class III - Open Model\n" in page
     assert "60 % of class II\n" in page
     assert "  to class II     it lacks " in page
@@ -130,41 +130,41 @@ async def test_how_open_a_described_model_is(shell: Shell) -> None:
         ("assistant", "'assistant' is a route to frontier; show one of these"),
     ],
 )
-async def test_a_name_that_nobody_has(shell: Shell, name: str, says: str) -> None:
+def test_a_name_that_nobody_has(shell: InProcess, name: str, says: str) -> None:
     shell.config('[models.frontier]\nprovider = "openai"\nname = "gpt-4o"\n[routes.assistant]\nmodels = ["frontier"]\n')
-    done = await shell.run("models", "show", name)
+    done = shell.run("models", "show", name)
     assert (done.code, done.out) == (1, "")
     assert says in done.err
 
 
-async def test_the_catalog_key_settles_what_a_model_is(shell: Shell) -> None:
+def test_the_catalog_key_settles_what_a_model_is(shell: InProcess) -> None:
     shell.config(
         LLAMA.replace("meta-llama/Llama-3.3-70B-Instruct", "house") + 'catalog = "meta/llama-3.3-70b-instruct"\n'
     )
-    page = " ".join((await shell.run("models", "show", "llama")).out.split())
+    page = " ".join(shell.run("models", "show", "llama").out.split())
     assert "catalog meta/llama-3.3-70b-instruct, as the config says" in page
     shell.config(LLAMA + 'catalog = "meta/llama-3.3-70b-instrct"\n')
-    done = await shell.run("models")
+    done = shell.run("models")
     assert "llama: the catalog has no model 'meta/llama-3.3-70b-instrct'; near names: meta/llama-3.3-70b-in" in done.err
-    page = (await shell.run("models", "show", "llama")).out
+    page = shell.run("models", "show", "llama").out
     assert "the catalog has no model 'meta/llama-3.3-70b-instrct'" in page
     assert "  facts           unknown\n" in page
 
 
-async def test_a_file_under_a_closed_models_name_is_not_that_model(shell: Shell) -> None:
+def test_a_file_under_a_closed_models_name_is_not_that_model(shell: InProcess) -> None:
     (shell.folder / "mine.gguf").write_bytes(b"")
     shell.config('[models.gpt-4o]\nengine = "llama.cpp"\nsource = "file:mine.gguf"\n')
-    row = json.loads((await shell.run("models", "--json")).out)["models"][0]
+    row = json.loads(shell.run("models", "--json").out)["models"][0]
     assert (row["weights"], row["openness"], row["places"][0]["catalog"]["id"]) == ("open", None, None)
 
 
-async def test_prices_are_not_told_of_an_address_that_is_not_the_providers(shell: Shell) -> None:
+def test_prices_are_not_told_of_an_address_that_is_not_the_providers(shell: InProcess) -> None:
     shell.config('[models.big]\nprovider = "openai"\nname = "gpt-4o"\nbase_url = "https://proxy.example.com/v1"\n')
-    place = json.loads((await shell.run("models", "--json")).out)["models"][0]["places"][0]
+    place = json.loads(shell.run("models", "--json").out)["models"][0]["places"][0]
     assert (place["price"], place["data_goes"]) == (None, "OpenAI by proxy.example.com")
 
 
-async def test_a_refreshed_listing_counts(shell: Shell) -> None:
+def test_a_refreshed_listing_counts(shell: InProcess) -> None:
     folder = shell.home / "catalog"
     folder.mkdir(parents=True)
     offer = {"provider": "openai", "name_there": "anvil", "model": "acme/anvil"}
@@ -177,58 +177,58 @@ async def test_a_refreshed_listing_counts(shell: Shell) -> None:
         "offers": [{**offer, "prices": [{"prices": {"input": "1.5", "output": "0.075"}}]}],
     }
     (folder / "models_dev.json").write_text(json.dumps(listing))
-    page = (await shell.run("models", "show", "acme/anvil")).out
+    page = shell.run("models", "show", "acme/anvil").out
     assert page.startswith("Anvil  acme/anvil\n")
     assert "  OpenAI  anvil       $1.50  $0.075" in page
-    rows = json.loads((await shell.run("models", "--all", "--maker", "acme", "--json")).out)["models"]
+    rows = json.loads(shell.run("models", "--all", "--maker", "acme", "--json").out)["models"]
     assert [(row["id"], row["cheapest"]["provider"]) for row in rows] == [("acme/anvil", "openai")]
 
 
-async def test_the_whole_catalog_narrowed_and_sorted(shell: Shell) -> None:
-    async def listed(*arguments: str) -> list[dict[str, Any]]:
-        found = json.loads((await shell.run("models", "--all", *arguments, "--json")).out)
+def test_the_whole_catalog_narrowed_and_sorted(shell: InProcess) -> None:
+    def listed(*arguments: str) -> list[dict[str, Any]]:
+        found = json.loads(shell.run("models", "--all", *arguments, "--json").out)
         rows: list[dict[str, Any]] = found["models"]
         return rows
 
-    everything = await listed()
+    everything = listed()
     assert len(everything) > 500
     assert [row["id"] for row in everything] == sorted(str(row["id"]) for row in everything)
-    closed = await listed("--closed", "--maker", "OpenAI", "--sort", "rating", "--limit", "5")
+    closed = listed("--closed", "--maker", "OpenAI", "--sort", "rating", "--limit", "5")
     assert len(closed) == 5
     assert {(row["weights"], row["maker"]) for row in closed} == {("closed", "openai")}
     points = [row["rating"]["rating"] for row in closed]
     assert points == sorted(points, reverse=True)
-    llamas = await listed("--open", "--search", "LLAMA 3.3 70b")
+    llamas = listed("--open", "--search", "LLAMA 3.3 70b")
     assert [row["id"] for row in llamas] == ["meta/llama-3.3-70b-instruct"]
-    newest = await listed("--sort", "released", "--limit", "20")
+    newest = listed("--sort", "released", "--limit", "20")
     days = [str(row["released"]) for row in newest]
     assert days == sorted(days, reverse=True)
-    cheap = await listed("--sort", "price", "--limit", "1")
+    cheap = listed("--sort", "price", "--limit", "1")
     assert Decimal(cheap[0]["cheapest"]["input_per_million"]) <= Decimal("0.02")
 
 
-async def test_nothing_that_fits_and_no_such_maker(shell: Shell) -> None:
-    done = await shell.run("models", "--all", "--search", "no such words")
+def test_nothing_that_fits_and_no_such_maker(shell: InProcess) -> None:
+    done = shell.run("models", "--all", "--search", "no such words")
     assert (done.code, done.out) == (0, "")
     assert "0 of the catalog's" in done.err
-    done = await shell.run("models", "--all", "--maker", "antropic")
+    done = shell.run("models", "--all", "--maker", "antropic")
     assert (done.code, done.out) == (1, "")
     assert "the catalog has no maker 'antropic'; did you mean anthropic" in done.err
 
 
-async def test_columns_that_have_no_room_are_named(shell: Shell) -> None:
+def test_columns_that_have_no_room_are_named(shell: InProcess) -> None:
     shell.variables["COLUMNS"] = "80"
-    narrow = await shell.run("models", "--all", "--sort", "released", "--limit", "3", "--maker", "meta")
+    narrow = shell.run("models", "--all", "--sort", "released", "--limit", "3", "--maker", "meta")
     assert narrow.out.splitlines()[0].split() == ["MODEL", "OPENNESS", "PRICE", "IN", "/", "OUT", "RELEASED"]
     assert "no room here for MOF, LICENCE, CHEAPEST AT, CONTEXT, RATING: " in narrow.err
     shell.variables["COLUMNS"] = "200"
-    wide = await shell.run("models", "--all", "--limit", "3")
+    wide = shell.run("models", "--all", "--limit", "3")
     assert "no room" not in wide.err
     assert "CHEAPEST AT" in wide.out
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 140])
-async def test_no_line_is_longer_than_the_terminal(shell: Shell, width: int) -> None:
+def test_no_line_is_longer_than_the_terminal(shell: InProcess, width: int) -> None:
     shell.config(
         START_UP
         + LLAMA
@@ -238,16 +238,16 @@ async def test_no_line_is_longer_than_the_terminal(shell: Shell, width: int) -> 
     )
     shell.variables["COLUMNS"] = str(width)
     for command in (("models",), ("models", "--all"), ("models", "show", "many")):
-        lines = (await shell.run(*command)).out.splitlines()
+        lines = shell.run(*command).out.splitlines()
         assert len(lines) > 4
         # An address is never broken: it could not be followed.
         assert [line for line in lines if cell_len(line) > width and "://" not in line] == []
 
 
-async def test_a_narrow_terminal_gets_everything_in_blocks(shell: Shell) -> None:
+def test_a_narrow_terminal_gets_everything_in_blocks(shell: InProcess) -> None:
     shell.config(START_UP + LLAMA + '[routes.assistant]\nmodels = ["llama"]\n')
     shell.variables["COLUMNS"] = "50"
-    assert (await shell.run("models")).out.splitlines() == [
+    assert shell.run("models").out.splitlines() == [
         "assistant  → llama",
         "llama",
         "  ● restricted · MOF class ? · llama-3.3: 7 duties",

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import openai
 import pytest
-from typer.testing import CliRunner
 
-from ecotone.cli.app import app
+from tests.cli.in_process import in_process
 from tests.running import gateway
 from tests.vendors import FakeOpenAI
 
@@ -44,13 +43,12 @@ credit_card = "restricted"
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Runs `ecotone rules` in this process, in a folder with a config and the home that a gateway there has."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ECOTONE_HOME", str(tmp_path / "home"))
+    commands = in_process(tmp_path, monkeypatch)
 
     def rules(*arguments: str, text: str | None = None) -> str:
-        done = CliRunner().invoke(app, ["rules", *arguments], input=text)
-        assert done.exit_code == 0, done
-        return done.stdout
+        done = commands.run("rules", *arguments, stdin=text)
+        assert done.code == 0, done
+        return done.out
 
     return rules
 

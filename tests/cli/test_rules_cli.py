@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from ecotone.cli.app import app
 from ecotone.policy.starters import starters
-from ecotone.values.errors import EcotoneError
+from tests.cli.in_process import InProcess, in_process
 from tests.cli.terminal import Done, Shell
 
 MODELS = """
@@ -54,28 +52,24 @@ AT_VENDOR = 'endpoint.hosting == "vendor"'
 
 @dataclass
 class Here:
-    """Runs commands in this process, in a folder with a config."""
+    """Runs `ecotone rules` in a folder with a config."""
 
-    folder: Path
+    commands: InProcess
+
+    @property
+    def folder(self) -> Path:
+        return self.commands.folder
 
     def config(self, text: str) -> None:
-        (self.folder / "ecotone.toml").write_text(text)
+        self.commands.config(text)
 
     def run(self, *arguments: str) -> Done:
-        done = CliRunner().invoke(app, ["rules", *arguments])
-        if isinstance(done.exception, EcotoneError):
-            return Done(1, done.stdout, done.exception.message)
-        if done.exception is not None and not isinstance(done.exception, SystemExit):
-            raise done.exception
-        return Done(done.exit_code, done.stdout, done.stderr)
+        return self.commands.run("rules", *arguments)
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ECOTONE_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
-    here = Here(tmp_path)
+    here = Here(in_process(tmp_path, monkeypatch))
     here.config(MODELS + RULES + RIGHT)
     return here
 
