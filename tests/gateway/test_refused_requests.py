@@ -47,7 +47,7 @@ def test_each_outcome_names_the_rules_that_brought_it_about(database: Database) 
     redact = {"rule": "addresses", "effect": "redact"}
     write(database, "stuck", 5, "cannot_redact", {"places": {"a": place(True, redact), "b": place(False, DENY)}})
     write(database, "old", 61, "policy_refused", {"places": {"a": place(False, DENY)}})
-    found = recent_refusals(database, NOW - timedelta(hours=1))
+    found = recent_refusals(database, NOW - timedelta(hours=1), risk_min=0.5)
     assert [(one.id, one.outcome, one.rules) for one in found] == [
         ("flagged", "flagged", ("look",)),
         ("refused", "refused", ("home", "cheap")),

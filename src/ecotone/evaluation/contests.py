@@ -24,8 +24,8 @@ from ecotone.evaluation.arena import (
 )
 from ecotone.evaluation.turns import Turn, start_turn
 from ecotone.gateway.client import GatewayClient
-from ecotone.storage.apart import DatabaseThread
 from ecotone.storage.database import Database, DatabaseError
+from ecotone.storage.database_thread import DatabaseThread
 from ecotone.values.chat import ChatRequest, Message, Sampling, TextPart
 from ecotone.values.errors import NotFound, SetupError, Unavailable
 

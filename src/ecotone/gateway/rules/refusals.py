@@ -22,7 +22,7 @@ JUDGED_ROWS = (
 class Refusal(msgspec.Struct, frozen=True):
     """A request that was refused or flagged; metadata, never content. `rules` are those that did it, by name.
 
-    `data_class` is the class that it came to, `kinds` what was found in it, `risks` those whose score was 0.5 or more.
+    `data_class` is the class that it came to, `kinds` what was found in it, `risks` those whose score counted.
     """
 
     id: str
@@ -37,10 +37,8 @@ class Refusal(msgspec.Struct, frozen=True):
     rules: tuple[str, ...]
 
 
-def recent_refusals(
-    database: Database, since: datetime, *, risk_min: float = 0.5, limit: int = 200
-) -> tuple[Refusal, ...]:
-    """The latest first. `risk_min` is the score from which a risk is told."""
+def recent_refusals(database: Database, since: datetime, *, risk_min: float, limit: int = 200) -> tuple[Refusal, ...]:
+    """The latest first, `limit` of them at most. `risk_min` is the score from which a risk is told."""
     rows = database.execute(JUDGED_ROWS, (microseconds(since), limit))
     return tuple(_refusal(*row, risk_min=risk_min) for row in rows)
 

@@ -14,8 +14,8 @@ from ecotone.evaluation.turns import Turn, start_turn
 from ecotone.gateway.chats.chat_texts import request_for
 from ecotone.gateway.chats.chats import MIGRATIONS, Chat, ChatMessage, Chats, State
 from ecotone.gateway.request_log import attempts_of, decision_of
-from ecotone.storage.apart import DatabaseThread
 from ecotone.storage.database import Database
+from ecotone.storage.database_thread import DatabaseThread
 from ecotone.values.chat import Json
 from ecotone.values.errors import NotFound, Unavailable
 from ecotone.web.console.markdown import GrowingMarkdown, to_html

@@ -11,8 +11,8 @@ from ecotone.gateway.arrivals import ARRIVALS_MAX, Arrival, latest_arrivals
 from ecotone.gateway.client_snippets import PLACEHOLDER_KEY, Client, can_be_shown, clients
 from ecotone.gateway.inventory.model_facts import KnownModel
 from ecotone.gateway.settings.config import Config
-from ecotone.storage.apart import DatabaseThread
 from ecotone.storage.database import Database
+from ecotone.storage.database_thread import DatabaseThread
 from ecotone.upstream.engine import CONTEXT_DEFAULT_MAX
 from ecotone.upstream.timeouts import Timeouts
 from ecotone.values.errors import MalformedRequest

@@ -6,8 +6,8 @@ from typing import TypeVar
 import msgspec
 
 from ecotone.gateway.keys import Key, Keys
-from ecotone.storage.apart import DatabaseThread
 from ecotone.storage.database import Database
+from ecotone.storage.database_thread import DatabaseThread
 from ecotone.web.control.api import Call
 from ecotone.web.control.control import Control
 

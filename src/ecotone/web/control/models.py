@@ -45,16 +45,7 @@ class CatalogQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def wanted(self) -> Wanted:
         """The same for the catalog's functions."""
-        return Wanted(
-            weights=self.weights,
-            maker=self.maker,
-            search=self.search,
-            sort=self.sort,
-            limit=self.limit,
-            reverse=self.reverse,
-            can=self.can,
-            verdict=self.verdict,
-        )
+        return Wanted(**msgspec.structs.asdict(self))
 
 
 async def list_models(control: Control) -> dict[str, Any]:

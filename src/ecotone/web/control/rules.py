@@ -20,8 +20,8 @@ from ecotone.policy.rule_tests import RuleTestResult
 from ecotone.policy.settings import RuleTestSettings
 from ecotone.policy.starters import starters, summary
 from ecotone.policy.verdict import Effect, Side
-from ecotone.storage.apart import DatabaseThread
 from ecotone.storage.database import Database
+from ecotone.storage.database_thread import DatabaseThread
 from ecotone.values.errors import MalformedRequest, SetupError
 from ecotone.web.control.api import Call
 from ecotone.web.control.control import Control

@@ -10,8 +10,8 @@ from ecotone.gateway.models import Directory
 from ecotone.gateway.settings.plugins import installed
 from ecotone.gateway.standing import Standing, find_standing
 from ecotone.gateway.traffic import Traffic, TrafficReader, Whereabouts, finder
-from ecotone.storage.apart import DatabaseThread
 from ecotone.storage.database import Database
+from ecotone.storage.database_thread import DatabaseThread
 from ecotone.web.control.api import Call, ServerEvent, Stream
 from ecotone.web.control.control import Control
 from ecotone.web.control.next_steps import Done, Step, next_steps, what_was_done
