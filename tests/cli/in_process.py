@@ -1,6 +1,7 @@
 """Commands run in this process: for the many ways in which one can be asked, where a process for each takes long."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class InProcess:
         return Done(done.exit_code, done.stdout, done.stderr)
 
 
-def in_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
+def in_process(folder: Path, monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str] | None = None) -> InProcess:
     """Until the end of the test that `monkeypatch` belongs to."""
     shell = Shell(folder)
     for name in set(os.environ) - set(shell.environment):
@@ -46,4 +47,4 @@ def in_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> InProcess:
     for name, value in shell.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(folder)
-    return InProcess(folder)
+    return InProcess(folder, dict(variables or {}))

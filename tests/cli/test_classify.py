@@ -3,13 +3,15 @@
 import json
 from pathlib import Path
 
-from tests.cli.terminal import Shell
+import pytest
+
+from tests.cli.in_process import in_process
 
 CASES = Path(__file__).parents[1] / "catalog" / "openness_cases"
 
 
-async def test_json_is_what_the_tool_says(tmp_path: Path) -> None:
-    done = await Shell(tmp_path).run("models", "classify", str(CASES / "04.yml"), "--json")
+def test_json_is_what_the_tool_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = in_process(tmp_path, monkeypatch).run("models", "classify", str(CASES / "04.yml"), "--json")
     assert done.code == 0
     read = json.loads(done.out)
     assert list(read)[:3] == ["class", "label", "progress"]
@@ -24,14 +26,14 @@ async def test_json_is_what_the_tool_says(tmp_path: Path) -> None:
     assert len(read["components"]) == 17
 
 
-async def test_the_picture(tmp_path: Path) -> None:
+def test_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     description = tmp_path / "fern.yml"
     description.write_text(
         "release:\n  name: Fern\n  producer: Wood\n  components:\n"
         "  - {name: Model parameters (Final), license: Llama 3.3 Community}\n"
         "  - {name: Model card, license: CC-BY-4.0}\n  - {name: Model metadata}\n"
     )
-    done = await Shell(tmp_path).run("models", "classify", "fern.yml")
+    done = in_process(tmp_path, monkeypatch).run("models", "classify", "fern.yml")
     assert done.code == 0
     lines = [" ".join(line.split()) for line in done.out.splitlines()]
     assert lines[0] == "Fern · Wood · Unclassified · open weights with restrictions"
@@ -47,16 +49,16 @@ async def test_the_picture(tmp_path: Path) -> None:
     assert "note: read 'Llama 3.3 Community' as LicenseRef-scancode-llama-3.3-license-2024" in lines
 
 
-async def test_what_is_wrong_with_the_file(tmp_path: Path) -> None:
-    shell = Shell(tmp_path)
-    absent = await shell.run("models", "classify", "absent.yml")
+def test_what_is_wrong_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = in_process(tmp_path, monkeypatch)
+    absent = shell.run("models", "classify", "absent.yml")
     assert (absent.code, absent.out) == (1, "")
     assert "absent.yml: cannot be read: No such file" in absent.err
     (tmp_path / "latin.yml").write_bytes("a: b\nrelease: Müller".encode("latin-1"))
-    latin = await shell.run("models", "classify", "latin.yml")
+    latin = shell.run("models", "classify", "latin.yml")
     assert latin.code == 1
     assert "latin.yml:2: not UTF-8 text" in latin.err
     (tmp_path / "huge.yml").write_bytes(b"#" * 600_000)
-    huge = await shell.run("models", "classify", "huge.yml", "--json")
+    huge = shell.run("models", "classify", "huge.yml", "--json")
     assert huge.code == 1
     assert "huge.yml: a description has at most" in huge.err

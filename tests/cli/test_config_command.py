@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecotone.gateway.settings.toml_text import toml
+from tests.cli.in_process import in_process
 from tests.cli.terminal import Shell
 
 GOOD = """
@@ -31,10 +32,10 @@ models = ["closed", "lab"]
 """
 
 
-async def test_a_good_config_is_told_and_missing_keys_are_warned_of(tmp_path: Path) -> None:
-    shell = Shell(tmp_path, {"LAB_KEY": "secret"})
+def test_a_good_config_is_told_and_missing_keys_are_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = in_process(tmp_path, monkeypatch, {"LAB_KEY": "secret"})
     shell.config(GOOD)
-    done = await shell.run("config", "check")
+    done = shell.run("config", "check")
     assert done.code == 0
     assert done.out.splitlines() == [
         f"{tmp_path}/ecotone.toml is right",
@@ -45,16 +46,16 @@ async def test_a_good_config_is_told_and_missing_keys_are_warned_of(tmp_path: Pa
     ]
     assert "OPENAI_API_KEY is not set" in done.err
     assert "LAB_KEY" not in done.err
-    said = json.loads((await shell.run("config", "check", "--json")).out)
+    said = json.loads(shell.run("config", "check", "--json").out)
     assert said["valid"] is True
     assert (said["models"], said["routes"]) == (["closed", "lab"], {"assistant": ["closed", "lab"]})
     assert len(said["warnings"]) == 1
 
 
-async def test_a_file_that_is_not_there_is_warned_of(tmp_path: Path) -> None:
-    shell = Shell(tmp_path)
+def test_a_file_that_is_not_there_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = in_process(tmp_path, monkeypatch)
     shell.config('[models.x]\nengine = "llama.cpp"\nsource = "file:/nope/m.gguf"\n[routes.assistant]\nmodels = ["x"]\n')
-    done = await shell.run("config", "check")
+    done = shell.run("config", "check")
     assert done.code == 0
     assert done.err.splitlines() == [
         "warning: model 'x': there is no file /nope/m.gguf",
@@ -62,14 +63,14 @@ async def test_a_file_that_is_not_there_is_warned_of(tmp_path: Path) -> None:
     ]
 
 
-async def test_a_config_with_a_typo_is_refused_with_its_line(tmp_path: Path) -> None:
-    shell = Shell(tmp_path)
+def test_a_config_with_a_typo_is_refused_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = in_process(tmp_path, monkeypatch)
     shell.config("[server]\nprot = 1\n")
-    done = await shell.run("config", "check")
+    done = shell.run("config", "check")
     assert (done.code, done.out) == (1, "")
     assert done.err.startswith(f"ecotone: {tmp_path}/ecotone.toml:2: unknown key 'prot'")
     assert "did you mean 'port'?" in done.err
-    done = await shell.run("config", "check", "--json")
+    done = shell.run("config", "check", "--json")
     said = json.loads(done.out)
     assert (done.code, said["valid"], said["line"]) == (1, False, 2)
     assert said["reason"].startswith("unknown key 'prot'")
@@ -83,16 +84,16 @@ async def test_every_command_refuses_a_wrong_config(tmp_path: Path, command: tup
     assert f"{tmp_path}/other.toml:2: unknown key 'prot'" in done.out + done.err
 
 
-async def test_a_named_config_must_be_there(tmp_path: Path) -> None:
-    done = await Shell(tmp_path).run("config", "check", "--config", "none.toml")
+def test_a_named_config_must_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = in_process(tmp_path, monkeypatch).run("config", "check", "--config", "none.toml")
     assert done.code == 1
     assert "there is no such file" in done.err
 
 
-async def test_show_fills_in_what_the_config_leaves_out(tmp_path: Path) -> None:
-    shell = Shell(tmp_path)
+def test_show_fills_in_what_the_config_leaves_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = in_process(tmp_path, monkeypatch)
     shell.config(GOOD)
-    done = await shell.run("config", "show")
+    done = shell.run("config", "show")
     shown = tomllib.loads(done.out)
     assert shown["server"]["port"] == 8080
     assert shown["server"]["host"] == "127.0.0.1"
@@ -101,18 +102,18 @@ async def test_show_fills_in_what_the_config_leaves_out(tmp_path: Path) -> None:
     assert shown["models"]["lab"]["name"] == "lab"
     assert shown["routes"] == {"assistant": {"models": ["closed", "lab"], "strategy": "ordered"}}
     (tmp_path / "ecotone.toml").write_text(done.out)
-    assert (await shell.run("config", "show")).out == done.out
-    assert json.loads((await shell.run("config", "show", "--json")).out)["config"]["server"]["port"] == 8080
+    assert shell.run("config", "show").out == done.out
+    assert json.loads(shell.run("config", "show", "--json").out)["config"]["server"]["port"] == 8080
 
 
-async def test_show_without_a_config_tells_what_up_would_do(tmp_path: Path) -> None:
-    shell = Shell(tmp_path, {"OPENAI_API_KEY": "sk-secret"})
-    done = await shell.run("config", "show")
+def test_show_without_a_config_tells_what_up_would_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = in_process(tmp_path, monkeypatch, {"OPENAI_API_KEY": "sk-secret"})
+    done = shell.run("config", "show")
     shown = tomllib.loads(done.out)
     assert shown["routes"]["assistant"]["models"] == ["smollm2-135m-instruct"]
     assert "# OPENAI_API_KEY is set: any model of OpenAI answers as openai/NAME" in done.out
     assert "sk-secret" not in done.out + done.err
-    said = json.loads((await shell.run("config", "show", "--json")).out)
+    said = json.loads(shell.run("config", "show", "--json").out)
     assert said["file"] is None
     assert said["found"]["keys"] == [{"variable": "OPENAI_API_KEY", "provider": "openai"}]
 
