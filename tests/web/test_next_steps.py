@@ -1,9 +1,13 @@
 """What a newcomer is told to do next follows from what there is and what was done."""
 
+import shlex
 from pathlib import Path
+from typing import Any
 
 import msgspec
+import typer
 
+from ecotone.cli.app import app
 from ecotone.gateway.build import open_database
 from ecotone.gateway.settings.paths import Home
 from ecotone.gateway.standing import EndpointStanding, Standing
@@ -11,6 +15,7 @@ from ecotone.web.control.next_steps import Done, next_steps, what_was_done
 from tests.request_rows import row, write_rows
 
 NOTHING_DONE = Done(asked=False, often=False, by_clients=False, compared=False, measured=False)
+DONE = (("asked", "by_clients"), ("asked", "by_clients", "compared", "measured"))
 OPEN = EndpointStanding("small@embedded", "small", "embedded", "llama.cpp", "open", "ready")
 CLOSED = EndpointStanding("claude@anthropic", "claude", "vendor", "anthropic", "closed", "ready")
 
@@ -44,6 +49,26 @@ def test_what_was_done_is_not_told_again() -> None:
     assert named(standing(OPEN, CLOSED, rules=2), compared) == ["measure", "advise"]
     all_done = msgspec.structs.replace(compared, measured=True)
     assert named(standing(OPEN, CLOSED, rules=2), all_done) == ["advise"]
+
+
+def test_each_command_can_be_run_as_it_stands() -> None:
+    told = {
+        step.name: step.command
+        for found in (standing(), standing(OPEN), standing(CLOSED), standing(OPEN, CLOSED))
+        for done in (
+            NOTHING_DONE,
+            *(msgspec.structs.replace(NOTHING_DONE, **dict.fromkeys(names, True)) for names in DONE),
+        )
+        for step in next_steps(found, done)
+    }
+    assert told.keys() == {"model", "ask", "connect", "closed", "open", "compare", "rules", "measure", "advise"}
+    assert told["compare"] == "ecotone compare 'What is an ecotone?' -m claude -m small"
+    for text in told.values():
+        _, *arguments = shlex.split(text)
+        command: Any = typer.main.get_command(app)
+        while arguments and arguments[0] in getattr(command, "commands", {}):
+            command = command.commands[arguments.pop(0)]
+        command.make_context(text, arguments)  # raises UsageError for what is missing or unknown
 
 
 def test_what_was_done_is_read_from_what_is_kept(tmp_path: Path) -> None:

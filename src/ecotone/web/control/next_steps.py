@@ -1,11 +1,13 @@
 """What a newcomer does next, from what has been done here."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from ecotone.catalog.provider import Weights
+from ecotone.catalog.suggestions import DEFAULT_MODEL
 from ecotone.gateway.keys import CONSOLE
 from ecotone.gateway.standing import Standing
 from ecotone.storage.database import Database
@@ -70,7 +72,7 @@ def _steps(standing: Standing, done: Done) -> Iterator[Step]:
             "An open one that runs on this machine is a download away.",
             "/console/models",
             "See the models",
-            "ecotone pull",
+            f"ecotone pull {DEFAULT_MODEL.name}",
         )
     elif not done.asked:
         yield Step(
@@ -98,7 +100,7 @@ def _steps(standing: Standing, done: Done) -> Iterator[Step]:
             "One prompt, both answers as they come; vote without knowing which is which.",
             "/console/compare",
             "Compare",
-            "ecotone compare",
+            shlex.join(["ecotone", "compare", "What is an ecotone?", *_options(sorted(able)[:2])]),
         )
     if not standing.rules:
         yield Step(
@@ -126,6 +128,10 @@ def _steps(standing: Standing, done: Done) -> Iterator[Step]:
         "Find out",
         "ecotone advise",
     )
+
+
+def _options(models: list[str]) -> list[str]:
+    return [word for model in models for word in ("-m", model)]
 
 
 def _second_model(able: set[str], kinds: set[Weights | None], standing: Standing) -> Iterator[Step]:
