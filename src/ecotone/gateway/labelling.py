@@ -66,7 +66,7 @@ class Labelling:
             inspection = await self._inspected(job, self._detectors, size_bytes)
             rank = max([rank, *map(self._detectors.rank, inspection.kinds)])
             if self._guard is not None:
-                scores = await asyncio.to_thread(_scores, self._guard, inspection)
+                scores = await asyncio.to_thread(risk_scores, self._guard, inspection)
         labels = Labels(
             data_class=rank,
             kinds=inspection.kinds if inspection else frozenset(),
@@ -128,7 +128,8 @@ class Labelling:
         return await asyncio.to_thread(inspect, job.said, detectors)
 
 
-def _scores(guard: Guard, inspection: Inspection) -> dict[str, float]:
+def risk_scores(guard: Guard, inspection: Inspection) -> dict[str, float]:
+    """The highest score of each category over all that the guard is to read, texts inside of codings among them."""
     return highest(guard.scores(passage.text) for passage in inspection.texts)
 
 

@@ -11,7 +11,7 @@ import msgspec
 from ecotone.catalog.provider import Hosting, Weights
 from ecotone.gateway.declared import Declared
 from ecotone.gateway.jobs import ChatJob
-from ecotone.gateway.labelling import Labelled
+from ecotone.gateway.labelling import Labelled, risk_scores
 from ecotone.gateway.redaction import Redaction
 from ecotone.gateway.rules.proving import Rulebook
 from ecotone.gateway.rules.rulebook import open_ended_place
@@ -177,7 +177,7 @@ def tried(
     request = _Request(book, wish, next(iter(behind), ""))
     looks = policy.needs_detectors or policy.needs_guard
     inspected = request.inspection if looks else Inspection()
-    scored = guard.scores(wish.text) if guard is not None and policy.needs_guard else None
+    scored = risk_scores(guard, inspected) if guard is not None and policy.needs_guard else None
     reasons = tuple(_class_reasons(book, wish, inspected))
     labels = _labels(policy, wish, reasons, inspected, scored, len(request.body))
     explainer = Explainer(policy)
