@@ -3,9 +3,12 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
+from starlette.applications import Starlette
 
 from ecotone.gateway.build import Runtime
 from ecotone.gateway.sessions import Session
@@ -13,6 +16,7 @@ from ecotone.gateway.settings.config import Config, parse_config
 from ecotone.gateway.settings.paths import Home
 from ecotone.values.errors import MalformedRequest, NotFound
 from ecotone.web.control.answering import Answering
+from ecotone.web.control.api import Call, File
 from ecotone.web.control.comparisons import BattlesWanted, NewBattle, begin_battle, list_battles
 from ecotone.web.control.control import Control
 from ecotone.web.control.rules import Rules
@@ -39,10 +43,19 @@ def config(text: str) -> Config:
     return parse_config(text, Path("ecotone.toml"))
 
 
+class Timed(Control):
+    """Its clock can be set forward."""
+
+    later = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.later
+
+
 @pytest.fixture
-async def control(tmp_path: Path) -> AsyncIterator[Control]:
+async def control(tmp_path: Path) -> AsyncIterator[Timed]:
     runtime = Runtime(Home(tmp_path / "home"), {}, config(RULES), folder=tmp_path)
-    made = Control(runtime, Home(tmp_path / "home"), "http://127.0.0.1:1", None, tmp_path)
+    made = Timed(runtime, Home(tmp_path / "home"), "http://127.0.0.1:1", None, tmp_path)
     yield made
     await made.close()
     await runtime.close()
@@ -61,6 +74,29 @@ async def test_rules_that_came_while_others_were_tested_are_shown(control: Contr
     assert len((await showing).tests) == 1000
     shown = await rules.shown()
     assert (shown.digest, shown.tests) == (now, ())
+
+
+async def test_rules_are_tested_anew_each_day(control: Timed) -> None:
+    control.runtime.apply(config(RULES))
+    rules = Rules(control)
+    first = await rules.shown()
+    assert await rules.shown() is first
+    control.later = timedelta(days=1)
+    assert await rules.shown() is not first
+    rules.close()
+
+
+async def test_a_download_keeps_as_much_of_its_name_as_a_header_takes(control: Control) -> None:
+    async def give(control: Control) -> File:
+        """Give."""
+        return File(b"text", "text/plain", "運行/1 of Grüße.txt")
+
+    app = Starlette(routes=[Call("GET", "/file", give).route()])
+    app.state.control = control
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gate") as client:
+        answer = await client.get("/control/v1/file")
+    assert (answer.status_code, answer.text) == (200, "text")
+    assert answer.headers["content-disposition"] == 'attachment; filename="___1 of Gr__e.txt"'
 
 
 async def test_nothing_is_kept_of_chats_that_nobody_watches(control: Control) -> None:

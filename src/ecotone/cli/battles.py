@@ -14,7 +14,7 @@ from ecotone.cli.controlling import ControlClient, control_client
 from ecotone.cli.output import out, print_json, print_table, say, visible
 from ecotone.evaluation.arena import MIGRATIONS, SIDES, Battle, Battles, Record, SideAnswer, record_of
 from ecotone.evaluation.standings import Standings, Tally, standings
-from ecotone.evaluation.wording import between, dollars, seconds, share
+from ecotone.evaluation.wording import between, counted_noun, dollars, seconds, share
 from ecotone.gateway.settings.paths import find_home
 from ecotone.storage.database import Database
 
@@ -210,7 +210,8 @@ def show_standings(named: bool, as_json: bool) -> None:
             ),
         ],
     )
-    say(f"{found.votes} votes on {found.prompts} different prompts by {found.voters} people{_not_counted(found)}")
+    votes, prompts = counted_noun(found.votes, "vote", "votes"), counted_noun(found.prompts, "prompt", "prompts")
+    say(f"{votes} on {prompts} by {counted_noun(found.voters, 'person', 'people')}{_not_counted(found)}")
 
 
 def _not_counted(found: Standings) -> str:

@@ -91,6 +91,11 @@ SCORED_BY = {
 """When a reply scores, for each kind of scorer."""
 
 
+def counted_noun(count: int, one: str, several: str) -> str:
+    """1 case, 2,000 cases."""
+    return f"{count:,} {one if count == 1 else several}"
+
+
 def listed(words: Sequence[str]) -> str:
     """One, two and three."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

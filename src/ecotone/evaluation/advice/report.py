@@ -12,6 +12,7 @@ from ecotone.evaluation.advice.options import Option, Quality
 from ecotone.evaluation.advice.pictures import pictures
 from ecotone.evaluation.advice.question import CRITERIA, LOCK_IN_FACTORS, Criterion, Question
 from ecotone.evaluation.advice.sensitivity import Flip, hard_conditions
+from ecotone.evaluation.wording import counted_noun
 
 MARK = {"open": "●", "closed": "○"}
 _SHOWN = 10
@@ -157,10 +158,6 @@ def _weights_in_words(question: Question) -> str:
         return said
     factor = LOCK_IN_FACTORS[question.work.switching]
     return f"{said} (lock-in {factor} times as stated, as a later switch is {question.work.switching})"
-
-
-def counted_noun(count: int, one: str, several: str) -> str:
-    return f"{count:,} {one if count == 1 else several}"
 
 
 def _criterion(criterion: Criterion) -> str:

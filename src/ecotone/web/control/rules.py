@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
 import msgspec
 
@@ -153,7 +153,7 @@ class Rules:
         self._proving = asyncio.Lock()
         self._book: Rulebook | None = None
         self._guard: Guard | None = None
-        self._shown: tuple[Rulebook, RulesInForce] | None = None
+        self._shown: tuple[Rulebook, date, RulesInForce] | None = None
 
     async def book(self) -> Rulebook:
         """The rules in force."""
@@ -169,14 +169,14 @@ class Rules:
             return book
 
     async def shown(self) -> RulesInForce:
-        """The policy as it stands, its tests run."""
-        book = await self.book()
-        if self._shown is None or self._shown[0] is not book:
-            results = await asyncio.to_thread(tested, book, self._control.now().date())
+        """The policy as it stands, its tests run; once a day, as vendors' terms change with it."""
+        book, today = await self.book(), self._control.now().date()
+        if self._shown is None or self._shown[0] is not book or self._shown[1] != today:
+            results = await asyncio.to_thread(tested, book, today)
             file = self._control.config_file
             # Meanwhile another config may have come: what is kept is known for that of its own rules.
-            self._shown = book, _in_force(book, results, None if file is None else str(file))
-        return self._shown[1]
+            self._shown = book, today, _in_force(book, results, None if file is None else str(file))
+        return self._shown[2]
 
     async def tried(self, wish: Wish) -> Trial:
         """Raises MalformedRequest and ModelNotFound."""
