@@ -32,7 +32,7 @@ def found(runtime: Runtime, now_s: float) -> tuple[Standing, dict[str, EndpointS
     directory = runtime.gateway.directory
     find = finder(directory, installed().providers)
     places = {one.endpoint.id: find(one.endpoint.id) for name in directory.models for one in directory.candidates(name)}
-    standing = find_standing(runtime, places, now_s)
+    standing = find_standing(runtime, directory, places, now_s)
     return standing, {endpoint.model: endpoint for endpoint in standing.endpoints}
 
 
@@ -58,5 +58,22 @@ async def test_what_can_answer_and_what_keeps_the_rest_from_it(tmp_path: Path) -
         resting = found(runtime, 190.0)[1]["ours"]
         assert (resting.state, resting.can_answer) == ("resting", True)
         assert resting.problem == "failed 2 times in a row; it is being tried again"
+    finally:
+        await runtime.close()
+
+
+async def test_a_config_that_changes_while_one_looks_does_not_disturb(tmp_path: Path) -> None:
+    config = parse_config(CONFIG, tmp_path / "ecotone.toml")
+    runtime = Runtime(Home(tmp_path / "home"), {}, config, folder=tmp_path)
+    try:
+        runtime.apply(config)
+        before = runtime.gateway.directory
+        find = finder(before, installed().providers)
+        places = {one.endpoint.id: find(one.endpoint.id) for name in before.models for one in before.candidates(name)}
+        runtime.apply(
+            parse_config(CONFIG.replace("[models.ours]", "[models.new]").replace('"ours"', '"new"'), Path("a"))
+        )
+        standing = find_standing(runtime, before, places, 0.0)
+        assert {endpoint.model for endpoint in standing.endpoints} == {"absent", "ours", "theirs"}
     finally:
         await runtime.close()

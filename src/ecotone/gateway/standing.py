@@ -1,6 +1,6 @@
 """What runs in this gateway at present, and how it is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import msgspec
@@ -8,7 +8,7 @@ import msgspec
 from ecotone.catalog.provider import Hosting, Weights
 from ecotone.gateway.build import Runtime, engine_memory_bytes
 from ecotone.gateway.health import Trouble
-from ecotone.gateway.models import Candidate
+from ecotone.gateway.models import Candidate, Directory
 from ecotone.gateway.traffic import Whereabouts
 from ecotone.upstream.engines import EngineState
 
@@ -58,9 +58,9 @@ class Standing(msgspec.Struct, frozen=True):
     log_problem: str | None
 
 
-def find_standing(runtime: Runtime, places: dict[str, Whereabouts], now_s: float) -> Standing:
-    """How everything is. `places` says where each endpoint of the directory is; `now_s` is monotonic seconds."""
-    directory = runtime.gateway.directory
+def find_standing(runtime: Runtime, directory: Directory, places: Mapping[str, Whereabouts], now_s: float) -> Standing:
+    """How everything of this directory is, which another may have followed by now. `places` says where each endpoint of
+    it is; `now_s` is monotonic seconds."""
     engines = runtime.engines.states()
     candidates = [candidate for model in directory.models for candidate in directory.candidates(model)]
     return Standing(

@@ -65,7 +65,7 @@ class StatusWatch:
         now = self._control.now()
         directory = self._control.runtime.gateway.directory
         traffic, places, done = await self._thread.do(lambda database: self._read(database, directory, now))
-        standing = find_standing(self._control.runtime, places, time.monotonic())
+        standing = find_standing(self._control.runtime, directory, places, time.monotonic())
         self._looked_at_s = time.monotonic()
         file = self._control.config_file
         return Status(
