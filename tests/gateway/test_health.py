@@ -68,3 +68,8 @@ def test_of_endless_names_the_latest_failures_are_kept() -> None:
         health.failed(f"openai/{number}@openai", None, 0.0)
     assert health.trouble("openai/0@openai", 0.0) is None
     assert health.trouble("openai/10000@openai", 0.0) == Trouble(1, 1.0)
+
+
+def test_a_rest_that_is_nearly_over_is_not_told_as_none() -> None:
+    assert Trouble(1, 0.2).words == "failed when it was asked last; it is tried last for 1 s more"
+    assert Trouble(3, 0.0).words == "failed 3 times in a row; it is being tried again"

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from ecotone.gateway.build import Runtime
+from ecotone.gateway.inventory.model_states import look_at_shelf, model_states
+from ecotone.gateway.inventory.pulls import Pulls
 from ecotone.gateway.settings.config import parse_config
 from ecotone.gateway.settings.paths import Home
 from ecotone.gateway.settings.plugins import installed
@@ -26,6 +28,10 @@ name = "claude-sonnet-4-5"
 [routes.assistant]
 models = ["ours", "theirs"]
 """
+
+
+async def _nothing(*_: object) -> None:
+    pass
 
 
 def found(runtime: Runtime, now_s: float) -> tuple[Standing, dict[str, EndpointStanding]]:
@@ -58,6 +64,10 @@ async def test_what_can_answer_and_what_keeps_the_rest_from_it(tmp_path: Path) -
         resting = found(runtime, 190.0)[1]["ours"]
         assert (resting.state, resting.can_answer) == ("resting", True)
         assert resting.problem == "failed 2 times in a row; it is being tried again"
+        runtime.gateway.health.failed("ours@vllm", None, 0.0)  # long ago by the machine's clock
+        pulls, shelf = Pulls(runtime.store, _nothing), look_at_shelf(config.models, runtime.store, tmp_path)
+        told = {state.name: (state.condition, state.because) for state in model_states(runtime, pulls, shelf)}
+        assert told["ours"] == ("resting", "failed 3 times in a row; it is being tried again")
     finally:
         await runtime.close()
 

@@ -1,6 +1,7 @@
 """Which endpoints have failed lately, and are better tried last for a while."""
 
 from collections.abc import Sequence
+from math import ceil
 
 import msgspec
 
@@ -22,6 +23,13 @@ class Trouble(msgspec.Struct, frozen=True):
 
     failures: int
     rests_s: float
+
+    @property
+    def words(self) -> str:
+        """The same for the owner."""
+        often = "failed when it was asked last" if self.failures == 1 else f"failed {self.failures} times in a row"
+        again = f"it is tried last for {ceil(self.rests_s)} s more" if self.rests_s else "it is being tried again"
+        return f"{often}; {again}"
 
 
 class Health:

@@ -13,9 +13,9 @@ from ecotone.gateway.traffic import Whereabouts
 from ecotone.upstream.engines import EngineState
 
 State = Literal["ready", "answering", "loading", "asleep", "resting", "failed", "unavailable"]
-"""`asleep`: its engine starts when it is asked. `resting`: it failed lately and is tried last for a while. `failed`:
-its engine did not start or crashed. `unavailable`: it cannot be asked until somebody does something. `ready` of one
-elsewhere means that nothing is known against it."""
+"""`asleep`: its engine starts when it is asked. `resting`: it failed when it was asked last, and comes after others for
+a while. `failed`: its engine did not start or crashed. `unavailable`: it cannot be asked until somebody does something.
+`ready` of one elsewhere means that nothing is known against it."""
 
 
 class EndpointStanding(msgspec.Struct, frozen=True):
@@ -98,11 +98,7 @@ def _standing(
     elif endpoint.hosting == "embedded":
         state, problem = _of_engines(engines)
     elif trouble is not None:
-        again = f"it is tried last for {trouble.rests_s:.0f} s more" if trouble.rests_s else "it is being tried again"
-        often = (
-            "failed when it was asked last" if trouble.failures == 1 else f"failed {trouble.failures} times in a row"
-        )
-        state, problem = "resting", f"{often}; {again}"
+        state, problem = "resting", trouble.words
     else:
         state = "ready"
     return EndpointStanding(

@@ -129,7 +129,7 @@ def _running(name: str, engines: list[EngineState]) -> ModelState:
 
 
 def _remote(name: str, model: ModelConfig, runtime: Runtime) -> ModelState:
-    """Usable if one of its places is; resting if all that are usable rest."""
+    """Usable if one of its places is; resting if all that are usable failed when they were asked last."""
     directory, health = runtime.gateway.directory, runtime.gateway.health
     known = directory.models.get(name)
     endpoints = () if known is None else known.endpoints
@@ -138,8 +138,8 @@ def _remote(name: str, model: ModelConfig, runtime: Runtime) -> ModelState:
     usable = [endpoint for endpoint in endpoints if endpoint.problem() is None]
     if not usable:
         return ModelState(name, hosting, "unavailable", "; ".join(problems) or None)
-    troubles = [health.trouble(endpoint.id, time.monotonic()) for endpoint in usable]
-    rests = [trouble.rests_s for trouble in troubles if trouble is not None and trouble.rests_s]
-    if len(rests) < len(usable):
+    now_s = time.monotonic()
+    troubles = [trouble for endpoint in usable if (trouble := health.trouble(endpoint.id, now_s)) is not None]
+    if len(troubles) < len(usable):
         return ModelState(name, hosting, "ready")
-    return ModelState(name, hosting, "resting", f"it failed lately and is tried last for {min(rests):.0f} s more")
+    return ModelState(name, hosting, "resting", min(troubles, key=lambda trouble: trouble.rests_s).words)
