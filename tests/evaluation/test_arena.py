@@ -228,6 +228,14 @@ def test_the_list_is_narrowed_by_model_and_words(battles: Battles) -> None:
     assert [record.id for record in battles.records()] == [one.id]
 
 
+def test_an_export_goes_on_where_a_battle_is_deleted_meanwhile(battles: Battles) -> None:
+    one, two, three = (begun(battles, at=NOON + timedelta(hours=hour)) for hour in range(3))
+    records = battles.records()
+    assert next(records).id == one.id
+    battles.delete(two.id)
+    assert [record.id for record in records] == [three.id]
+
+
 @pytest.mark.parametrize(
     ("names", "settings", "message"),
     [

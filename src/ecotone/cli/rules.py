@@ -114,6 +114,8 @@ def refused(since: str, config_file: Path | None, as_json: bool) -> None:
         for one in found
     ]
     print_table(("WHEN", "WHO", "ASKED", "CLASS", "FOUND", "OUTCOME", "RULE AND REASON"), rows)
+    if len(found) == _REFUSALS_MAX:
+        say(f"These are the latest {_REFUSALS_MAX:,}; there may be more in that time.")
 
 
 def start(name: str | None, as_json: bool) -> None:

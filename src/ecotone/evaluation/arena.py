@@ -8,6 +8,7 @@ stands as it was cast.
 import random
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import combinations
 from typing import Any, Literal
@@ -355,9 +356,10 @@ class Battles:
         return int(rows[0][0])
 
     def records(self) -> Iterator[Record]:
-        """All battles, the oldest first, one after the other."""
+        """All battles, the oldest first, one after the other; without those that are deleted meanwhile."""
         for (battle,) in self._database.execute("select id from battles order by started_at_us, id"):
-            yield record_of(self.get(battle))
+            with suppress(NotFound):
+                yield record_of(self.get(battle))
 
     def vote_count(self, *, blind: bool) -> int:
         """How many votes there are of that kind, whether or not they can be counted for anybody."""

@@ -327,7 +327,7 @@ async def prove_promise(control: Control, body: PromiseText) -> Promise:
 
 
 async def list_refusals(control: Control, query: RulesSince) -> tuple[Refusal, ...]:
-    """Requests that the rules refused or flagged, the latest first."""
+    """Requests that the rules refused or flagged, the latest first, 200 of them at most."""
     return await control.once(Rules).refusals(query.hours)
 
 
