@@ -228,6 +228,13 @@ def test_the_list_is_narrowed_by_model_and_words(battles: Battles) -> None:
     assert [record.id for record in battles.records()] == [one.id]
 
 
+@pytest.mark.parametrize("words", ["über straße", "ÜBER STRASSE", "Über"])
+def test_words_are_found_whatever_their_case(battles: Battles, words: str) -> None:
+    battle = begun(battles, prompt="Wer geht über die Straße?")
+    begun(battles, prompt="Who goes over the street?")
+    assert [found.id for found in battles.latest(words=words)] == [battle.id]
+
+
 def test_an_export_goes_on_where_a_battle_is_deleted_meanwhile(battles: Battles) -> None:
     one, two, three = (begun(battles, at=NOON + timedelta(hours=hour)) for hour in range(3))
     records = battles.records()

@@ -460,9 +460,9 @@ def _narrowed(model: str | None, words: str | None, voted: bool | None) -> tuple
         values.append(model)
     for word in (words or "").split():
         conditions.append(
-            "exists (select 1 from battle_rounds r where r.battle = battles.id and instr(lower(r.prompt), lower(?)))"
+            "exists (select 1 from battle_rounds r where r.battle = battles.id and instr(casefold(r.prompt), ?))"
         )
-        values.append(word)
+        values.append(word.casefold())
     if voted is not None:
         conditions.append("vote is not null" if voted else "vote is null and revealed_at_us is null")
     return f"where {' and '.join(conditions)}" if conditions else "", tuple(values)

@@ -17,6 +17,11 @@ Value = None | int | float | str | bytes
 _BUSY_TIMEOUT_MS = 10_000
 
 
+def _casefold(*values: Any) -> str | None:
+    (text,) = values
+    return None if text is None else str(text).casefold()
+
+
 class Migration(msgspec.Struct, frozen=True):
     """Step `version` (1, 2, ...) of the tables of `subject`. Once released, a step never changes."""
 
@@ -32,7 +37,10 @@ class DatabaseError(SetupError):
 
 
 class Database:
-    """One connection. Not for use by two threads at once; each thread opens its own."""
+    """One connection. Not for use by two threads at once; each thread opens its own.
+
+    Beside SQLite's own functions there is casefold(TEXT), which makes texts equal that differ in nothing but case.
+    """
 
     def __init__(self, path: Path, migrations: Iterable[Migration] = ()) -> None:
         """Open, creating the file (readable by its owner alone) if there is none, and apply pending migrations."""
@@ -42,6 +50,8 @@ class Database:
             path.touch(mode=0o600, exist_ok=True)
             self._connection = apsw.Connection(str(path))
             self._connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+            # SQLite's own lower() knows the letters of ASCII alone.
+            self._connection.create_scalar_function("casefold", _casefold, 1, deterministic=True)
             for setting in ("journal_mode = wal", "synchronous = full", "foreign_keys = on"):
                 # One by one and to the end: statements after one that gives rows wait until the rows are taken.
                 self._connection.execute(f"pragma {setting}").fetchall()
