@@ -78,6 +78,7 @@ def test_rows_wait_while_the_disk_is_full(tmp_path: Path) -> None:
     wait_until(lambda: log.trouble is not None)
     assert "full" in (log.trouble or "")
     assert log.lost > 0
+    wait_until(lambda: (log.trouble or "").endswith("some rows found no more room and are lost"))
     small.pages_max = 1_000_000
     log.close()
     assert log.trouble is None

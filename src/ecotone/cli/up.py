@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
@@ -108,9 +109,11 @@ class _Service:
         self.url = local_url(listener)
 
     async def serve(self) -> None:
-        runtime = Runtime(self._home, os.environ, self._config, folder=self._folder)
-        console = Console(runtime, self._home, self.url, self._file, self._folder)
-        try:
+        async with AsyncExitStack() as to_close:
+            runtime = Runtime(self._home, os.environ, self._config, folder=self._folder)
+            to_close.push_async_callback(runtime.close)
+            console = Console(runtime, self._home, self.url, self._file, self._folder)
+            to_close.push_async_callback(console.close)
             await self._apply_first(runtime)
             app = App(
                 runtime.gateway,
@@ -121,9 +124,6 @@ class _Service:
                 console=None if self._for_call else lambda: console.site(app),
             )
             await self._run_server(runtime, app, console)
-        finally:
-            await console.close()
-            await runtime.close()
 
     async def _apply_first(self, runtime: Runtime) -> None:
         vendors: tuple[Provider, ...] = ()

@@ -89,8 +89,8 @@ _INSERT = f"insert into requests values ({', '.join('?' * len(RequestRow.__struc
 class RequestLog:
     """Rows, and events beside them, are taken at once and written by a thread of their own, many to a transaction.
 
-    While the disk refuses, rows wait (`queue_max` of them, the oldest are kept) and `trouble` tells why; those that
-    find the queue full are counted in `lost`.
+    While the disk refuses, rows wait (`queue_max` of them, the oldest are kept) and `trouble` tells why, and whether
+    some found the queue full, which are counted in `lost`.
     """
 
     def __init__(self, open_database: Callable[[], Database], *, queue_max: int = _QUEUE_MAX_ROWS) -> None:
@@ -133,7 +133,7 @@ class RequestLog:
                     of_kind = (row for row in rows if isinstance(row, kind))
                     database.execute_many(insert, map(msgspec.structs.astuple, of_kind))
         except DatabaseError as error:
-            self.trouble = error.message
+            self.trouble = error.message + ("; some rows found no more room and are lost" if self.lost else "")
             self._rows.extendleft(reversed(rows))
         else:
             self.trouble = None
