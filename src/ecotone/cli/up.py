@@ -194,7 +194,7 @@ class _Service:
             except EcotoneError as error:
                 troubles.add(f"the keys cannot be read again: {error.message}")
             if watch is not None and watch.changed():
-                self._reload(runtime, app)
+                await self._reload(runtime, app)
             if shelf.changed():
                 await self._serve_stored(runtime)
             if runtime.log.trouble is not None:
@@ -235,9 +235,10 @@ class _Service:
         except OSError as error:
             say(f"other commands will not find this gateway: {self._home.running} cannot be written: {error.strerror}")
 
-    def _reload(self, runtime: Runtime, app: App) -> None:
+    async def _reload(self, runtime: Runtime, app: App) -> None:
         try:
-            config = load_config(self._file)
+            # In a thread: the rules' tests are run, and may be many.
+            config = await asyncio.to_thread(load_config, self._file)
             lost = lost_rules(self._config, config)
             if lost is not None:
                 raise ConfigError(lost, file=str(self._file))
