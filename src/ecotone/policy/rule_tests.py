@@ -8,6 +8,7 @@ import msgspec
 
 from ecotone.policy.conditions import near
 from ecotone.policy.findings import Finding
+from ecotone.policy.guard.categories import CATEGORIES
 from ecotone.policy.labels import Labels
 from ecotone.policy.places import Place
 from ecotone.policy.policy import Policy
@@ -122,9 +123,7 @@ class _Case:
             purpose=None if principal is None else principal.purpose,
             asked=asked,
         )
-        content = Labels(
-            data_class=raised, kinds=kinds, scores=dict.fromkeys(policy.schema.categories, 0.0) | test.scores
-        )
+        content = Labels(data_class=raised, kinds=kinds, scores=dict.fromkeys(CATEGORIES, 0.0) | test.scores)
         now = self._at()
         if test.on == "reply":
             return [policy.decide_reply(content, labels, place, now=now) for place in self._places()]
@@ -179,8 +178,8 @@ class _Case:
             if name is not None and name not in self._candidates:
                 raise self._unknown(key, f"{key} or model" if key == "route" else key, name, self._candidates)
         for category in test.scores:
-            if category not in schema.categories:
-                raise self._unknown("scores", "category", category, schema.categories)
+            if category not in CATEGORIES:
+                raise self._unknown("scores", "category", category, CATEGORIES)
         rules = [rule.name for rule in self._policy.rules]
         if test.rule is not None and test.rule not in rules:
             raise self._unknown("rule", "rule", test.rule, rules)

@@ -156,14 +156,12 @@ class Schema:
         self,
         classes: Iterable[str],
         *,
-        categories: Iterable[str] = CATEGORIES,
         kinds: Iterable[str] | None = None,
         names: Names | None = None,
     ) -> None:
         """`kinds` are those that detectors can find; None: names of kinds are not checked. Nor are others without
         `names`."""
         self.classes = {name: rank for rank, name in enumerate(classes)}
-        self.categories = tuple(categories)
         kind = Kind("string", words=None if kinds is None else tuple(kinds))
         uninspected = Kind("string", words=UNINSPECTED)
         data = {
@@ -175,13 +173,13 @@ class Schema:
         content = {
             "inspected": Variable(BOOL, "whether the content guard has read it"),
             "flagged": Variable(
-                Kind("list", Kind("string", words=self.categories)),
+                Kind("list", Kind("string", words=CATEGORIES)),
                 "the categories whose score reaches the `threshold` of `[guard]`, sorted",
                 not_asked,
             ),
         }
-        for category in self.categories:
-            content[category] = Variable(DOUBLE, f"0 to 1: {MEANINGS.get(category, category)}", not_asked)
+        for category in CATEGORIES:
+            content[category] = Variable(DOUBLE, f"0 to 1: {MEANINGS[category]}", not_asked)
         records = (data, content, _MODEL, _ENDPOINT, _PRINCIPAL, _ROUTE, _REQUEST, _TIME)
         self.records: Mapping[str, Mapping[str, Variable]] = dict(zip(ROOTS, records, strict=True))
         if names is not None:

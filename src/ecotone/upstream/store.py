@@ -215,19 +215,6 @@ class ModelStore:
                         shutil.rmtree(folder)
         return freed
 
-    def verify(self, stored: StoredModel, *, progress: Callable[[Progress], None] = _ignore) -> str:
-        """Read the whole file again and return its digest. Raises StoreError if it is not the one on record."""
-        try:
-            sha256 = hash_file(stored.path, Task(progress, _never), stored.path.name).hexdigest()
-        except OSError as error:
-            raise StoreError(f"cannot read {stored.path}: {error.strerror}; pull {stored.source} again") from error
-        if stored.sha256 not in (None, sha256):
-            raise StoreError(
-                f"{stored.path} is damaged: its sha256 is {sha256}, on record is {stored.sha256}. "
-                f"Remove it with `ecotone models rm {stored.name}` and pull {stored.source} again"
-            )
-        return sha256
-
     def _find_local(self, source: LocalSource, sha256: str | None) -> StoredModel | None:
         try:
             status = source.path.stat()
