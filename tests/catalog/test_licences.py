@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ecotone.catalog.licences import TOPICS, LicenceFacts, all_licences, licence_aliases, licence_facts
+from ecotone.catalog.licences import TOPICS, LicenceFacts, all_licences, licence_facts
 
 ROOT = Path(__file__).parents[2]
 CHECK = ROOT / "scripts" / "check_licence_citations.py"
@@ -93,7 +93,8 @@ def test_no_name_stands_for_two_licences() -> None:
         for name in {facts.id.casefold(), *(other.casefold() for other in (*facts.aliases, *facts.same_text))}
     ]
     assert len(names) == len(set(names))
-    assert licence_aliases()["Modified MIT"] == "LicenseRef-scancode-moonshot-ai-modified-mit-2025"
+    modified = licence_facts("Modified MIT")
+    assert modified is not None and modified.id == "LicenseRef-scancode-moonshot-ai-modified-mit-2025"
 
 
 @EVERY

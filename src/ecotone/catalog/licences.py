@@ -163,12 +163,6 @@ def all_licences() -> Mapping[str, LicenceFacts]:
 
 
 @cache
-def licence_aliases() -> Mapping[str, str]:
-    """Names that people write, as they write them, each with the identifier it stands for."""
-    return MappingProxyType({alias: facts.id for facts in all_licences().values() for alias in facts.aliases})
-
-
-@cache
 def _by_any_name() -> Mapping[str, LicenceFacts]:
     return {
         name.casefold(): facts
