@@ -16,7 +16,7 @@ from ecotone.gateway.inventory.stored_models import served_as, with_stored
 from ecotone.gateway.settings.config import Config, ModelConfig, RouteConfig
 from ecotone.upstream.sources import parse_source
 from ecotone.upstream.store import ModelStore, StoredModel
-from ecotone.values.errors import NotFound, SetupError
+from ecotone.values.errors import NotFound, SetupError, Unavailable
 from tests.upstream.model_host import Fault, File, ModelHost
 
 _SOON_S = 20.0
@@ -125,6 +125,15 @@ async def test_one_that_waits_its_turn_stops_at_once(host: ModelHost, tmp_path: 
         third = pulls.start(wanted(host.url + FILE, tmp_path))
         assert pulls.stop(third.id).stage == "stopped"
         host.go_on.set()
+
+
+async def test_not_every_file_in_the_world_may_wait(host: ModelHost, tmp_path: Path) -> None:
+    async with pulling(tmp_path) as (pulls, _):
+        begun = [pulls.start(wanted(f"{host.url}/{number}.gguf", tmp_path)) for number in range(25)]
+        with pytest.raises(Unavailable, match="25 files"):
+            pulls.start(wanted(host.url + FILE, tmp_path))
+        pulls.stop(begun[-1].id)
+        assert pulls.start(wanted(host.url + FILE, tmp_path)).stage == "pulling"
 
 
 async def test_a_digest_that_a_running_pull_does_not_check_is_not_dropped(host: ModelHost, tmp_path: Path) -> None:

@@ -15,11 +15,12 @@ from ecotone.gateway.inventory.fetch_threads import in_fetch_thread, let_end
 from ecotone.gateway.inventory.model_sources import WantedFile
 from ecotone.upstream.fetch import Phase, Progress
 from ecotone.upstream.store import ModelStore, StoredModel
-from ecotone.values.errors import EcotoneError, NotFound, SetupError
+from ecotone.values.errors import EcotoneError, NotFound, SetupError, Unavailable
 
 Stage = Literal["pulling", "stopping", "done", "failed", "stopped"]
 
 _AT_ONCE_MAX = 2
+_GOING_ON_MAX = 25
 _KEPT_MAX = 50
 _RATE_WINDOW_S = 5.0
 
@@ -56,7 +57,7 @@ class Pulls:
 
     def start(self, wanted: WantedFile, sha256: str | None = None) -> PullState:
         """Fetch this, unless it is being fetched already. Raises SetupError where it is, and held against another
-        digest."""
+        digest, and Unavailable where too many wait."""
         sha256 = sha256 or wanted.sha256
         for pull in self._pulls.values():
             if pull.running and pull.wanted.source.key == wanted.source.key:
@@ -66,6 +67,8 @@ class Pulls:
                         " pull first"
                     )
                 return pull.state()
+        if sum(pull.running for pull in self._pulls.values()) >= _GOING_ON_MAX:
+            raise Unavailable(f"{_GOING_ON_MAX} files are being fetched or wait for it; wait for some, or stop them.")
         self._forget()
         pull = _Pull(wanted, sha256)
         self._pulls[pull.id] = pull
