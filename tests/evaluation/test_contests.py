@@ -75,7 +75,7 @@ async def seen(contests: Contests, battle: Battle, ends: int) -> list[Change]:
     changes: list[Change] = []
     async with asyncio.timeout(20), aclosing(contests.watch(battle.id)) as watch:
         async for change in watch:
-            changes += [] if change is None else [change]
+            changes.append(change)
             if sum(isinstance(one, Ended) for one in changes) == ends:
                 break
     return changes
@@ -225,7 +225,7 @@ async def test_watchers_learn_that_a_battle_was_deleted(contests: Contests, vend
     async with asyncio.timeout(20), aclosing(contests.watch(battle.id)) as watch:
         await anext(watch)
         await contests.delete(battle.id)
-        changes = [change async for change in watch if change is not None]
+        changes = [change async for change in watch]
     gate.set()
     assert changes[-1] == Deleted()
     with pytest.raises(NotFound):

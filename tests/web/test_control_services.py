@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from ecotone.gateway.settings.config import Config, parse_config
 from ecotone.gateway.settings.paths import Home
 from ecotone.values.errors import MalformedRequest, NotFound
 from ecotone.web.control.answering import Answering
-from ecotone.web.control.api import Call, File
+from ecotone.web.control.api import Call, File, ServerEvent, Stream, kept_alive
 from ecotone.web.control.comparisons import BattlesWanted, NewBattle, begin_battle, list_battles
 from ecotone.web.control.control import Control
 from ecotone.web.control.rules import Rules
@@ -97,6 +98,27 @@ async def test_a_download_keeps_as_much_of_its_name_as_a_header_takes(control: C
         answer = await client.get("/control/v1/file")
     assert (answer.status_code, answer.text) == (200, "text")
     assert answer.headers["content-disposition"] == 'attachment; filename="___1 of Gr__e.txt"'
+
+
+async def test_a_stream_that_says_nothing_is_kept_alive_and_loses_nothing(control: Control) -> None:
+    go = asyncio.Event()
+
+    async def events() -> Stream:
+        await go.wait()
+        yield ServerEvent("one", 1)
+        yield ServerEvent("two", 2)
+        await asyncio.Event().wait()
+
+    told = []
+    async with asyncio.timeout(10), aclosing(kept_alive(events(), control.stopping, silent_max_s=0.01)) as stream:
+        async for event in stream:
+            told.append(event)
+            if len(told) == 2:
+                go.set()
+            if event is not None and event.event == "two":
+                control.stopping.set()
+    assert told[:2] == [None, None]
+    assert [event for event in told if event is not None] == [ServerEvent("one", 1), ServerEvent("two", 2)]
 
 
 async def test_nothing_is_kept_of_chats_that_nobody_watches(control: Control) -> None:

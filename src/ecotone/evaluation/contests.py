@@ -35,8 +35,6 @@ ASKED_AT_ONCE_MAX = 32
 _PACE_S = 0.06
 """What comes within this time is told together: people do not read faster, and browsers need not draw more often."""
 
-_SILENT_S = 15.0
-
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
@@ -117,10 +115,9 @@ class _Floor:
         self._news = asyncio.Event()
 
     async def news(self, seen: int) -> int:
-        """The version, once it is another than the one seen, or after a while in which nothing has happened."""
+        """The version, once it is another than the one seen."""
         if self.version == seen:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), _SILENT_S)
+            await self._news.wait()
         return self.version
 
 
@@ -208,9 +205,8 @@ class Contests:
         """The battle with all that has come so far. Raises NotFound."""
         return self._with_open_answers(await self.read(lambda battles: battles.get(identity)))
 
-    async def watch(self, identity: str) -> AsyncGenerator[Change | None, None]:
-        """All of it, then every change, for as long as anybody listens; None where nothing has changed for a while, so
-        that who passes it on learns whether anybody does. Raises NotFound."""
+    async def watch(self, identity: str) -> AsyncGenerator[Change, None]:
+        """All of it, then every change, for as long as anybody listens. Raises NotFound."""
         floor = self._floors.setdefault(identity, _Floor())
         floor.watchers += 1
         try:
@@ -218,9 +214,7 @@ class Contests:
             viewer = _Viewer(await self.get(identity))
             yield Whole(record_of(viewer.battle))
             while True:
-                before, seen = seen, await floor.news(seen)
-                if before == seen:
-                    yield None
+                seen = await floor.news(seen)
                 if not floor.deleted and floor.turn != turn:
                     turn = floor.turn
                     with suppress(NotFound):  # it is deleted, and that is told next

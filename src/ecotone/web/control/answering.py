@@ -28,7 +28,6 @@ Form = Literal["text", "html"]
 
 _TICK_S = 0.05
 _KEPT_EVERY_S = 1.0
-_KEEP_ALIVE_S = 15.0
 _LOG_WAIT_S = 2.0
 _LOG_TICK_S = 0.05
 _ANSWERING_MAX = 64
@@ -102,15 +101,10 @@ class _Pulse:
         self._event.set()
         self._event = asyncio.Event()
 
-    async def wait(self, seen: int) -> bool:
-        """Until there are other news than those seen; False if none came for a while."""
-        if self.news != seen:
-            return True
-        try:
-            await asyncio.wait_for(self._event.wait(), _KEEP_ALIVE_S)
-        except TimeoutError:
-            return False
-        return True
+    async def wait(self, seen: int) -> None:
+        """Until there are other news than those seen."""
+        if self.news == seen:
+            await self._event.wait()
 
 
 class Answering:
@@ -292,8 +286,7 @@ class Answering:
                 news, sent[live.id] = _news_of(live, sent.get(live.id), form)
                 if news is not None:
                     yield ServerEvent("answer", news)
-            if not await pulse.wait(seen):
-                yield ServerEvent(None)
+            await pulse.wait(seen)
 
     async def close(self) -> None:
         """Let go of the database; answers have ended."""

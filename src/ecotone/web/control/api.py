@@ -8,7 +8,7 @@ of its docstring is its summary.
 import asyncio
 import inspect
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, get_args, get_origin
 from urllib.parse import parse_qs
 
@@ -26,12 +26,14 @@ PREFIX = "/control/v1"
 _PATH_NAME = re.compile(r"\{(\w+)(?::path)?\}")
 _BODY_BYTES_MAX = 32 * 1024 * 1024
 _KEEP_ALIVE = b": keep-alive\n\n"
+_SILENT_MAX_S = 15.0
+_FIRST = asyncio.FIRST_COMPLETED
 
 
 class ServerEvent(msgspec.Struct, frozen=True):
-    """One server-sent event (WHATWG HTML, 9.2); `data` goes as JSON. None for `event` keeps a connection alive."""
+    """One server-sent event (WHATWG HTML, 9.2); `data` goes as JSON."""
 
-    event: str | None
+    event: str
     data: Any = None
     id: str | None = None
 
@@ -160,27 +162,31 @@ def _is_many(kind: Any) -> bool:
 
 
 async def _streamed(events: Stream, stopping: asyncio.Event) -> Response:
-    """Its first event is waited for: what goes wrong before it is an error like any other. Who only watches does not
-    keep the gateway from stopping."""
+    """Its first event is waited for: what goes wrong before it is an error like any other."""
     first = await anext(events, None)
 
     async def sent() -> AsyncIterator[bytes]:
         if first is not None:
             yield _as_bytes(first)
-            async for event in _until(stopping, events):
-                yield _as_bytes(event)
+            async for event in kept_alive(events, stopping):
+                yield _KEEP_ALIVE if event is None else _as_bytes(event)
 
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(sent(), media_type="text/event-stream", headers=headers)
 
 
-async def _until(stopping: asyncio.Event, events: Stream) -> Stream:
+async def kept_alive(
+    events: Stream, stopping: asyncio.Event, *, silent_max_s: float = _SILENT_MAX_S
+) -> AsyncGenerator[ServerEvent | None, None]:
+    """The events, and None after a while without any: what stands between may end a connection that says nothing. Who
+    only watches does not keep the gateway from stopping."""
     stop = asyncio.ensure_future(stopping.wait())
     try:
         while not stop.done():
             following = asyncio.ensure_future(anext(events, None))
             try:
-                await asyncio.wait((following, stop), return_when=asyncio.FIRST_COMPLETED)
+                while not (await asyncio.wait((following, stop), timeout=silent_max_s, return_when=_FIRST))[0]:
+                    yield None
             finally:
                 if not following.done():
                     following.cancel()
@@ -194,8 +200,6 @@ async def _until(stopping: asyncio.Event, events: Stream) -> Stream:
 
 
 def _as_bytes(event: ServerEvent) -> bytes:
-    if event.event is None:
-        return _KEEP_ALIVE
     data = msgspec.json.encode(event.data)
     identity = b"" if event.id is None else b"id: %s\n" % event.id.encode()
     return b"event: %s\n%sdata: %s\n\n" % (event.event.encode(), identity, data)

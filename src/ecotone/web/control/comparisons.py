@@ -164,7 +164,7 @@ async def watch_battle(control: Control, battle: str, query: BattleView) -> Stre
     """Follow a battle: `battle` first and whenever names are shown, `round`, `pieces`, `ended`, `deleted`."""
     told = _Told(html=query.form == "html")
     async for change in contests_of(control).watch(battle):
-        yield ServerEvent(None) if change is None else await told.event(change)
+        yield await told.event(change)
 
 
 async def ask_on(control: Control, battle: str, body: NextPrompt) -> Record:

@@ -1,7 +1,6 @@
 """How clients reach this gateway."""
 
 import asyncio
-import time
 from collections import OrderedDict
 from datetime import datetime
 
@@ -22,7 +21,6 @@ from ecotone.web.control.model_desk import ModelDesk
 
 _TIMEOUTS = Timeouts(connect_s=2.0, first_byte_s=5.0, between_bytes_s=5.0, whole_s=10.0)
 _LOOK_S = 0.5
-_SILENT_S = 15.0
 
 
 class ClientsWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,18 +106,13 @@ async def watch_arrivals(control: Control) -> Stream:
     since = control.now()
     told: OrderedDict[str, None] = OrderedDict()
     yield ServerEvent("waiting", {"since": since})
-    silent_since = time.monotonic()
     while True:
         for arrival in await control.once(_Log).latest(since):
             if arrival.id not in told:
                 told[arrival.id] = None
-                silent_since = time.monotonic()
                 yield ServerEvent("arrival", arrival)
         while len(told) > 2 * ARRIVALS_MAX:
             told.popitem(last=False)
-        if time.monotonic() - silent_since > _SILENT_S:
-            silent_since = time.monotonic()
-            yield ServerEvent(None)
         await asyncio.sleep(_LOOK_S)
 
 

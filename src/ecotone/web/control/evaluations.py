@@ -35,7 +35,6 @@ from ecotone.web.control.control import Control
 
 RUNS_LISTED_MAX = 200
 _LOOK_S = 0.4
-_SILENT_S = 15.0
 _LATEST_MAX = 6
 _SAID_BYTES_MAX = 4096
 _SAID_LINES_MAX = 8
@@ -378,7 +377,6 @@ class Evaluations:
         latest: list[CaseRow] = []
         pace = _Pace()
         told: LiveProgress | None = None
-        told_at_s = time.monotonic()
         while True:
             state, found = await asyncio.to_thread(self._looked, folder, watch)
             latest = [*reversed(_rows_of(opened, found)), *latest][:_LATEST_MAX]
@@ -388,10 +386,7 @@ class Evaluations:
             now = LiveProgress(state, done, cases, pace.left_s(cases - done), progress, tuple(latest))
             if told is None or msgspec.structs.replace(now, left_s=told.left_s) != told:
                 yield ServerEvent("progress", now)
-                told, told_at_s = now, time.monotonic()
-            elif time.monotonic() - told_at_s > _SILENT_S:
-                yield ServerEvent(None)
-                told_at_s = time.monotonic()
+                told = now
             if state != "running":
                 yield ServerEvent("ended", {"state": state})
                 return

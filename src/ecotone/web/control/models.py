@@ -1,7 +1,6 @@
 """The models of this gateway and of the catalog: what they are and how; fetched, loaded, unloaded, removed."""
 
 import asyncio
-import time
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -14,7 +13,6 @@ from ecotone.web.control.control import Control
 from ecotone.web.control.model_desk import ModelDesk, Pull, Removed
 
 _LOOK_S = 0.4
-_SILENT_S = 15.0
 
 
 class PullWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -85,7 +83,6 @@ async def watch_models(control: Control) -> Stream:
     """Events `models` (all states) and `pulls` (all pulls), each at once and then whenever something has changed."""
     desk = control.once(ModelDesk)
     seen: dict[str, bytes] = {}
-    silent_since = time.monotonic()
     while True:
         states = await desk.states()
         pulls = [desk.told(state) for state in desk.pulls.states()]
@@ -93,11 +90,7 @@ async def watch_models(control: Control) -> Stream:
             written = msgspec.json.encode(data if event == "pulls" else [_without_clock(state) for state in states])
             if seen.get(event) != written:
                 seen[event] = written
-                silent_since = time.monotonic()
                 yield ServerEvent(event, data)
-        if time.monotonic() - silent_since > _SILENT_S:
-            silent_since = time.monotonic()
-            yield ServerEvent(None)
         await asyncio.sleep(_LOOK_S)
 
 

@@ -18,7 +18,6 @@ from ecotone.web.control.next_steps import Done, Step, next_steps, what_was_done
 
 _FRESH_S = 1.0
 _LOOK_S = 2.0
-_SILENT_S = 15.0
 _PATIENCE_S = 0.1
 
 
@@ -106,17 +105,12 @@ async def read_status(control: Control) -> Status:
 async def watch_status(control: Control) -> Stream:
     """The same as events named `status`, one at once and then whenever something has changed."""
     told: bytes | None = None
-    silent_since = time.monotonic()
     while True:
         status = await control.once(StatusWatch).status()
         seen = _without_time(status)
         if seen != told:
             told = seen
-            silent_since = time.monotonic()
             yield ServerEvent("status", status)
-        elif time.monotonic() - silent_since > _SILENT_S:
-            silent_since = time.monotonic()
-            yield ServerEvent(None)
         await asyncio.sleep(_LOOK_S)
 
 
