@@ -104,7 +104,7 @@ class ModelDesk:
         return found
 
     def pull(self, text: str, sha256: str | None) -> Pull:
-        """Begin to fetch. Raises SetupError for what is neither a name nor a source, and Unavailable where too many wait."""
+        """Begin to fetch. Raises SetupError for what is neither name nor source, Unavailable where too many wait."""
         wanted = wanted_file(text, self.installation(), self._control.folder)
         return self.told(self.pulls.start(wanted, checked_sha256(sha256) if sha256 else None))
 
