@@ -7,6 +7,7 @@ import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -120,6 +121,14 @@ def test_an_option_tells_its_reasons_and_esc_leads_back(here: House) -> None:
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(name).to_be_focused()
+
+
+def test_an_option_leads_to_all_that_is_known_of_its_model(here: House) -> None:
+    first = told(here)["ranked"][0]
+    page = here.page()
+    page.goto(f"{LINK}&key={quote(first['key'])}".replace("/advise?", "/advise/option?"))
+    page.get_by_role("link", name="All that is known of").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(first["name"])
 
 
 def test_conditions_put_options_out_and_say_why(here: House) -> None:

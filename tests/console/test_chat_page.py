@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,6 +57,13 @@ name = "addresses are replaced"
 redact = 'endpoint.hosting == "vendor"'
 kinds = ["email"]
 because = "vendors need no addresses"
+"""
+ON_REPLIES = """
+[[rules]]
+name = "no cards come back"
+on = "reply"
+deny = '"credit_card" in data.kinds'
+because = "answers have no card numbers"
 """
 # Even a small model goes on with this for as long as it is let.
 ENDLESS = "Write this word again and again, a thousand times, and nothing else: " + "newt, " * 60
@@ -270,6 +278,63 @@ def test_rules_speak_before_and_behind_a_question(page: Page, vendor: Vendor) ->
     answered(page, 3)
     expect(page.locator(".trail").last).to_contain_text("on your machines")
     assert vendor.last_said() == CARD
+
+
+def test_an_answer_that_the_rules_refuse_has_been_asked_for(tmp_path: Path, browser: Browser, vendor: Vendor) -> None:
+    vendor.pieces = ("Take 4111 1111 1111 1111.",)
+    config = CONFIG.format(path=tmp_path / "none.gguf", url=vendor.base_url) + ON_REPLIES
+    with house(tmp_path, browser, config, environment={"OPENAI_API_KEY": "sk-none"}) as strict:
+        page = strict.page()
+        page.goto("/console/chat")
+        ask(page, "Tell me a card number.", "away")
+        answered(page)
+        assert vendor.last_said() == "Tell me a card number."
+        expect(page.locator(".turn.answer .notice")).to_contain_text("The rules kept the answer back")
+        trail = page.locator(".trail")
+        expect(trail).to_contain_text("left the house, to OpenAI")
+        expect(trail).not_to_contain_text("not sent")
+        expect(trail).not_to_contain_text("tried")
+        page.reload()
+        page.get_by_role("button", name="Delete this chat").click()
+        expect(page.get_by_role("dialog")).to_contain_text("What went to OpenAI is not called back by this")
+
+
+def test_what_was_never_sent_is_not_said_to_have_left(page: Page, vendor: Vendor) -> None:
+    ask(page, CARD, "away")
+    answered(page)
+    assert not vendor.received
+    page.reload()
+    page.get_by_role("button", name="Delete this chat").click()
+    dialog = page.get_by_role("dialog", name="Delete this chat?")
+    expect(dialog).to_be_visible()
+    expect(dialog.get_by_text("is not called back by this")).to_be_hidden()
+    dialog.get_by_role("button", name="Keep it").click()
+    page.locator("summary", has_text="Export").press("Enter")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Markdown").click()
+    written = download.value.path().read_text()
+    assert "refused by the rules" in written and "left the house" not in written
+
+
+def test_what_was_lost_on_the_way_to_a_model_is_told(home: House, page: Page) -> None:
+    facts = {
+        **dict.fromkeys(("first_token_s", "total_s", "tokens_per_s", "input_tokens", "output_tokens", "cost_usd")),
+        "model": "own",
+        "endpoint": "own@openai-compatible",
+        "hosting": "self-hosted",
+        "provider": None,
+        "weights": None,
+        "finish": "stop",
+        "request_id": None,
+        "losses": "seed: unknown to this wire",
+    }
+    with closing(Database(home.home / "ecotone.db", MIGRATIONS)) as database:
+        chats, now = Chats(database), datetime(2026, 3, 4, tzinfo=UTC)
+        made = chats.create("ada", now)
+        _, answer = chats.ask(made, "ada", "Again the same", "own", now)
+        chats.end(answer, "done", text="The same.", now=now, facts=facts)
+    page.goto(f"/console/chat/{made}")
+    expect(page.locator(".trail")).to_contain_text("Lost on the way to it: seed: unknown to this wire.")
 
 
 def test_a_way_round_a_place_that_failed_is_told(page: Page) -> None:

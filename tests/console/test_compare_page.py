@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +32,13 @@ hosting = "self-hosted"
 [routes.assistant]
 models = ["southern"]
 
+[models.terse]
+provider = "openai"
+wire = "openai-responses"
+base_url = "{terse}"
+name = "gpt-4o"
+key_env = "COMPARED_KEY"
+
 [models.small]
 engine = "llama.cpp"
 source = "file:{path}"
@@ -50,11 +59,28 @@ def vendors() -> Iterator[tuple[Vendor, Vendor]]:
 
 
 @pytest.fixture(scope="module")
+def terse() -> Iterator[str]:
+    """The address of a vendor that speaks the Responses API, which takes no cap below 16 tokens."""
+    command = [sys.executable, "-m", "tests.vendors", "--wire", "responses", "--model", "gpt-4o", "--text", "Yes."]
+    process = subprocess.Popen([*command, "--key", "sk-compared"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[1]
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
 def home(
-    tmp_path_factory: pytest.TempPathFactory, browser: Browser, vendors: tuple[Vendor, Vendor], smollm2_path: Path
+    tmp_path_factory: pytest.TempPathFactory,
+    browser: Browser,
+    vendors: tuple[Vendor, Vendor],
+    terse: str,
+    smollm2_path: Path,
 ) -> Iterator[House]:
     north, south = vendors
-    config = CONFIG.format(north=north.base_url, south=south.base_url, path=smollm2_path)
+    config = CONFIG.format(north=north.base_url, south=south.base_url, terse=terse, path=smollm2_path)
     environment = {"COMPARED_KEY": "sk-compared"}
     with house(tmp_path_factory.mktemp("compare"), browser, config, environment=environment) as made:
         yield made
@@ -153,6 +179,19 @@ def test_what_each_took_is_shown_beside_it(home: House, north: Vendor, south: Ve
     expect(own.locator(".measured")).to_contain_text("own machine")
     expect(own.locator(".measured")).to_contain_text("on your machines")
     assert violations(page) == []
+    page.context.close()
+
+
+def test_what_a_model_could_not_be_told_is_shown_behind_its_answer(home: House, north: Vendor) -> None:
+    page = home.page()
+    begin(page, "northern", "terse", blind=False, prompt="line\n" * 40, max_tokens=5)
+    lost = answer(page, "b").locator(".losses")
+    expect(lost).to_contain_text("sampling.max_tokens: at most 5 tokens; 16 is the least cap here")
+    expect(answer(page, "a").locator(".measured")).to_be_visible()
+    expect(answer(page, "a").locator(".losses")).to_have_count(0)
+    facts = home.api("GET", f"/battles/{identity(page)}")["rounds"][0]["answers"][1]["facts"]
+    assert facts["losses"].startswith("sampling.max_tokens: ")
+    expect(page.get_by_role("button", name="Show all 200 characters")).to_be_visible()
     page.context.close()
 
 

@@ -224,8 +224,7 @@ def test_with_a_config_a_pull_ends_in_lines_to_copy(home: House, host: ModelHost
     page.goto(MODELS)
     page.get_by_label("From anywhere").fill("ftp://example.org/a.gguf")
     page.locator("#pull-form").get_by_role("button", name="Fetch").click()
-    expect(page.locator(".toast")).to_contain_text("is not a kind of source")
-    page.locator(".toast").click()
+    expect(page.get_by_role("alert")).to_contain_text("is not a kind of source")
     home.forget_refused(409)
     # Half of it, and half of the rest, each before a pause.
     host.faults[TALKER] += (Fault(after=size // 2, stall=True), Fault(after=size // 4, stall=True))

@@ -72,6 +72,15 @@ def test_without_a_session_pages_lead_to_the_sign_in_and_the_api_says_so(home: H
     assert "ecotone console" in json.loads(text)["error"]["message"]
 
 
+def test_a_part_of_a_page_has_no_page_in_its_place(home: House) -> None:
+    part = {"hx-request": "true"}
+    status, _, text = asked(home, "GET", "/console/home/live", part)
+    assert (status, "Sign in first" in text, "<" in text) == (401, True, False)
+    signed_in = {**part, "authorization": f"Bearer {home.token()}"}
+    status, told, text = asked(home, "GET", "/console/models/state/nobody", signed_in)
+    assert (status, told["content-type"].partition(";")[0], "nobody" in text) == (404, "text/plain", True)
+
+
 def test_signing_in_leads_back_to_the_page_but_to_no_other_site(home: House) -> None:
     for target in (
         "https://evil.example/",

@@ -110,6 +110,8 @@ def _told(answer: SideAnswer | None) -> list[str]:
         speed = "" if facts.tokens_per_s is None else f", {facts.tokens_per_s:.0f} tokens/s"
         cost = dollars(facts.cost_usd, own_machine=facts.hosting in ("embedded", "self-hosted"))
         lines.append(f"  first token {seconds(facts.first_token_s)}{speed}; cost: {cost}; {facts.model}")
+        if facts.losses is not None:
+            lines.append(f"  lost on the way to it: {visible(facts.losses)}")
     return lines
 
 

@@ -209,6 +209,8 @@ def _told(turn: Turn, url: str) -> list[str]:
             lines.append(f"cost {_cost(facts)}")
         lines.append(_where(place, url))
         lines.append(_openness_word(place, turn.asked) or "openness unknown")
+    if facts.losses is not None:
+        lines.append(f"lost on the way to it: {visible(facts.losses)}")
     if answer.finish == "length":
         lines.append("cut off at the limit of tokens")
     return lines

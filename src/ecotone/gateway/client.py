@@ -73,6 +73,7 @@ class Answer:
     """An answer while it arrives: one that is interrupted keeps what has come.
 
     `model` is the one that answers, behind whatever route was asked, and `endpoint` the id of the place where it runs.
+    `losses` is what the gateway could not tell that model of the request, in words; None where it could tell all.
     `upstream_model` and `fingerprint` are the model's name and version in the upstream's own words. Times are seconds
     from the request; `first_token_s` is None while nothing has come. `wordless` counts pieces of content that are no
     text.
@@ -82,6 +83,7 @@ class Answer:
         self.model = model
         self.endpoint: str | None = None
         self.request_id: str | None = None
+        self.losses: str | None = None
         self.upstream_model: str | None = None
         self.fingerprint: str | None = None
         self.finish: FinishReason | None = None
@@ -184,6 +186,7 @@ class GatewayClient:
         try:
             answer.model = response.header("x-ecotone-model") or answer.model
             answer.endpoint = response.header("x-ecotone-endpoint") or None
+            answer.losses = response.header("x-ecotone-losses") or None
             decoder = EventDecoder()
             while not decoder.ended and (chunk := await response.read_chunk()) is not None:
                 for event in decoder.feed(chunk):

@@ -94,7 +94,9 @@ def _trail(message: ChatMessage, decisions: Decisions) -> str:
     facts = message.facts or {}
     told = [_when(message.created_at) + " UTC"]
     hosting = facts.get("hosting")
-    if hosting in _PLACES:
+    if message.error_code in ("policy_refused", "cannot_redact") and not message.said:
+        told.append("refused by the rules")
+    elif hosting in _PLACES:
         told.append(_PLACES[hosting] + (f" ({facts['provider']})" if hosting == "vendor" else ""))
     if facts.get("weights"):
         told.append(f"{facts['weights']} weights")
@@ -102,6 +104,8 @@ def _trail(message: ChatMessage, decisions: Decisions) -> str:
         told.append(f"{facts['output_tokens']} tokens")
     if facts.get("cost_usd") is not None:
         told.append(f"${facts['cost_usd']}")
+    if facts.get("losses"):
+        told.append(f"lost on the way to it: {facts['losses']}")
     decision = decisions.get(message.request_id or "", {})
     if decision.get("class"):
         told.append(f"class {decision['class']}")

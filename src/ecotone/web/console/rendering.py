@@ -146,6 +146,8 @@ def dollars(value: Decimal | None) -> str:
         return "—"
     if value == 0:
         return "$0"
+    if value < Decimal("0.000001"):
+        return "under $0.000001"
     if value < Decimal("0.01"):
         return f"${value:.2g}" if value >= Decimal("0.0001") else f"${value:.6f}".rstrip("0")
     return f"${value:,.2f}"

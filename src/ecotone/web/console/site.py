@@ -93,7 +93,7 @@ class Site:
             return self._inner
         session, by_cookie = self._session(request)
         if session is None:
-            if page:
+            if page and not _of_page(request):
                 return RedirectResponse(f"{SIGN_IN}?next={quote(_target(request))}", 303)
             raise Unauthenticated(
                 "Sign in first: `ecotone console` prints a link. Programs send 'authorization: Bearer ecs_...'."
@@ -209,6 +209,11 @@ def _protected(send: Send) -> Send:
     return sending
 
 
+def _of_page(request: Request) -> bool:
+    """Is a part of a page asked for, by the page's own scripts? Then no page is given in its place."""
+    return "hx-request" in request.headers
+
+
 def _refusal(request: Request, error: EcotoneError) -> Response:
     if request.url.path.startswith(PREFIX):
         return error_response(error)
@@ -226,7 +231,7 @@ async def _failed(request: Request, problem: Exception, status: int | None = Non
         response = error_response(error)
         response.status_code = status or response.status_code
         return response
-    if getattr(request.state, "session", None) is None:
+    if getattr(request.state, "session", None) is None or _of_page(request):
         return Response(error.message, status_code=status or error.status, media_type="text/plain")
     return render(request, "problem.html", status=status or error.status, message=error.message)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -28,6 +28,8 @@ from ecotone.web.control.control import Control
 _LIST_MAX = 60
 _SHOWN_MAX = 40
 _SHOWN_CHARS_MAX = 50_000
+_PERIODS = ((1, "Last 24 hours"), (7, "Last seven days"))
+_REFUSALS = ("policy_refused", "cannot_redact")
 _WORDLESS = "The model ended its answer without a word."
 _SUGGESTIONS = (
     "Explain in three sentences what an ecotone is.",
@@ -81,7 +83,8 @@ class Tried(msgspec.Struct, frozen=True):
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """A message as the page tells it. `place` counts from 1 among `beside`, the messages that stand in its place."""
+    """A message as the page tells it. `place` counts from 1 among `beside`, the messages that stand in its place;
+    `withheld`: the rules refused the question before it was sent anywhere."""
 
     message: ChatMessage
     html: Markup
@@ -91,6 +94,7 @@ class Shown(msgspec.Struct, frozen=True):
     provider: str | None
     decided: Decided | None
     tried: Tried | None
+    withheld: bool
 
     @property
     def before(self) -> str | None:
@@ -157,15 +161,24 @@ async def _page(request: Request, chat: Chat | None) -> Response:
         classes=policy.classes.names,
         floor=policy.classes.name(policy.caller_floor("console")),
         has_rules=bool(policy.rules),
+        unread=_unread(policy),
         question="" if chat is not None else query.get("q", ""),
         suggestions=_SUGGESTIONS,
         attached_max=ATTACHED_MAX,
         attached_bytes_max=ALL_BYTES_MAX,
         open_ended=bool(control.runtime.gateway.directory.open_ended),
-        left=() if chat is None else _left(chat),
-        **({} if chat is None else await _talk(request, chat)),
+        **({"left": ()} if chat is None else await _talk(request, chat)),
         **await _listed(request, None if chat is None else chat.id),
     )
+
+
+def _unread(policy: Policy) -> str | None:
+    """Why nothing is looked for in what is asked; None where something is."""
+    if not policy.rules:
+        return "No rules: nothing is looked for in what you write, and its class decides nothing."
+    if not policy.needs_detectors and not policy.needs_guard:
+        return "No rule asks what is in a question, so nothing is looked for in it."
+    return None
 
 
 def _chosen(found: Sequence[Choice], wanted: str | None) -> str | None:
@@ -193,10 +206,26 @@ def destination(choice: Choice) -> str:
     return f"Stays with {own[0].model} where that answers; else it leaves the house, to {vendors}."
 
 
-def _left(chat: Chat) -> tuple[str, ...]:
-    """The vendors that words of this chat have gone to."""
-    gone = [message.facts for message in chat.messages if message.facts is not None]
+def _left(chat: Chat, logged: Mapping[str, Logged]) -> tuple[str, ...]:
+    """The vendors that words of this chat have gone to, or may have."""
+    gone = [
+        one.facts
+        for one in chat.messages
+        if one.facts is not None and not _withheld(one, logged.get(one.request_id or ""))
+    ]
     return tuple(dict.fromkeys(vendor_title(one["provider"]) for one in gone if one.get("hosting") == "vendor"))
+
+
+def _withheld(one: ChatMessage, log: Logged | None) -> bool:
+    """A model whose answer the rules refused has been asked. Of what cannot be redacted one attempt is counted, which
+    ends before anything is sent."""
+    if one.said or log is None:
+        return False
+    return (
+        log.attempts == 0
+        if one.error_code == "policy_refused"
+        else one.error_code == "cannot_redact" and log.attempts < 2
+    )
 
 
 # --- the list
@@ -208,9 +237,8 @@ async def _listed(request: Request, at: str | None) -> dict[str, Any]:
     name = session_of(request).name
     rows = await _at_work(request).do(lambda chats: chats.list(name, search=search, limit=_LIST_MAX + 1, before=before))
     more = rows[_LIST_MAX - 1].changed_at.isoformat() if len(rows) > _LIST_MAX else None
-    today = control_of(request).now().date()
     return {
-        "groups": _by_day(rows[:_LIST_MAX], today),
+        "groups": _by_age(rows[:_LIST_MAX], control_of(request).now()),
         "search": search,
         "at": at,
         "more": more,
@@ -225,29 +253,27 @@ def _moment(text: str | None) -> datetime | None:
         return None
 
 
-def _by_day(rows: Iterable[ChatRow], today: date) -> dict[str, list[ChatRow]]:
+def _by_age(rows: Iterable[ChatRow], now: datetime) -> dict[str, list[ChatRow]]:
     groups: dict[str, list[ChatRow]] = {}
     for row in rows:
-        groups.setdefault(_day(row.changed_at.date(), today), []).append(row)
+        groups.setdefault(_age(row.changed_at, now), []).append(row)
     return groups
 
 
-def _day(day: date, today: date) -> str:
-    if day >= today:
-        return "Today"
-    if day == today - timedelta(days=1):
-        return "Yesterday"
-    if day > today - timedelta(days=7):
-        return "Last seven days"
-    return f"{day:%B %Y}"
+def _age(changed_at: datetime, now: datetime) -> str:
+    """In words that hold whatever clock the reader lives by."""
+    for days, words in _PERIODS:
+        if changed_at > now - timedelta(days=days):
+            return words
+    return f"{changed_at:%B %Y}"
 
 
 # --- messages
 
 
 async def _talk(request: Request, chat: Chat, everything: bool = False) -> dict[str, Any]:
-    """What of a chat is shown: its branch, or the end of a long one, `earlier` messages left out; and the class that it
-    has `reached`."""
+    """What of a chat is shown: its branch, or the end of a long one, `earlier` messages left out; the class that it has
+    `reached`, and the vendors that words of it have gone to."""
     control, path = control_of(request), chat.path()
     logged = await _at_work(request).logged(chat.messages)
     shown = path if everything else _end_of(path)
@@ -255,6 +281,7 @@ async def _talk(request: Request, chat: Chat, everything: bool = False) -> dict[
         "shown": await asyncio.to_thread(_shown, control, chat, shown, logged),
         "earlier": len(path) - len(shown),
         "reached": _reached(control, logged.values()),
+        "left": _left(chat, logged),
     }
 
 
@@ -293,6 +320,7 @@ def _shown(
                 provider=None if facts is None or facts.provider is None else vendor_title(facts.provider),
                 decided=None if log is None else _decided(log.decision, policy, facts),
                 tried=None if log is None else _tried(control, one, log.attempts, facts),
+                withheld=_withheld(one, log),
             )
         )
     return tuple(found)
@@ -313,7 +341,8 @@ def _html(at_work: Answering, one: ChatMessage) -> Markup:
 def _tried(control: Control, one: ChatMessage, attempts: int, facts: TurnFacts | None) -> Tried | None:
     """The log counts attempts and names the last: where the others were, the places behind the name may tell."""
     answered = None if facts is None else facts.endpoint
-    others = attempts - (answered is not None)
+    refused = one.error_code in _REFUSALS and facts is not None and facts.hosting is not None
+    others = attempts - (answered is not None or refused)
     if others < 1 or one.asked is None:
         return None
     try:

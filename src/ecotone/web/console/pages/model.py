@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 
 import msgspec
 from starlette.requests import Request
@@ -95,7 +96,7 @@ class MeasuredRow(msgspec.Struct, frozen=True):
     """What a run made here says of the model on one suite."""
 
     run: str
-    day: str
+    started_at: datetime
     row: Measured
 
 
@@ -297,7 +298,7 @@ def _runs(archive: Archive, names: set[str]) -> Iterator[MeasuredRow]:
         for row in opened.summary.measured:
             if row.model in names and row.suite is not None and row.suite not in seen and row.scored:
                 seen.add(row.suite)
-                yield MeasuredRow(glance.id, str(opened.run.started_at.date()), row)
+                yield MeasuredRow(glance.id, opened.run.started_at, row)
 
 
 # --- getting it

@@ -1,5 +1,7 @@
 // The question's sliders, and what stays as it was when another answer comes: open details, the winner before.
 
+import { fault, faultless } from "../app.js";
+
 const form = document.getElementById("ask");
 const whole = document.getElementById("whole");
 const flip = document.getElementById("flip");
@@ -120,10 +122,16 @@ document.body.addEventListener("htmx:afterSwap", (event) => {
   before = { ...now };
 });
 
-/** Fields that cannot be read are marked as such; the others no longer. */
+/** Fields that cannot be read are told of, at the field too; the others no longer. */
 function mark() {
-  for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
+  for (const field of form.querySelectorAll("[aria-invalid]")) {
+    faultless(field);
+    field.removeAttribute("aria-invalid");
+    document.getElementById(field.getAttribute("aria-errormessage"))?.remove();
+    field.removeAttribute("aria-errormessage");
+  }
   for (const item of document.querySelectorAll("#problems [data-field]")) {
-    document.getElementById(item.dataset.field)?.setAttribute("aria-invalid", "true");
+    const field = document.getElementById(item.dataset.field);
+    if (field) fault(field, item.dataset.reason, false);
   }
 }

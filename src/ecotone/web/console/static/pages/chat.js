@@ -1,6 +1,6 @@
 // Chat. What was said is made by the server; this asks, follows answers as they come, and keeps the page in step.
 
-import { api, copy, listen, toast } from "../app.js";
+import { api, copy, fault, faultless, listen, part, toast } from "../app.js";
 
 const byId = (id) => document.getElementById(id);
 const chat = byId("chat");
@@ -24,7 +24,6 @@ let choosing = null; // what is done with the name that the picker gives
 let asking = false;
 let whole = false; // also what the page of a long chat leaves out at first
 
-const part = (path) => fetch(path, { headers: { "hx-request": "true" } });
 const article = (id) => byId(`m-${id}`);
 const nearEnd = () => innerHeight + scrollY > document.documentElement.scrollHeight - 140;
 const goToEnd = () => scrollTo(0, document.documentElement.scrollHeight);
@@ -40,12 +39,6 @@ async function attempt(work) {
 
 // --- what was said
 
-async function html(path) {
-  const response = await part(path);
-  if (!response.ok) throw new Error("The gateway does not have this chat any more. Load the page again.");
-  return response.text();
-}
-
 // What changes the page goes one after the other, so that nothing older takes the place of something newer.
 let work = Promise.resolve();
 function inTurn(does) {
@@ -58,7 +51,7 @@ const refresh = () => inTurn(redraw);
 
 async function redraw() {
   const end = nearEnd();
-  conversation.innerHTML = await html(`/console/chat/${current}/conversation${whole ? "?all=yes" : ""}`);
+  conversation.innerHTML = await part(`/console/chat/${current}/conversation${whole ? "?all=yes" : ""}`);
   for (const one of conversation.querySelectorAll('[aria-busy="true"]')) {
     const known = coming.get(one.dataset.message);
     if (known) draw(one, known, 0);
@@ -68,11 +61,6 @@ async function redraw() {
 }
 
 function arrived() {
-  for (const time of conversation.querySelectorAll("time[datetime]")) {
-    const at = new Date(time.dateTime);
-    time.title = time.textContent;
-    time.textContent = at.toLocaleString([], time.closest("dl") ? { dateStyle: "medium", timeStyle: "medium" } : { timeStyle: "short" });
-  }
   const shown = conversation.querySelector(".turns");
   if (shown) named(shown.dataset.title);
   reached(shown?.dataset.reached);
@@ -124,6 +112,7 @@ async function changed(news) {
   answering = news.answering;
   byId("stop").hidden = answering.length === 0;
   byId("send").hidden = answering.length > 0;
+  if (!answering.length) faultless(question);
   named(news.title);
   await attempt(() => inTurn(async () => {
     const shown = conversation.querySelector(".turns")?.dataset.leaf ?? "";
@@ -142,7 +131,7 @@ async function complete(id) {
   const end = nearEnd();
   const thinking = at.querySelector(".reasoning")?.open;
   const focused = at.contains(document.activeElement);
-  at.outerHTML = await html(`/console/chat/${current}/messages/${id}`);
+  at.outerHTML = await part(`/console/chat/${current}/messages/${id}`);
   const made = article(id);
   if (thinking) made.querySelector(".reasoning").open = true;
   if (focused) made.querySelector("details:not([hidden]) > summary, button")?.focus();
@@ -190,7 +179,9 @@ function draw(at, known, from) {
 
 async function begin() {
   const made = await api("POST", "/chats", { model, data_class: declared(), system: byId("system").value.trim() || null });
+  sessionStorage.removeItem(draft());
   current = made.id;
+  keepDraft();
   chat.dataset.chat = current;
   history.pushState({}, "", `/console/chat/${current}`);
   byId("chat-actions").hidden = false;
@@ -210,18 +201,21 @@ function lastAnswer() {
   return answers.length ? answers[answers.length - 1].dataset.message : null;
 }
 
-// What is written and not yet asked outlives a reload, a look elsewhere and a new sign-in.
-const draft = `draft ${current ?? "new"}`;
+// What is written and not yet asked outlives a reload, a look elsewhere and a session that has ended.
+const draft = () => `draft ${current ?? "new"}`;
 function keepDraft() {
-  if (question.value && !editing) sessionStorage.setItem(draft, question.value);
-  else sessionStorage.removeItem(draft);
+  if (question.value && !editing) sessionStorage.setItem(draft(), question.value);
+  else sessionStorage.removeItem(draft());
 }
 
 async function ask() {
   const text = question.value;
-  if (asking || answering.length || (!text.trim() && !files.length)) return;
+  if (asking) return;
+  if (!text.trim() && !files.length) return fault(question, "Write a question first, or attach a file.");
+  if (answering.length) return fault(question, "An answer is still coming. Wait for its end, or stop it.");
   if (!model) return choose(setModel);
-  if (hindrance()) return;
+  const wrong = hindrance();
+  if (wrong) return fault(question, wrong);
   asking = true;
   byId("send").disabled = true;
   await attempt(async () => {
@@ -278,6 +272,21 @@ function stopEditing() {
   byId("editing").hidden = true;
 }
 
+/** Put a text into the field, as if it had been typed. */
+function write(text) {
+  question.value = text;
+  question.dispatchEvent(new Event("input"));
+  question.focus();
+}
+
+/** Leave the question that was to be asked anew as it is. */
+function leaveEditing() {
+  stopEditing();
+  files = [];
+  showFiles();
+  write("");
+}
+
 composer?.addEventListener("submit", (event) => {
   event.preventDefault();
   ask();
@@ -296,12 +305,7 @@ document.addEventListener("keydown", (event) => {
     menu.open = false;
     menu.querySelector("summary").focus();
   } else if (answering.length) stop();
-  else if (editing) {
-    stopEditing();
-    question.value = "";
-    files = [];
-    showFiles();
-  }
+  else if (editing) leaveEditing();
 });
 byId("stop")?.addEventListener("click", stop);
 
@@ -320,7 +324,7 @@ async function attach(added) {
   for (const file of added) {
     await attempt(async () => {
       if (files.length >= Number(chat.dataset.filesMax)) throw new Error(`At most ${chat.dataset.filesMax} files go with one question.`);
-      if (file.size > Number(chat.dataset.imagesMax)) throw new Error(`${file.name} is too large.`);
+      if (file.size > Number(chat.dataset.bytesMax)) throw new Error(`${file.name} is larger than the ${chat.dataset.bytesMaxWords} that may go with one question.`);
       const url = await read(file);
       const image = /^image\/(png|jpeg|gif|webp)$/.test(file.type);
       files.push({ name: file.name || "pasted", data: url.slice(url.indexOf(",") + 1), url, image, size: file.size });
@@ -330,6 +334,7 @@ async function attach(added) {
 }
 
 function showFiles() {
+  faultless(question);
   const shown = byId("attached");
   shown.hidden = files.length === 0;
   shown.replaceChildren(
@@ -388,6 +393,8 @@ const rowOf = (name) => rows().find((row) => row.dataset.name === name);
 
 function setModel(name) {
   model = name;
+  if (!composer) return;
+  faultless(question);
   const row = rowOf(name);
   const shown = byId("chosen");
   const marks = [...(row?.querySelectorAll(".weights") ?? [])].map((mark) => {
@@ -541,7 +548,7 @@ let listing = 0;
 async function list() {
   const mine = ++listing;
   const query = new URLSearchParams({ search: search.value, at: current ?? "" });
-  const text = await attempt(() => html(`/console/chat/list?${query}`));
+  const text = await attempt(() => part(`/console/chat/list?${query}`));
   if (text === undefined || mine !== listing) return;
   const shown = byId("chat-list");
   const focused = shown.contains(document.activeElement) ? document.activeElement.dataset.open : null;
@@ -586,13 +593,7 @@ const does = {
     scrollTo(0, document.documentElement.scrollHeight - below);
     conversation.querySelector("button")?.focus({ preventScroll: true });
   },
-  "stop-editing": () => {
-    stopEditing();
-    question.value = "";
-    files = [];
-    showFiles();
-    question.focus();
-  },
+  "stop-editing": leaveEditing,
   close: (_, button) => button.closest("dialog").close(),
   "clear-search": () => {
     search.value = "";
@@ -637,11 +638,10 @@ document.addEventListener("click", async (event) => {
       article(dataset.branch)?.querySelector(".branches button:not(:disabled)")?.focus();
     });
   } else if (dataset.suggest) {
-    question.value = dataset.suggest;
-    question.focus();
+    write(dataset.suggest);
   } else if (dataset.more) {
     const query = new URLSearchParams({ search: search.value, at: current ?? "", before: dataset.more });
-    const text = await attempt(() => html(`/console/chat/list?${query}`));
+    const text = await attempt(() => part(`/console/chat/list?${query}`));
     if (text !== undefined) button.outerHTML = text;
   }
 });
@@ -658,7 +658,7 @@ addEventListener("popstate", () => location.reload());
 arrived();
 if (composer) {
   setModel(model);
-  question.value ||= sessionStorage.getItem(draft) ?? "";
+  question.value ||= sessionStorage.getItem(draft()) ?? "";
   question.addEventListener("input", keepDraft);
   if (question.value) question.setSelectionRange(question.value.length, question.value.length);
   // Where it would bring up a keyboard that covers the page, the field waits until it is touched.

@@ -1,6 +1,6 @@
 // Compare: begin a battle, show its answers as they come, vote, ask on.
 
-import { api, listen, toast } from "../app.js";
+import { api, keyAlone, listen, part as fetched, toast } from "../app.js";
 
 // --- a new one
 
@@ -57,6 +57,7 @@ document.querySelector(".examples")?.addEventListener("click", (event) => {
   if (!example) return;
   const prompt = document.getElementById("prompt");
   prompt.value = example.dataset.example;
+  prompt.dispatchEvent(new Event("input"));
   prompt.focus();
 });
 
@@ -75,11 +76,7 @@ const id = battle?.dataset.battle;
 const told = document.getElementById("told");
 const found = (name) => document.getElementById(name);
 
-async function part(path) {
-  const response = await fetch(`/console/compare/battle/${id}/${path}`);
-  if (!response.ok) throw new Error("The battle cannot be shown; load the page again.");
-  return response.text();
-}
+const part = (path) => fetched(`/console/compare/battle/${id}/${path}`);
 
 /** Show all of it anew, what is being written left as it is. */
 async function refresh() {
@@ -233,9 +230,7 @@ if (battle) {
 
   const keys = { 1: "a", 2: "b", 3: "c", 4: "d", t: "tie", b: "all_bad" };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-    if (event.target.closest("input, textarea, select, [contenteditable], dialog")) return;
-    document.querySelector(`[data-vote="${keys[event.key]}"]:not(:disabled)`)?.click();
+    document.querySelector(`[data-vote="${keys[keyAlone(event)]}"]:not(:disabled)`)?.click();
   });
 }
 

@@ -1,6 +1,6 @@
 // Connect: one client at a time, a key made and filled in, keys revoked.
 
-import { api, listen, toast } from "../app.js";
+import { api, fault, listen, toast } from "../app.js";
 
 const PLACEHOLDER = "eco_YOUR_KEY";
 const box = document.getElementById("snippets");
@@ -56,7 +56,7 @@ document.getElementById("make-key").addEventListener("submit", async (event) => 
     tell(made);
     await renew();
   } catch (error) {
-    toast(error.message, "bad");
+    fault(field, error.message);
   }
 });
 
@@ -69,7 +69,7 @@ function tell(made) {
 }
 
 async function renew() {
-  document.getElementById("with-key").value = key ? "yes" : document.getElementById("with-key").value;
+  document.getElementById("with-key").value = "yes";
   const model = document.getElementById("model").value;
   await htmx.ajax("GET", `/console/connect/snippets?key=yes&model=${encodeURIComponent(model)}`, { target: box, swap: "innerHTML" });
   await htmx.ajax("GET", "/console/connect", { target: "#keys", select: "#keys", swap: "outerHTML" });
@@ -103,7 +103,6 @@ dialog.addEventListener("close", async () => {
 // --- what arrives while this page is open
 
 const arrived = document.getElementById("arrived");
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const SHOWN_MAX = 8;
 
 listen("/clients/arrivals", {
@@ -111,7 +110,7 @@ listen("/clients/arrivals", {
     const line = document.createElement("li");
     const time = document.createElement("time");
     time.dateTime = arrival.at;
-    time.textContent = clock.format(new Date(arrival.at));
+    time.dataset.form = "second";
     const what = document.createElement("span");
     what.className = "what";
     what.textContent = said(arrival);

@@ -1,10 +1,9 @@
 // Home: the last hour as a picture, and everything else renewed when it changes.
 
-import { listen } from "../app.js";
+import { listen, timeWords } from "../app.js";
 
 const box = document.getElementById("chart");
 const reading = document.getElementById("reading");
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const SYNC = "hour";
 const COUNTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5];
 let minutes = [];
@@ -13,7 +12,7 @@ let charts = [];
 let drawnFor = "";
 
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const time = (at) => clock.format(new Date(at * 1000));
+const time = (at) => timeWords(new Date(at * 1000), "minute");
 const within = (s) => (s < 1 ? `${Math.round(s * 1000)}\u202fms` : `${s.toFixed(1)}\u202fs`);
 const counted = (n, one, many) => `${n.toLocaleString("en").replaceAll(",", "\u202f")} ${n === 1 ? one : many}`;
 

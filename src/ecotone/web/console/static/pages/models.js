@@ -1,6 +1,6 @@
 // Models, live: how each is, what can be done with it, and what is being fetched.
 
-import { api, listen, toast } from "../app.js";
+import { api, fault, faultless, listen, part, toast } from "../app.js";
 
 const said = document.getElementById("said");
 const units = ["B", "kB", "MB", "GB", "TB"];
@@ -47,9 +47,13 @@ function showProgress(inside, pull) {
 /** Fetch a part of the page anew, and keep the focus where it was, also while there is no button in it. */
 async function renew(element, address) {
   const held = element.contains(document.activeElement);
-  const response = await fetch(address, { headers: { accept: "text/html" } });
-  if (!response.ok) return;
-  element.innerHTML = await response.text();
+  let html;
+  try {
+    html = await part(address);
+  } catch {
+    return; // the next news of it tries again
+  }
+  element.innerHTML = html;
   if (!held) return;
   element.tabIndex = -1;
   (element.querySelector("button") ?? element).focus({ preventScroll: true });
@@ -138,11 +142,10 @@ document.getElementById("pull-form")?.addEventListener("submit", async (event) =
   try {
     const sha256 = form.elements.sha256.value.trim();
     await api("POST", "/pulls", { model: field.value.trim(), ...(sha256 ? { sha256 } : {}) });
-    field.removeAttribute("aria-invalid");
+    faultless(field);
     form.reset();
   } catch (error) {
-    field.setAttribute("aria-invalid", "true");
-    toast(error.message, "bad");
+    fault(field, error.message);
   }
 });
 

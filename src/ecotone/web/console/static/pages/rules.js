@@ -6,7 +6,9 @@ const result = document.getElementById("result");
 form?.addEventListener("click", (event) => {
   const button = event.target.closest("[data-example]");
   if (!button) return;
-  document.getElementById("text").value = button.dataset.example;
+  const text = document.getElementById("text");
+  text.value = button.dataset.example;
+  text.dispatchEvent(new Event("input"));
   form.requestSubmit();
 });
 
