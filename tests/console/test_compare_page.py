@@ -232,7 +232,8 @@ def test_the_conversation_goes_on_with_all_by_keyboard_alone(home: House, north:
         "And why?",
     ]
     expect(button(page, "tie")).to_be_enabled()
-    page.locator("body").press("t")
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    page.keyboard.press("t")
     expect(page.get_by_role("heading", level=1)).to_have_text("A tie")
     page.context.close()
 

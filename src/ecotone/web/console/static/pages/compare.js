@@ -78,12 +78,17 @@ const found = (name) => document.getElementById(name);
 
 const part = (path) => fetched(`/console/compare/battle/${id}/${path}`);
 
-/** Show all of it anew, what is being written left as it is. */
+/** Show all of it anew, with what is being written, and with the focus where it was, else on the title. */
 async function refresh() {
+  const html = await part("part");
+  const held = battle.contains(document.activeElement) ? document.activeElement.id || "title" : null;
   const draft = found("next")?.value ?? "";
-  battle.innerHTML = await part("part");
+  battle.innerHTML = html;
   const next = found("next");
   if (next) next.value = draft;
+  if (!held) return;
+  found(held)?.focus({ preventScroll: true });
+  if (!battle.contains(document.activeElement)) found("title").focus({ preventScroll: true });
 }
 
 function answer(number, side) {
@@ -214,6 +219,7 @@ if (battle) {
     try {
       await api("POST", `/battles/${id}/prompts`, { prompt: next.value });
       next.value = "";
+      found("title").focus({ preventScroll: true }); // the field is hidden until all have answered
     } catch (error) {
       toast(error.message, "bad");
     }
@@ -242,7 +248,5 @@ async function vote(choice) {
 async function judged(work) {
   await work;
   await refresh();
-  const title = battle.querySelector("h1");
-  title.tabIndex = -1;
-  title.focus();
+  found("title").focus();
 }
