@@ -280,25 +280,6 @@ def test_rules_speak_before_and_behind_a_question(page: Page, vendor: Vendor) ->
     assert vendor.last_said() == CARD
 
 
-def test_an_answer_that_the_rules_refuse_has_been_asked_for(tmp_path: Path, browser: Browser, vendor: Vendor) -> None:
-    vendor.pieces = ("Take 4111 1111 1111 1111.",)
-    config = CONFIG.format(path=tmp_path / "none.gguf", url=vendor.base_url) + ON_REPLIES
-    with house(tmp_path, browser, config, environment={"OPENAI_API_KEY": "sk-none"}) as strict:
-        page = strict.page()
-        page.goto("/console/chat")
-        ask(page, "Tell me a card number.", "away")
-        answered(page)
-        assert vendor.last_said() == "Tell me a card number."
-        expect(page.locator(".turn.answer .notice")).to_contain_text("The rules kept the answer back")
-        trail = page.locator(".trail")
-        expect(trail).to_contain_text("left the house, to OpenAI")
-        expect(trail).not_to_contain_text("not sent")
-        expect(trail).not_to_contain_text("tried")
-        page.reload()
-        page.get_by_role("button", name="Delete this chat").click()
-        expect(page.get_by_role("dialog")).to_contain_text("What went to OpenAI is not called back by this")
-
-
 def test_what_was_never_sent_is_not_said_to_have_left(page: Page, vendor: Vendor) -> None:
     ask(page, CARD, "away")
     answered(page)
@@ -514,6 +495,25 @@ def test_an_answer_that_a_crash_cut_off_says_so(tmp_path: Path, browser: Browser
         answer = second.api("GET", f"/chats/{row['id']}")["messages"][1]
         assert (answer["state"], answer["error_code"]) == ("failed", "interrupted")
         assert answer["error"] == "The gateway was stopped while this was being answered. Ask again."
+
+
+def test_an_answer_that_the_rules_refuse_has_been_asked_for(tmp_path: Path, browser: Browser, vendor: Vendor) -> None:
+    vendor.pieces = ("Take 4111 1111 1111 1111.",)
+    config = CONFIG.format(path=tmp_path / "none.gguf", url=vendor.base_url) + ON_REPLIES
+    with house(tmp_path, browser, config, environment={"OPENAI_API_KEY": "sk-none"}) as strict:
+        page = strict.page()
+        page.goto("/console/chat")
+        ask(page, "Tell me a card number.", "away")
+        answered(page)
+        assert vendor.last_said() == "Tell me a card number."
+        expect(page.locator(".turn.answer .notice")).to_contain_text("The rules kept the answer back")
+        trail = page.locator(".trail")
+        expect(trail).to_contain_text("left the house, to OpenAI")
+        expect(trail).not_to_contain_text("not sent")
+        expect(trail).not_to_contain_text("tried")
+        page.reload()
+        page.get_by_role("button", name="Delete this chat").click()
+        expect(page.get_by_role("dialog")).to_contain_text("What went to OpenAI is not called back by this")
 
 
 def test_who_only_watches_does_not_keep_the_gateway_from_stopping(tmp_path: Path, browser: Browser) -> None:

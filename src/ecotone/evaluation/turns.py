@@ -33,8 +33,8 @@ class TurnError(msgspec.Struct, frozen=True):
 class TurnFacts(msgspec.Struct, frozen=True):
     """Who answered, where, how fast and for how much; None is unknown. Times are seconds from the request, money is US
     dollars. `cost_usd` is None also where no price is asked: on an own machine. `weights_digest` is the same for the
-    same weights at the same server, whatever they are called here. `losses` is what of
-    the request was lost on the way to the model, in words; None where nothing was."""
+    same weights at the same server, whatever they are called here. `losses` is what of the request was
+    lost on the way to the model, in words; None where nothing was."""
 
     model: str
     endpoint: str | None
