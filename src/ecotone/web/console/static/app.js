@@ -29,7 +29,9 @@ export async function api(method, path, body) {
   if (response.status === 204) return null;
   const told = await response.json().catch(() => ({}));
   if (response.ok) return told;
-  throw new Error(told.error?.message ?? `The gateway answered with ${response.status}.`);
+  const error = new Error(told.error?.message ?? `The gateway answered with ${response.status}.`);
+  error.code = told.error?.code;
+  throw error;
 }
 
 /** A part of a page, as HTML. Throws an Error with the server's own words. */

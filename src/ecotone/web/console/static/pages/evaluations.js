@@ -1,7 +1,7 @@
 // Evaluations: begin a run, watch it, stop it and go on with it; move between cases with the arrow keys; add suites,
 // and delete them and runs.
 
-import { api, listen, toast } from "../app.js";
+import { api, fault, listen, toast } from "../app.js";
 
 const number = (value) => value.toLocaleString("en").replaceAll(",", "\u202f");
 const percent = (value) => (value === null ? "—" : `${Math.round(100 * value)} %`);
@@ -175,14 +175,6 @@ files?.addEventListener("change", () => {
   (settings ? document.getElementById("as-chosen") : scorer.value ? scorer.selectedOptions[0] : usual).selected = true;
 });
 
-function refuse(text, field) {
-  const problem = document.getElementById("suite-problem");
-  problem.textContent = text;
-  problem.hidden = false;
-  for (const input of adding.querySelectorAll("input")) input.setAttribute("aria-invalid", String(input === field));
-  field.focus();
-}
-
 async function inBase64(blob) {
   const reader = new FileReader();
   await new Promise((done, failed) => {
@@ -198,10 +190,10 @@ adding?.addEventListener("submit", async (event) => {
   const { settings, cases } = chosenFiles();
   const name = document.getElementById("suite-name");
   const ending = cases[0]?.name.split(".").at(-1).toLowerCase();
-  if (cases.length !== 1) return refuse(cases.length ? "Choose one file of cases, not several." : "Choose a file of cases.", files);
-  if (ending !== "csv" && ending !== "jsonl") return refuse(`${cases[0].name} ends in neither .csv nor .jsonl, so its form is not known.`, files);
-  if (cases[0].size > Number(adding.dataset.bytesMax)) return refuse(`${cases[0].name} is too large: split the suite.`, files);
-  if (!name.value.trim()) return refuse("Give the suite a name.", name);
+  if (cases.length !== 1) return fault(files, cases.length ? "Choose one file of cases, not several." : "Choose a file of cases.");
+  if (ending !== "csv" && ending !== "jsonl") return fault(files, `${cases[0].name} ends in neither .csv nor .jsonl, so its form is not known.`);
+  if (cases[0].size > Number(adding.dataset.bytesMax)) return fault(files, `${cases[0].name} is too large: split the suite.`);
+  if (!name.value.trim()) return fault(name, "Give the suite a name.");
   const button = document.getElementById("add-suite");
   button.disabled = true;
   try {
@@ -215,7 +207,7 @@ adding?.addEventListener("submit", async (event) => {
     location.assign(`/console/evaluations/suite?word=${encodeURIComponent(added.word)}`);
   } catch (error) {
     button.disabled = false;
-    refuse(error.message, error.code === "invalid_request_error" ? files : name);
+    fault(error.code === "invalid_request_error" ? files : name, error.message);
   }
 });
 
