@@ -18,6 +18,9 @@ JUDGED_ROWS = (
     f" where ({JUDGED}) and started_at_us >= ? and decision is not null order by started_at_us desc limit ?"
 )
 
+REFUSALS_MAX = 200
+"""So many are told of, if nobody says how many."""
+
 
 class Refusal(msgspec.Struct, frozen=True):
     """A request that was refused or flagged; metadata, never content. `rules` are those that did it, by name.
@@ -37,7 +40,7 @@ class Refusal(msgspec.Struct, frozen=True):
     rules: tuple[str, ...]
 
 
-def recent_refusals(database: Database, since: datetime, *, risk_min: float, limit: int = 200) -> tuple[Refusal, ...]:
+def recent_refusals(database: Database, since: datetime, *, risk_min: float, limit: int = REFUSALS_MAX) -> tuple[Refusal, ...]:
     """The latest first, `limit` of them at most. `risk_min` is the score from which a risk is told."""
     rows = database.execute(JUDGED_ROWS, (microseconds(since), limit))
     return tuple(_refusal(*row, risk_min=risk_min) for row in rows)

@@ -74,7 +74,7 @@ class ShownTally(msgspec.Struct, frozen=True):
 async def page(request: Request) -> Response:
     """The form, and what was compared lately."""
     control = control_of(request)
-    found = choices(control.runtime.gateway.directory)
+    found = await asyncio.to_thread(choices, control.runtime.gateway.directory)
     said = request.query_params
     wanted = [name for name in said.getlist("model") if name][:SIDES_MAX]
     classes = control.runtime.gateway.snapshot.ruling.policy.classes.names
@@ -131,7 +131,7 @@ async def judge_part(request: Request) -> Response:
 async def _battle(request: Request, template: str) -> Response:
     control = control_of(request)
     record = record_of(await contests_of(control).get(request.path_params["battle"]))
-    weights = _weights(control)
+    weights = await asyncio.to_thread(_weights, control)
     rounds = await asyncio.to_thread(lambda: [_shown_round(record, asked, weights) for asked in record.rounds])
     again = [*(("model", name) for name in record.order or record.models), ("blind", int(record.blind))]
     return render(
@@ -166,7 +166,7 @@ async def answer_part(request: Request) -> Response:
     number, side = request.path_params["number"], request.path_params["side"]
     if not 1 <= number <= len(record.rounds) or side not in SIDES[: len(record.models)]:
         raise NotFound("There is no such answer.")
-    asked = await asyncio.to_thread(_shown_round, record, record.rounds[number - 1], _weights(control))
+    asked = await asyncio.to_thread(lambda: _shown_round(record, record.rounds[number - 1], _weights(control)))
     shown = asked.answers[SIDES.index(side)]
     return render(request, "compare_answer_part.html", battle=record, asked=asked, shown=shown, **_WORDS)
 
@@ -257,7 +257,7 @@ async def standings_page(request: Request) -> Response:
     votes, others = await contests_of(control).read(
         lambda battles: (battles.votes(blind=blind), battles.vote_count(blind=not blind))
     )
-    weights = _weights(control)
+    weights = await asyncio.to_thread(_weights, control)
     counted, kinds = await asyncio.to_thread(lambda: (standings(votes), open_against_closed(votes, weights)))
     rows = [_row(row.name, None, row.battles, row.tally, weights) for row in counted.rows]
     return render(

@@ -1,6 +1,5 @@
 """The first page: what runs, what it did, what left the house, and what to do next."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -61,6 +60,7 @@ def _told(status: Status) -> dict[str, Any]:
     by_endpoint = {one.endpoint: one for one in traffic.endpoints}
     return {
         "gateway": status,
+        "percent": percent,
         "headline": headline(standing),
         "aside": aside(traffic),
         "rows": [_row(one, by_endpoint.get(one.id)) for one in standing.endpoints],
@@ -90,16 +90,12 @@ def _at(traffic: Traffic, hosting: str) -> int:
 
 
 def _parts(*counts: tuple[str, str, int]) -> list[Part]:
-    total = sum(count for _, _, count in counts) or 1
-    return list(_laid_out(counts, total))
-
-
-def _laid_out(counts: tuple[tuple[str, str, int], ...], total: int) -> Iterator[Part]:
-    begins = 0.0
+    total = sum(count for *_, count in counts) or 1
+    parts, before = [], 0
     for label, kind, count in counts:
-        takes = 100 * count / total
-        yield Part(label, kind, count, begins, takes)
-        begins += takes
+        parts.append(Part(label, kind, count, 100 * before / total, 100 * count / total))
+        before += count
+    return parts
 
 
 def headline(standing: Standing) -> str:
@@ -123,8 +119,13 @@ def aside(traffic: Traffic) -> str:
     if not total.house.requests:
         return "All that was asked in the last hour left the house."
     share = 100 * total.left.requests / (total.left.requests + total.house.requests)
-    said = "less than 1" if share < 1 else "over 99" if share > 99 else f"{share:.0f}"
-    return f"Of what was asked in the last hour, {said}\u202f% left the house."
+    return f"Of what was asked in the last hour, {percent(share)} left the house."
+
+
+def percent(share: float) -> str:
+    """A share of 100; what is some is never nothing, and what is not all is never all."""
+    said = "less than 1" if 0 < share < 1 else "over 99" if 99 < share < 100 else f"{share:.0f}"
+    return f"{said}\u202f%"
 
 
 def _word(count: int) -> str:

@@ -24,7 +24,7 @@ from ecotone.evaluation.results import Measured
 from ecotone.gateway.inventory.catalog_rows import Ability, abilities
 from ecotone.gateway.inventory.dossier import RATED_WORK, Dossier
 from ecotone.gateway.inventory.file_heads import head_of
-from ecotone.gateway.inventory.model_facts import Judgement, unsaid_facts, vendor_title
+from ecotone.gateway.inventory.model_facts import Judgement, View, unsaid_facts, vendor_title
 from ecotone.gateway.settings.plugins import installed
 from ecotone.gateway.settings.toml_text import toml
 from ecotone.upstream.gguf import GgufInfo
@@ -117,13 +117,14 @@ async def page(request: Request) -> Response:
     states = {state.name: state for state in await desk.states()}
     ours = [states[model.item.name] for model in found.models if model.item.name in states]
     files = await asyncio.to_thread(_files, found, desk)
+    near = await asyncio.to_thread(_near, found, here.view)
     judgement = _judgement(found)
     unsaid = unsaid_facts([judgement, found.licence_use])
     return render(
         request,
         "model.html",
         found=found,
-        near=near_models(found.join.text, here.view.newer) if found.join is not None and found.facts is None else (),
+        near=near,
         facts=found.facts,
         title=found.name if found.facts is None else found.facts.name,
         states=ours,
@@ -156,6 +157,11 @@ async def page(request: Request) -> Response:
         pulls=[],
         **words(),
     )
+
+
+def _near(found: Dossier, view: View) -> tuple[str, ...]:
+    """Ids of the catalog that a model which is not joined to it may be meant by."""
+    return near_models(found.join.text, view.newer) if found.join is not None and found.facts is None else ()
 
 
 def _judgement(found: Dossier) -> Judgement:

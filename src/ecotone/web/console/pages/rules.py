@@ -1,6 +1,6 @@
 """The rules: as they stand, tried on a text, proved, and what they refused."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from shlex import quote
 from typing import Any
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ecotone.gateway.rules.proving import Promise
-from ecotone.gateway.rules.refusals import Refusal
+from ecotone.gateway.rules.refusals import REFUSALS_MAX, Refusal
 from ecotone.gateway.rules.trial import Mark, Piece, PlaceTrial, Sent, Stretch, Trial, Wish, pieces
 from ecotone.policy.explaining import Part
 from ecotone.policy.problem import PolicyProblem
@@ -33,7 +33,6 @@ _TEXT_CHARS_MAX = 100_000
 _MARKS_MAX = 300
 _DETAILED_PLACES_MAX = 40
 _PERIODS = ((1, "hour"), (24, "day"), (24 * 7, "week"), (24 * 30, "month"))
-_SORTS = ("at", "principal", "asked", "class", "outcome")
 
 
 async def policy_page(request: Request) -> Response:
@@ -321,7 +320,8 @@ async def refused_page(request: Request) -> Response:
     """What the rules refused or flagged of late, and signs of misuse."""
     control = control_of(request)
     hours = _period(request.query_params.get("hours"))
-    sort = request.query_params.get("sort", "-at")
+    sort = request.query_params.get("sort", "")
+    sort = sort if sort.removeprefix("-") in ("at", "principal", "asked", "class", "outcome") else "-at"
     rules = control.once(Rules)
     in_force = await rules.shown()
     refusals = await rules.refusals(hours)
@@ -333,10 +333,15 @@ async def refused_page(request: Request) -> Response:
         tab="refused",
         hours=hours,
         periods=_PERIODS,
-        sort=sort if sort.removeprefix("-") in _SORTS else "-at",
+        sort=sort,
         who=who,
         callers=sorted({one.principal for one in refusals}),
-        refusals=_sorted(shown, sort, {one.name: one.rank for one in in_force.classes}),
+        refusals=sorted(
+            shown,
+            key=_sort_key(sort.removeprefix("-"), {one.name: one.rank for one in in_force.classes}),
+            reverse=sort.startswith("-"),
+        ),
+        latest=REFUSALS_MAX if len(refusals) >= REFUSALS_MAX else None,
         because={rule.name: rule.because for rule in in_force.rules},
         numbers=_numbers(in_force),
         events=await rules.events(hours),
@@ -350,19 +355,19 @@ def _period(text: str | None) -> int:
     return known.get(text or "", 24)
 
 
-def _sorted(refusals: Sequence[Refusal], sort: str, rank: Mapping[str, int]) -> list[Refusal]:
-    match sort.removeprefix("-"):
+def _sort_key(column: str, rank: Mapping[str, int]) -> Callable[[Refusal], tuple[Any, datetime]]:
+    """Of what is alike in this column, the order is that of time."""
+    match column:
         case "principal":
-            ordered = sorted(refusals, key=lambda one: one.principal)
+            return lambda one: (one.principal, one.at)
         case "asked":
-            ordered = sorted(refusals, key=lambda one: one.asked or "")
+            return lambda one: (one.asked or "", one.at)
         case "class":
-            ordered = sorted(refusals, key=lambda one: rank.get(one.data_class, len(rank)))
+            return lambda one: (rank.get(one.data_class, len(rank)), one.at)
         case "outcome":
-            ordered = sorted(refusals, key=lambda one: one.outcome)
+            return lambda one: (one.outcome, one.at)
         case _:
-            ordered = sorted(refusals, key=lambda one: one.at)
-    return ordered[::-1] if sort.startswith("-") or sort.removeprefix("-") not in _SORTS else ordered
+            return lambda one: (0, one.at)
 
 
 def _ago(at: datetime, now: datetime) -> str:
