@@ -40,7 +40,9 @@ class Refusal(msgspec.Struct, frozen=True):
     rules: tuple[str, ...]
 
 
-def recent_refusals(database: Database, since: datetime, *, risk_min: float, limit: int = REFUSALS_MAX) -> tuple[Refusal, ...]:
+def recent_refusals(
+    database: Database, since: datetime, *, risk_min: float, limit: int = REFUSALS_MAX
+) -> tuple[Refusal, ...]:
     """The latest first, `limit` of them at most. `risk_min` is the score from which a risk is told."""
     rows = database.execute(JUDGED_ROWS, (microseconds(since), limit))
     return tuple(_refusal(*row, risk_min=risk_min) for row in rows)
