@@ -70,6 +70,21 @@ def test_every_form_says_at_the_field_what_is_missing(
     expect(page.get_by_role("alert").filter(has_text=words)).to_have_count(0)
 
 
+def test_a_run_of_nothing_says_what_to_choose(page: Page) -> None:
+    page.goto("/console/evaluations/new")
+    for box in page.get_by_role("checkbox", checked=True).all():
+        box.uncheck()
+    page.get_by_role("button", name="Start the run").click()
+    expect(page.get_by_role("alert")).to_have_text("Choose at least one suite.")
+    expect(page.locator("fieldset:has([name=suite]) input").first).to_be_focused()
+    models = page.locator("fieldset:has([name=model])")
+    expect(models).to_contain_text("Choose at least one model.")
+    assert violations(page) == []
+    models.get_by_role("checkbox").last.check()
+    expect(models).not_to_contain_text("Choose at least one model.")
+    expect(page).to_have_url(re.compile("/console/evaluations/new"))
+
+
 def test_signing_in_with_nothing_says_what_to_paste(home: House) -> None:
     page = home.page(signed_in=False)
     page.goto("/console/sign-in")
