@@ -180,7 +180,7 @@ def test_what_runs_here_have_measured_stands_beside_what_a_crowd_says(home: Hous
         expect(shown).to_contain_text(words)
     # Wilson's interval of 15 in 20, by hand: 0.531 to 0.888.
     expect(shown.get_by_role("img")).to_have_accessible_name("between 53 and 89 per cent")
-    shown.get_by_role("link", name="2026-03-04").click()
+    shown.get_by_role("link", name="4 Mar 2026").click()
     expect(page).to_have_url(re.compile("/console/evaluations/runs/20260304-120000000-aaaa"))
     page.goto(f"{MODELS}/show/sonnet")
     crowd = page.locator(".ratings")
