@@ -72,8 +72,9 @@ def test_every_form_says_at_the_field_what_is_missing(
 
 def test_a_run_of_nothing_says_what_to_choose(page: Page) -> None:
     page.goto("/console/evaluations/new")
-    for box in page.get_by_role("checkbox", checked=True).all():
-        box.uncheck()
+    checked = page.get_by_role("checkbox", checked=True)
+    for _ in range(checked.count()):
+        checked.first.uncheck()
     page.get_by_role("button", name="Start the run").click()
     expect(page.get_by_role("alert")).to_have_text("Choose at least one suite.")
     expect(page.locator("fieldset:has([name=suite]) input").first).to_be_focused()
