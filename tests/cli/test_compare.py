@@ -3,10 +3,12 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from tests.cli.in_process import in_process
 from tests.cli.terminal import Shell, screen
 from tests.two_models import two_models
 from tests.vendors import Delivery, Failure, FakeOpenAI, Reply, Usage
@@ -86,8 +88,8 @@ async def test_side_by_side_while_both_stream(house: Shell, sent: FakeOpenAI) ->
         assert await shown.leaves() == 0
 
 
-async def test_two_to_four_models(house: Shell) -> None:
+async def test_two_to_four_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for count in (1, 5):
-        done = await house.run("compare", "Well?", *["-m", "mini"] * count)
+        done = in_process(tmp_path, monkeypatch).run("compare", "Well?", *["-m", "mini"] * count)
         assert done.code == 2
         assert "name two to 4 models" in done.err
