@@ -2,20 +2,19 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
@@ -84,7 +83,7 @@ class House:
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
         if signed_in:
-            page.goto(self.link())
+            context.add_cookies([{"name": self.cookie, "value": self._begun(), "url": self.url}])
         return page
 
     def _heard(self, message: ConsoleMessage) -> None:
@@ -116,22 +115,21 @@ class House:
             said = response.read()
         return json.loads(said) if said else None
 
+    @property
+    def cookie(self) -> str:
+        """The name of the cookie that holds a session's token."""
+        return f"ecotone_session_{urlsplit(self.url).port}"
+
     def token(self) -> str:
-        """A session's token, taken from the cookie that a link gives."""
+        """A session's token, for programs: always the same."""
         if not hasattr(self, "_token"):
-            opener = urllib.request.build_opener(_NoRedirect)
-            try:
-                opener.open(self.link(), timeout=30)
-            except urllib.error.HTTPError as answer:
-                answer.close()
-                cookie = answer.headers["set-cookie"]
-                self._token: str = re.search(r"=(ecs_[\w-]+)", cookie)[1]  # type: ignore[index]  # there, or the test fails
+            self._token = self._begun()
         return self._token
 
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
+    def _begun(self) -> str:
+        """The token of a new session of `ada`'s, without the page that a link leads to."""
+        with closing(Database(self.home / "ecotone.db")) as database:
+            return Sessions(database).begin("ada", urlsplit(self.url).netloc, datetime.now(UTC), timedelta(hours=1))
 
 
 def _environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:

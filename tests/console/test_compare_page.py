@@ -42,11 +42,13 @@ key_env = "COMPARED_KEY"
 [models.small]
 engine = "llama.cpp"
 source = "file:{path}"
+context = 1024
 threads = 1
 
 [models.twin]
 engine = "llama.cpp"
 source = "file:{path}"
+context = 1024
 threads = 1
 """
 HOSTILE = "<img src=x onerror=\"document.title='run'\"> [a](javascript:alert(1)) **bold**"

@@ -76,7 +76,6 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(
 @pytest.mark.parametrize("path", PLAIN)
 def test_a_page_is_light(home: House, path: str) -> None:
     page = home.page()
-    page.goto("about:blank")  # what the first page still asks for is not this one's
     answers: list[Response] = []
     page.on("response", lambda answer: answers.append(answer))
     opened(page, path)

@@ -21,15 +21,14 @@ from ecotone.catalog.suggestions import DEFAULT_MODEL
 from ecotone.evaluation.runs import RunStore
 from ecotone.gateway.settings.paths import Home
 from tests.console.accessible import too_wide, violations
-from tests.console.house import PHONE, WIDE, House, house
+from tests.console.house import PHONE, SMALL, WIDE, House, house
 from tests.evaluation.made_up_runs import identity, result, run_of, suite
 from tests.upstream.model_host import Fault, File, ModelHost
 
 MODELS = "/console/models"
-CONFIG = """
-[models.small]
-engine = "llama.cpp"
-source = "file:{path}"
+CONFIG = (
+    SMALL
+    + """
 catalog = "huggingface/smollm2-135m-instruct"
 
 [models.sonnet]
@@ -56,6 +55,7 @@ name = "<img src=x onerror=alert(1)>"
 [routes.assistant]
 models = ["sonnet", "small"]
 """
+)
 
 
 TALKER = "/Talker.gguf"

@@ -122,7 +122,7 @@ def test_a_page_that_a_name_was_rebound_to_is_refused(home: House) -> None:
 
 
 def test_what_changes_something_wants_the_token_of_the_page(home: House) -> None:
-    cookie = {"cookie": f"ecotone_session_{urlsplit(home.url).port}={home.token()}"}
+    cookie = {"cookie": f"{home.cookie}={home.token()}"}
     status, _, text = asked(home, "POST", "/console/sign-out", cookie)
     assert status == 403
     assert "Load the page again" in text
@@ -132,7 +132,7 @@ def test_what_changes_something_wants_the_token_of_the_page(home: House) -> None
 
 
 def test_a_link_from_another_site_may_be_followed_but_nothing_be_read_from_there(home: House) -> None:
-    cookie = {"cookie": f"ecotone_session_{urlsplit(home.url).port}={home.token()}", "sec-fetch-site": "cross-site"}
+    cookie = {"cookie": f"{home.cookie}={home.token()}", "sec-fetch-site": "cross-site"}
     assert asked(home, "GET", "/console/design", {**cookie, "sec-fetch-mode": "navigate"})[0] == 200
     assert asked(home, "GET", "/console/design", {**cookie, "sec-fetch-mode": "no-cors"})[0] == 403
     assert asked(home, "GET", "/control/v1/openapi.json", {**cookie, "sec-fetch-mode": "navigate"})[0] == 403
