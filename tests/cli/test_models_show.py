@@ -220,7 +220,14 @@ def test_columns_that_have_no_room_are_named(shell: InProcess) -> None:
     shell.variables["COLUMNS"] = "80"
     narrow = shell.run("models", "--all", "--sort", "released", "--limit", "3", "--maker", "meta")
     assert narrow.out.splitlines()[0].split() == ["MODEL", "OPENNESS", "PRICE", "IN", "/", "OUT", "RELEASED"]
-    assert "no room here for MOF, LICENCE, CHEAPEST AT, CONTEXT, RATING: " in narrow.err
+    assert "no room here for MOF, LICENCE, VERDICT, CHEAPEST AT, CONTEXT, RATING: " in narrow.err
+    # What the list is ordered by, or chosen by, is there to be seen.
+    for asked in (("--sort", "verdict"), ("--verdict", "allowed")):
+        found = shell.run("models", "--all", *asked, "--limit", "3", "--maker", "mistral")
+        head, *rows = found.out.splitlines()
+        assert "VERDICT" in head.split() and len(rows) == 3
+        assert all("allowed" in row.split() for row in rows)
+    assert "CONTEXT" in shell.run("models", "--all", "--sort", "context", "--limit", "3").out
     shell.variables["COLUMNS"] = "200"
     wide = shell.run("models", "--all", "--limit", "3")
     assert "no room" not in wide.err

@@ -3,7 +3,15 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ecotone.catalog.model_words import class_cell, count_cell, licence_cell, openness_cell, price_cell, rating_cell
+from ecotone.catalog.model_words import (
+    class_cell,
+    count_cell,
+    licence_cell,
+    openness_cell,
+    price_cell,
+    rating_cell,
+    verdict_cell,
+)
 from ecotone.catalog.models import all_models
 from ecotone.catalog.quality import SNAPSHOT
 from ecotone.cli.installation import find_installation
@@ -17,13 +25,25 @@ _COLUMNS = (
     Column("OPENNESS", leave_out=0),
     Column("MOF", leave_out=6),
     Column("LICENCE", leave_out=4),
+    Column("VERDICT", leave_out=8),
     Column("PRICE IN / OUT", leave_out=1),
     Column("CHEAPEST AT", leave_out=5),
     Column("CONTEXT", leave_out=3, right=True),
     Column("RATING", leave_out=2),
     Column("RELEASED", leave_out=7),
 )
-_SORTED_BY: dict[SortKey, str] = {"rating": "RATING", "price": "PRICE IN / OUT", "released": "RELEASED"}
+_SORTED_BY: dict[SortKey, str] = {
+    "name": "MODEL",
+    "openness": "OPENNESS",
+    "class": "MOF",
+    "licence": "LICENCE",
+    "verdict": "VERDICT",
+    "price": "PRICE IN / OUT",
+    "output": "PRICE IN / OUT",
+    "context": "CONTEXT",
+    "rating": "RATING",
+    "released": "RELEASED",
+}
 
 
 def show(wanted: Wanted, config_file: Path | None, as_json: bool) -> None:
@@ -40,8 +60,8 @@ def show(wanted: Wanted, config_file: Path | None, as_json: bool) -> None:
 
 
 def _print_table(rows: list[CatalogRow], wanted: Wanted) -> None:
-    kept_always = _SORTED_BY.get(wanted.sort)
-    columns = [Column(row.head, None if row.head == kept_always else row.leave_out, row.right) for row in _COLUMNS]
+    kept_always = {_SORTED_BY[wanted.sort], *(() if wanted.verdict is None else ("VERDICT",))}
+    columns = [Column(row.head, None if row.head in kept_always else row.leave_out, row.right) for row in _COLUMNS]
     cells = [_cells(row) for row in rows]
     if not cells:
         return
@@ -63,6 +83,7 @@ def _cells(row: CatalogRow) -> tuple[str, ...]:
         openness_cell(row.word, facts.weights),
         class_cell(row.openness, facts.weights),
         licence_cell(facts.licence, facts.weights),
+        "" if row.judgement is None else verdict_cell(row.judgement.verdict),
         price_cell(row.offer),
         "" if row.offer is None else row.offer.provider,
         count_cell(facts.context_tokens),
