@@ -199,3 +199,12 @@ def test_what_goes_wrong_in_a_part_is_said_in_words_and_can_be_closed(home: Hous
     expect(told).to_have_count(0)
     home.faults[:] = [fault for fault in home.faults if "404" not in fault]  # as it should be, of htmx too
     page.context.close()
+
+
+def test_a_page_that_no_longer_follows_says_so(home: House) -> None:
+    page = home.page()
+    page.route("**/control/v1/clients/arrivals", lambda route: route.fulfill(status=401, body="Sign in first."))
+    page.goto("/console/connect")
+    expect(page.locator(".toast")).to_contain_text("This page no longer follows what happens. Load it again.")
+    home.faults[:] = [fault for fault in home.faults if "401" not in fault]  # as it should be
+    page.context.close()

@@ -262,8 +262,12 @@ def test_without_a_config_a_pulled_model_is_served_at_once_and_goes_with_its_fil
     assert said(bare, "talker")
     page.goto(f"{MODELS}/show/talker")
     page.get_by_role("button", name="Unload talker").click()
-    page.on("dialog", lambda dialog: dialog.accept())
+    asking = page.get_by_role("dialog", name="Remove the file of talker?")
     page.get_by_role("button", name="Remove file talker").click(timeout=40_000)
+    asking.get_by_role("button", name="Keep it").click()
+    expect(page.get_by_role("button", name="Remove file talker")).to_be_focused()
+    page.keyboard.press("Enter")
+    asking.get_by_role("button", name="Remove", exact=True).click()
     expect(page).to_have_url(bare.url + MODELS)
     expect(row(page, "talker")).to_have_count(0)
     assert served(bare) == ["assistant", DEFAULT_MODEL.name]

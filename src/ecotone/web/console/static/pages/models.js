@@ -115,7 +115,12 @@ const asks = {
   pull: (button) => api("POST", "/pulls", { model: button.dataset.model }),
   stop: (button) => api("DELETE", `/pulls/${path(button.dataset.pull)}`),
   remove: async (button) => {
-    if (!confirm(`Delete the file of ${button.dataset.model}? It would have to be fetched again.`)) return;
+    const asking = document.getElementById("remove");
+    asking.querySelector("[data-name]").textContent = button.dataset.model;
+    asking.returnValue = "";
+    asking.showModal();
+    await new Promise((closed) => asking.addEventListener("close", closed, { once: true }));
+    if (asking.returnValue !== "yes") return;
     await api("DELETE", `/models/files/${path(button.dataset.model)}`);
     location.assign("/console/models");
   },
