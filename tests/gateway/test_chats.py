@@ -248,6 +248,7 @@ def test_exports_tell_where_words_went(chats: Chats) -> None:
     chat = chats.create("me", NOW, title="Sea")
     _, first = chats.ask(chat, "me", "deep?", "assistant", NOW, attached=[Attached("a.txt", "text/plain", b"hi")])
     facts = {"model": "m1", "hosting": "vendor", "provider": "acme", "weights": "closed", "output_tokens": 7}
+    facts["losses"] = "seed: unknown"
     chats.end(first, "done", text="**Very.**", now=NOW, facts=facts, request_id="req_1")
     _, refused = chats.ask(chat, "me", "secret?", "assistant", NOW, parent=first)
     chats.end(refused, "failed", text="", now=NOW, error="not allowed", error_code="policy_refused")
@@ -257,10 +258,11 @@ def test_exports_tell_where_words_went(chats: Chats) -> None:
         "# Sea", "", "2026-03-04 05:06 UTC, me", "",
         "## Question", "", "(attached: a.txt)", "deep?", "",
         "## Answer of m1", "", "**Very.**", "",
-        "*2026-03-04 05:06 UTC, left the house (acme), closed weights, 7 tokens, class internal, req_1*", "",
+        "*2026-03-04 05:06 UTC, left the house (acme), closed weights, 7 tokens,"
+        " lost on the way to it: seed: unknown, class internal, req_1*", "",
         "## Question", "", "secret?", "",
         "## Answer of assistant", "", "", "> No answer: not allowed", "",
-        "*2026-03-04 05:06 UTC*",
+        "*2026-03-04 05:06 UTC, refused by the rules*",
     ]  # fmt: skip
     told = json.loads(as_json(kept, chats.attached_to(chat, [kept.messages[0].id]), decisions))
     assert told["title"] == "Sea"
