@@ -256,14 +256,20 @@ def check_headers(data: bytes) -> str:
 
 
 def check_form(data: bytes) -> str:
-    """A form with files."""
+    """A form with files, its boundary as it should be and as its own first line says."""
+    own = data[2:].partition(b"\r\n")[0].decode("latin-1")
+    return "; ".join(_form(boundary, data) for boundary in ("b", own))
+
+
+def _form(boundary: str, data: bytes) -> str:
     try:
-        upload = read_upload('multipart/form-data; boundary="b"', data)
+        upload = read_upload(f"multipart/form-data; boundary={boundary}", data)
     except RequestError as fault:
         return outcome(fault)
     if upload.body(upload.fields["model"]) != data:
         raise Broken("a form does not come out as it went in")
-    return " ".join(sorted(upload.fields))
+    # Not their names: a new one is nothing new, and all of them would fill the memory that is watched.
+    return f"{len(upload.fields)} fields"
 
 
 def check_amazon(data: bytes) -> str:

@@ -56,6 +56,10 @@ MODEL = part("model", b"m")
     [
         ("multipart/form-data", MODEL + b"--B--", "needs a `boundary`"),
         ("multipart/form-data; boundary=" + "b" * 71, MODEL + b"--B--", "needs a `boundary`"),
+        # Said in the form of RFC 2231: a character that no boundary may have, and one more header.
+        ("multipart/form-data; boundary*=utf-8''%E2%82%AC", MODEL + b"--B--", "needs a `boundary`"),
+        ("multipart/form-data; boundary*=utf-8''B%0D%0Ax-more:1", MODEL + b"--B--", "needs a `boundary`"),
+        ('multipart/form-data; boundary="B "', MODEL + b"--B--", "needs a `boundary`"),
         (TYPE, b"hello\r\n" + MODEL + b"--B--", "does not begin with its boundary"),
         (TYPE, MODEL, "ends before its last boundary"),
         (TYPE, MODEL[:-2] + b"\r\n--Bx\r\n\r\n--B--", "neither a line end nor"),

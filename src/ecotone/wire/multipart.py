@@ -4,6 +4,7 @@ Only what decides about a request is looked at; files are never copied apart fro
 understand differently is refused, so that a server behind cannot see another model than was seen here.
 """
 
+import re
 from email.message import Message
 from email.utils import collapse_rfc2231_value
 
@@ -14,6 +15,8 @@ from ecotone.values.errors import MalformedRequest
 _PARTS_MAX = 256
 _HEADERS_BYTES_MAX = 8192
 _TEXT_BYTES_MAX = 4096
+_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+"""What a boundary may be made of (RFC 2046, section 5.1.1); it goes on in a header as it is."""
 
 
 class Upload(msgspec.Struct, frozen=True):
@@ -34,12 +37,14 @@ class Upload(msgspec.Struct, frozen=True):
 def read_upload(content_type: str, body: bytes) -> Upload:
     """The form in a body of this content type, which must name a `model`. Raises MalformedRequest."""
     boundary = _parameters("content-type", content_type).get("boundary")
-    if not boundary or len(boundary) > 70:
-        raise MalformedRequest("The content type multipart/form-data needs a `boundary` of 1 to 70 characters.")
+    if boundary is None or not _BOUNDARY.fullmatch(boundary):
+        raise MalformedRequest(
+            "The content type multipart/form-data needs a `boundary` of 1 to 70 letters, digits and '()+_,-./:=?."
+        )
     fields: dict[str, str] = {}
     texts = [boundary]
     span: tuple[int, int] | None = None
-    for start, end in _parts(body, boundary.encode("latin-1")):
+    for start, end in _parts(body, boundary.encode()):
         head = body.find(b"\r\n\r\n", start - 2, min(end, start + _HEADERS_BYTES_MAX))
         if head < 0:
             raise MalformedRequest("A part of the form has no end of its headers.")
@@ -58,8 +63,7 @@ def read_upload(content_type: str, body: bytes) -> Upload:
             span = content, end
     if span is None or not fields.get("model"):
         raise MalformedRequest("`model` must be a field of the form: the name of a model or route.", param="model")
-    quoted = boundary.replace("\\", "\\\\").replace('"', '\\"')
-    return Upload(fields, tuple(texts), body[: span[0]], body[span[1] :], f'multipart/form-data; boundary="{quoted}"')
+    return Upload(fields, tuple(texts), body[: span[0]], body[span[1] :], f'multipart/form-data; boundary="{boundary}"')
 
 
 def _parts(body: bytes, boundary: bytes) -> list[tuple[int, int]]:
