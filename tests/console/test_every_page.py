@@ -137,4 +137,8 @@ def test_a_shape_of_the_api_opens(home: House) -> None:
     page.goto("/console/api")
     page.locator("#ErrorBody summary").click()
     expect(page.locator("#ErrorBody pre")).to_contain_text('"message"')
+    page.get_by_role("link", name="NewChat", exact=True).click()
+    expect(page.locator("#NewChat pre")).to_contain_text('"title"')
+    page.reload()
+    expect(page.locator("#NewChat pre")).to_contain_text('"title"')
     page.context.close()

@@ -194,6 +194,14 @@ document.addEventListener("click", (event) => {
   if (code) copy(code.closest(".code-block").querySelector("code").textContent);
 });
 
+// A link to what is folded away unfolds it.
+function unfoldTarget() {
+  const target = document.getElementById(location.hash.slice(1));
+  if (target?.localName === "details") target.open = true;
+}
+addEventListener("hashchange", unfoldTarget);
+addEventListener("load", unfoldTarget);
+
 document.addEventListener("htmx:configRequest", (event) => {
   event.detail.headers["x-csrf-token"] = csrf;
 });
