@@ -61,6 +61,7 @@ export function toast(text, kind = "") {
   const made = document.createElement("div");
   made.className = `toast ${kind}`;
   made.append(text);
+  const before = document.activeElement;
   document.getElementById("toasts").append(made);
   if (kind !== "bad") {
     setTimeout(() => made.remove(), 4000);
@@ -69,7 +70,10 @@ export function toast(text, kind = "") {
   const close = document.createElement("button");
   close.type = "button";
   close.textContent = "Close";
-  close.addEventListener("click", () => made.remove());
+  close.addEventListener("click", () => {
+    made.remove();
+    before.focus();
+  });
   made.append(close);
 }
 
@@ -246,6 +250,52 @@ themeButton?.addEventListener("click", () => {
   showTheme();
 });
 showTheme();
+
+// What has the focus may go while a page renews itself, be hidden or switched off: then what stands in its place has it,
+// or else what is around it, so that who works with the keys goes on from there.
+let focused = null;
+
+function known(one) {
+  if (one.id || one.ariaLabel) return one.id || one.ariaLabel;
+  const written = one.matches("textarea, select, input:not([type='radio'], [type='checkbox'])");
+  return one.name ? `${one.name} ${written ? "" : one.value}` : one.textContent.trim();
+}
+
+const alike = (one, name) => [...document.getElementsByTagName(one.localName)].filter((other) => known(other) === name);
+
+function usable(one) {
+  return one.isConnected && one.checkVisibility() && !one.matches(":disabled");
+}
+
+document.addEventListener("focusin", ({ target }) => {
+  const around = [];
+  for (let one = target.parentElement; one && one !== document.body; one = one.parentElement) around.push(one);
+  const name = known(target);
+  focused = { element: target, around, name, place: alike(target, name).indexOf(target) };
+});
+document.addEventListener("pointerdown", () => { focused = null; }, { capture: true });
+
+function refocus() {
+  const now = (one) => (one.isConnected ? one : one.id && document.getElementById(one.id));
+  const around = focused.around.map(now).find((one) => one && usable(one)) ?? document.getElementById("main");
+  const twins = alike(focused.element, focused.name);
+  const twin = [twins[focused.place], ...twins].find((one) => one && around.contains(one) && usable(one));
+  if (!twin && !around.hasAttribute("tabindex")) around.tabIndex = -1;
+  (twin ?? around).focus({ preventScroll: true });
+}
+
+function check() {
+  const now = document.activeElement;
+  const lost = focused && document.hasFocus() && (now === document.body || now === focused.element);
+  if (lost && !usable(focused.element)) refocus();
+}
+
+new MutationObserver((changes) => {
+  const { element } = focused ?? {};
+  const concerned = changes.some(({ type, target }) => type === "attributes" && target.contains(element));
+  // Later, when whoever made the change, or the browser after a dialog, has put the focus elsewhere.
+  if (element && (concerned || !element.isConnected)) setTimeout(check);
+}).observe(document.body, { childList: true, subtree: true, attributeFilter: ["hidden", "disabled", "open"] });
 
 // Keys of one letter can be turned off: who speaks to the computer would press them by accident.
 const keysButton = document.getElementById("letter-keys");

@@ -250,6 +250,9 @@ async function again(id, name) {
     await api("POST", `/chats/${current}/messages/${id}/again`, { model: name, data_class: declared() });
     setModel(name);
     await refresh();
+    const made = [...conversation.querySelectorAll(".turn.answer")].at(-1);
+    made.tabIndex = -1;
+    made.focus({ preventScroll: true });
     status.textContent = `${name} is asked.`;
   });
 }
@@ -307,7 +310,10 @@ document.addEventListener("keydown", (event) => {
   } else if (answering.length) stop();
   else if (editing) leaveEditing();
 });
-byId("stop")?.addEventListener("click", stop);
+byId("stop")?.addEventListener("click", () => {
+  stop();
+  question.focus();
+});
 
 // --- files
 
@@ -537,8 +543,8 @@ picker.addEventListener("click", (event) => {
   if (event.target === picker) picker.close();
   if (!row) return;
   picker.close();
-  choosing(row.dataset.name);
   question?.focus();
+  choosing(row.dataset.name);
 });
 byId("choose")?.addEventListener("click", () => choose(setModel));
 
@@ -642,7 +648,10 @@ document.addEventListener("click", async (event) => {
   } else if (dataset.more) {
     const query = new URLSearchParams({ search: search.value, at: current ?? "", before: dataset.more });
     const text = await attempt(() => part(`/console/chat/list?${query}`));
-    if (text !== undefined) button.outerHTML = text;
+    if (text === undefined) return;
+    const before = button.previousElementSibling;
+    button.outerHTML = text;
+    before.nextElementSibling?.querySelector("a")?.focus();
   }
 });
 

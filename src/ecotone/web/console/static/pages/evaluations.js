@@ -18,6 +18,13 @@ function made(tag, className, text) {
   return element;
 }
 
+/** May the button do its work? Not twice at once; and it is not disabled, which would take the focus away. */
+function taken(button) {
+  if (button.ariaDisabled === "true") return false;
+  button.ariaDisabled = "true";
+  return true;
+}
+
 // --- a new run
 
 const form = document.getElementById("new-run");
@@ -45,13 +52,13 @@ function wanted() {
 form?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = document.getElementById("start");
-  button.disabled = true;
+  if (!taken(button)) return;
   try {
     const begun = await api("POST", "/evaluations/runs", wanted());
     location.assign(`/console/evaluations/runs/${encodeURIComponent(begun.run.id)}`);
   } catch (error) {
     toast(error.message, "bad");
-    button.disabled = false;
+    button.ariaDisabled = null;
   }
 });
 
@@ -78,8 +85,7 @@ function address(path = "") {
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-act]");
-  if (!button) return;
-  button.disabled = true;
+  if (!button || !taken(button)) return;
   try {
     const budget = document.getElementById("budget")?.value.trim();
     await api("POST", address(`/${button.dataset.act}`), budget ? { budget_usd: budget } : undefined);
@@ -87,7 +93,7 @@ document.addEventListener("click", async (event) => {
     if (button.dataset.act === "resume") location.reload();
   } catch (error) {
     toast(error.message, "bad");
-    button.disabled = false;
+    button.ariaDisabled = null;
   }
 });
 
@@ -195,7 +201,7 @@ adding?.addEventListener("submit", async (event) => {
   if (cases[0].size > Number(adding.dataset.bytesMax)) return fault(files, `${cases[0].name} is too large: split the suite.`);
   if (!name.value.trim()) return fault(name, "Give the suite a name.");
   const button = document.getElementById("add-suite");
-  button.disabled = true;
+  if (!taken(button)) return;
   try {
     const said = settings ?? new Blob([document.getElementById("suite-scorer").value]);
     const added = await api("POST", "/evaluations/suites", {
@@ -206,7 +212,7 @@ adding?.addEventListener("submit", async (event) => {
     });
     location.assign(`/console/evaluations/suite?word=${encodeURIComponent(added.word)}`);
   } catch (error) {
-    button.disabled = false;
+    button.ariaDisabled = null;
     fault(error.code === "invalid_request_error" ? files : name, error.message);
   }
 });
