@@ -414,6 +414,21 @@ def test_a_suite_is_added_run_and_deleted(home: House, page: Page, keys: Keyboar
     home.api("DELETE", "/evaluations/suites/greetings")
 
 
+def test_a_run_is_stopped_and_goes_on(home: House, page: Page, keys: Keyboard, vendors: tuple[Vendor, Vendor]) -> None:
+    away = vendors[0]
+    away.pieces = ("It is", None, " so.")
+    begun = home.api("POST", "/evaluations/runs", {"suites": ["extraction"], "models": ["away"], "limit": 2})
+    opened(page, f"/console/evaluations/runs/{begun['run']['id']}")
+    keys.use(page.get_by_role("button", name="Stop"))
+    expect(page.locator(".page-head")).to_contain_text("stopped")
+    keys.held()
+    away.pieces = ("It is so.",)
+    away.go.set()
+    keys.use(page.get_by_role("button", name="Go on"))
+    expect(page.get_by_role("heading", name="What was found")).to_be_visible(timeout=60_000)
+    keys.held()
+
+
 def test_cases_are_chosen_with_the_arrows_and_two_runs_compared(page: Page, keys: Keyboard) -> None:
     opened(page, f"/console/evaluations/runs/{RUN}")
     wrong = page.get_by_role("radio", name=re.compile("Not right"))

@@ -90,7 +90,9 @@ document.addEventListener("click", async (event) => {
     const budget = document.getElementById("budget")?.value.trim();
     await api("POST", address(`/${button.dataset.act}`), budget ? { budget_usd: budget } : undefined);
     // A run that was stopped is shown anew by its own last event.
-    if (button.dataset.act === "resume") location.reload();
+    if (button.dataset.act !== "resume") return;
+    sessionStorage.setItem("evaluation", "The run goes on");
+    location.reload();
   } catch (error) {
     toast(error.message, "bad");
     button.ariaDisabled = null;
@@ -158,7 +160,10 @@ if (run?.dataset.state === "running") {
 // What the page before has left to say.
 const said = sessionStorage.getItem("evaluation");
 sessionStorage.removeItem("evaluation");
-if (said) toast(said);
+if (said) {
+  toast(said);
+  document.getElementById("main").focus({ preventScroll: true }); // past the navigation, as before
+}
 
 // --- a suite of one's own
 
@@ -231,10 +236,13 @@ document.addEventListener("click", (event) => {
 });
 
 deleting?.addEventListener("close", async () => {
-  if (deleting.returnValue !== "yes") return;
+  // The event comes late: one of an earlier closing may find what a later one has answered.
+  if (deleting.returnValue !== "yes" || !doomed) return;
+  const path = doomed;
+  doomed = "";
   try {
-    await api("DELETE", doomed);
-    sessionStorage.setItem("evaluation", doomed.includes("/suites/") ? "The suite is deleted" : "The run is deleted");
+    await api("DELETE", path);
+    sessionStorage.setItem("evaluation", path.includes("/suites/") ? "The suite is deleted" : "The run is deleted");
     location.replace("/console/evaluations");
   } catch (error) {
     toast(error.message, "bad");
