@@ -1,34 +1,36 @@
 """Cases in the config that its rules must decide as written."""
 
-import re
+import base64
 from typing import Any
 
 import pytest
 
-from ecotone.policy.findings import Finding
+from ecotone.policy.detectors.detectors import Detectors
 from ecotone.policy.places import Place
 from ecotone.policy.policy import Policy
 from ecotone.policy.problem import PolicyProblem
 from ecotone.policy.rule_tests import RuleTestResult, check_rule_tests, run_rule_tests
-from ecotone.policy.settings import DataSettings, GuardSettings, PrincipalSettings, RuleSettings, RuleTestSettings
+from ecotone.policy.settings import (
+    DataSettings,
+    GuardSettings,
+    PatternSettings,
+    PrincipalSettings,
+    RuleSettings,
+    RuleTestSettings,
+)
 
 VENDOR = Place({"name": "frontier"}, {"id": "frontier@openai", "hosting": "vendor"})
 HOME = Place({"name": "local"}, {"id": "local", "hosting": "embedded"})
 PLACES = {"frontier": (VENDOR,), "local": (HOME,), "assistant": (VENDOR, HOME)}
 
 
-class Words:
-    """Finds `iban` where that very word stands; it raises to restricted."""
-
-    def find(self, text: str) -> tuple[Finding, ...]:
-        return tuple(Finding(found.start(), found.end(), "iban", "words") for found in re.finditer("IBAN", text))
-
-    def rank(self, kind: str) -> int:
-        return 3
+WARD = PatternSettings(pattern="WARD-[0-9]{6}", data_class="restricted")
+DETECTORS = Detectors(DataSettings(patterns={"ward": WARD}))
+CODED = base64.b64encode(b"She lies in WARD-123456.").decode()
 
 
 def outcomes(*tests: RuleTestSettings) -> tuple[RuleTestResult, ...]:
-    return run_rule_tests(tests, policy(), PLACES, Words())
+    return run_rule_tests(tests, policy(), PLACES, DETECTORS)
 
 
 def policy() -> Policy:
@@ -36,8 +38,8 @@ def policy() -> Policy:
         RuleSettings(name="home", deny='data.class >= restricted && endpoint.hosting == "vendor"', because="stays"),
         RuleSettings(name="harm", deny="content.weapons > 0.5", because="harm"),
         RuleSettings(name="night", deny="time.hour >= 22 && data.class >= confidential", because="night"),
-        RuleSettings(name="numbers", redact="true", because="numbers", kinds=("iban",)),
-        RuleSettings(name="leak", on="reply", deny='"iban" in data.kinds && principal.name == "ward"', because="leak"),
+        RuleSettings(name="numbers", redact="true", because="numbers", kinds=("ward",)),
+        RuleSettings(name="leak", on="reply", deny='"ward" in data.kinds && principal.name == "nurse"', because="leak"),
     )
     return Policy.compile(
         data=DataSettings(),
@@ -45,7 +47,7 @@ def policy() -> Policy:
         principals={"records": PrincipalSettings(data_class="restricted")},
         routes={"assistant": None},
         rules=rules,
-        kinds=("iban", "email"),
+        kinds=("ward", "email"),
     )
 
 
@@ -58,17 +60,18 @@ def case(**said: Any) -> RuleTestSettings:
     [
         case(expect="deny", model="frontier", data_class="restricted", rule="home"),
         case(expect="allow", model="frontier", data_class="confidential"),
-        case(expect="deny", model="frontier", text="my IBAN is", rule="home"),
+        case(expect="deny", model="frontier", text="I lie in WARD-123456", rule="home"),
+        case(expect="deny", model="frontier", text=f"read {CODED}", rule="home"),
         case(expect="deny", model="frontier", principal="records", rule="home"),
         case(expect="allow", route="assistant", data_class="restricted", rule="home"),
-        case(expect="allow", model="local", text="my IBAN is", redact=("iban",)),
+        case(expect="allow", model="local", text="I lie in WARD-123456", redact=("ward",)),
         case(expect="allow", model="local", text="my name is", redact=()),
         case(expect="deny", route="assistant", scores={"weapons": 0.6}, rule="harm"),
         case(expect="deny", route="local", data_class="confidential", at="2026-11-25T22:00:00+00:00", rule="night"),
         case(expect="deny", facts={"endpoint.hosting": "vendor"}, data_class="restricted", rule="home"),
         case(expect="allow", model="frontier", facts={"endpoint.hosting": "self-hosted"}, data_class="restricted"),
-        case(expect="deny", on="reply", model="local", text="an IBAN", principal="ward", rule="leak"),
-        case(expect="allow", on="reply", model="frontier", text="an IBAN"),
+        case(expect="deny", on="reply", model="local", text="in WARD-123456", principal="nurse", rule="leak"),
+        case(expect="allow", on="reply", model="frontier", text="in WARD-123456"),
     ],
 )
 def test_what_is_as_expected_passes(passes: RuleTestSettings) -> None:
@@ -91,12 +94,12 @@ def test_what_is_as_expected_passes(passes: RuleTestSettings) -> None:
             "'rule test 1' expects the rule 'harm' to speak; rules that spoke: home",
         ),
         (
-            case(expect="allow", model="local", text="my IBAN is", redact=("email",)),
-            "'rule test 1' expects email to be replaced, and replaced is iban; rules that spoke: numbers",
+            case(expect="allow", model="local", text="I lie in WARD-123456", redact=("email",)),
+            "'rule test 1' expects email to be replaced, and replaced is ward; rules that spoke: numbers",
         ),
         (
-            case(expect="allow", model="local", text="x", redact=("iban",)),
-            "'rule test 1' expects iban to be replaced, and replaced is nothing; rules that spoke: none",
+            case(expect="allow", model="local", text="x", redact=("ward",)),
+            "'rule test 1' expects ward to be replaced, and replaced is nothing; rules that spoke: none",
         ),
         (
             case(expect="allow", model="local", data_class="confidential", at=None),
@@ -108,7 +111,7 @@ def test_a_failure_tells_what_was_expected_what_came_and_who_spoke(fails: RuleTe
     assert [result.problem for result in outcomes(fails)] == [problem]
     right = case(expect="allow", model="local")
     with pytest.raises(PolicyProblem) as caught:
-        check_rule_tests((right, fails), policy(), PLACES, Words())
+        check_rule_tests((right, fails), policy(), PLACES, DETECTORS)
     assert caught.value.path == ("rule_tests", 1)
     assert caught.value.message == problem.replace("rule test 1", "rule test 2")
 
@@ -122,7 +125,7 @@ def test_a_failure_tells_what_was_expected_what_came_and_who_spoke(fails: RuleTe
         (case(expect="deny", model="local", data_class="secret"), "class", "no class 'secret'"),
         (case(expect="deny", model="local", scores={"weapon": 1.0}), "scores", "did you mean weapons?"),
         (case(expect="deny", model="local", rule="homes"), "rule", "did you mean home?"),
-        (case(expect="allow", model="local", redact=("ibam",)), "redact", "did you mean iban?"),
+        (case(expect="allow", model="local", redact=("wart",)), "redact", "did you mean ward?"),
         (case(expect="allow", model="local", at="yesterday"), "at", "2026-11-30T22:15:00Z"),
         (case(expect="allow", model="local", at="2026-11-25T12:00:00"), "at", "2026-11-30T22:15:00Z"),
         (case(expect="allow", facts={"endpoint.hostin": "vendor"}), "facts", "did you mean endpoint.hosting?"),

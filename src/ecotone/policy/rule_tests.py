@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import msgspec
 
 from ecotone.policy.conditions import near
-from ecotone.policy.findings import Finding
+from ecotone.policy.detectors.detectors import Detectors
 from ecotone.policy.guard.categories import CATEGORIES
+from ecotone.policy.inspection import inspect
 from ecotone.policy.labels import Labels
 from ecotone.policy.places import Place
 from ecotone.policy.policy import Policy
@@ -20,14 +21,6 @@ from ecotone.policy.verdict import Verdict
 Outcome = Literal["allow", "deny"]
 
 _NAMES = frozenset({"model.name", "endpoint.id", "endpoint.provider"})
-
-
-class Finder(Protocol):
-    """What a test's text is read with."""
-
-    def find(self, text: str) -> tuple[Finding, ...]: ...
-
-    def rank(self, kind: str) -> int: ...
 
 
 class RuleTestResult(msgspec.Struct, frozen=True):
@@ -47,21 +40,21 @@ class RuleTestResult(msgspec.Struct, frozen=True):
 
 
 def run_rule_tests(
-    tests: Sequence[RuleTestSettings], policy: Policy, candidates: Mapping[str, Sequence[Place]], finder: Finder
+    tests: Sequence[RuleTestSettings], policy: Policy, candidates: Mapping[str, Sequence[Place]], detectors: Detectors
 ) -> tuple[RuleTestResult, ...]:
     """Run all tests of a config. `candidates` gives the places behind every route and model.
 
     What would be asked of a route comes out as allowed if any of its places may have it. Raises PolicyProblem for a
     test that cannot be run.
     """
-    return tuple(_Case(index, test, policy, candidates, finder).result() for index, test in enumerate(tests))
+    return tuple(_Case(index, test, policy, candidates, detectors).result() for index, test in enumerate(tests))
 
 
 def check_rule_tests(
-    tests: Sequence[RuleTestSettings], policy: Policy, candidates: Mapping[str, Sequence[Place]], finder: Finder
+    tests: Sequence[RuleTestSettings], policy: Policy, candidates: Mapping[str, Sequence[Place]], detectors: Detectors
 ) -> None:
     """Raises PolicyProblem for the first test that fails, or cannot be run."""
-    for index, result in enumerate(run_rule_tests(tests, policy, candidates, finder)):
+    for index, result in enumerate(run_rule_tests(tests, policy, candidates, detectors)):
         if result.problem is not None:
             raise PolicyProblem(("rule_tests", index), result.problem)
 
@@ -73,14 +66,14 @@ class _Case:
         test: RuleTestSettings,
         policy: Policy,
         candidates: Mapping[str, Sequence[Place]],
-        finder: Finder,
+        detectors: Detectors,
     ) -> None:
         self._path: Path = ("rule_tests", index)
         self._name = test.name or f"rule test {index + 1}"
         self._test = test
         self._policy = policy
         self._candidates = candidates
-        self._finder = finder
+        self._detectors = detectors
 
     def result(self) -> RuleTestResult:
         self._check_names()
@@ -112,9 +105,13 @@ class _Case:
     def _verdicts(self) -> list[Verdict]:
         test, policy = self._test, self._policy
         asked = test.route or test.model or ""
-        found = self._finder.find(test.text)
-        kinds = frozenset(finding.kind for finding in found)
-        raised = max((self._finder.rank(kind) for kind in kinds), default=0)
+        inspection = None
+        if test.on == "request":
+            inspection = inspect({"messages": [{"role": "user", "content": test.text}]}, self._detectors)
+            kinds = inspection.kinds
+        else:
+            kinds = frozenset(finding.kind for finding in self._detectors.find(test.text))
+        raised = max(map(self._detectors.rank, kinds), default=0)
         declared = 0 if test.data_class is None else policy.classes.rank(test.data_class)
         principal = policy.principals.get(test.principal)
         labels = Labels(
@@ -125,12 +122,13 @@ class _Case:
         )
         content = Labels(data_class=raised, kinds=kinds, scores=dict.fromkeys(CATEGORIES, 0.0) | test.scores)
         now = self._at()
-        if test.on == "reply":
+        if inspection is None:
             return [policy.decide_reply(content, labels, place, now=now) for place in self._places()]
         request = msgspec.structs.replace(
             labels,
             data_class=max(labels.data_class, raised),
             kinds=kinds,
+            uninspected=inspection.uninspected,
             scores=content.scores,
             input_bytes=len(test.text.encode()),
         )

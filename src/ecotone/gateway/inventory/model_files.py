@@ -1,6 +1,7 @@
 """The files of embedded models: which are here, which are on their way, which could not be had."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -11,6 +12,8 @@ from ecotone.upstream.fetch import Progress
 from ecotone.upstream.sources import LocalSource, Source
 from ecotone.upstream.store import ModelStore
 from ecotone.values.errors import SetupError
+
+_log = logging.getLogger(__name__)
 
 
 class ModelFiles:
@@ -80,6 +83,10 @@ class ModelFiles:
             )
         except SetupError as error:
             self._problems[name] = f"its file could not be fetched: {error.message.removesuffix('.')}; {_again(name)}"
+        except Exception:
+            # A fault of Ecotone's own: the owner's log has it, and the model is not told to be on its way.
+            _log.exception("fetching the file of %s failed", name)
+            self._problems[name] = f"its file could not be fetched; the log says why; {_again(name)}"
         else:
             self._arrived()
         finally:
