@@ -2,7 +2,9 @@
 
 import json
 import signal
+import sqlite3
 import struct
+import time
 import urllib.error
 import urllib.request
 import zlib
@@ -199,6 +201,25 @@ def test_a_reload_and_a_second_tab_see_an_answer_go_on(home: House, page: Page, 
         expect(one.get_by_text("This chat has been deleted.")).to_be_visible()
         expect(one.get_by_label("Question")).to_be_hidden()
     second.close()
+
+
+def test_an_answer_outlives_a_disk_that_takes_nothing_for_a_while(home: House, page: Page) -> None:
+    refusing = "create trigger full before update on chat_messages begin select raise(fail, 'nothing fits'); end"
+    with closing(sqlite3.connect(home.home / "ecotone.db")) as disk:
+        disk.execute(refusing)
+        disk.commit()
+        try:
+            ask(page, "kept?", "away")
+            until_s = time.monotonic() + 30
+            while not any("cannot be kept yet" in line and "nothing fits" in line for line in home.said):
+                assert time.monotonic() < until_s, home.said
+                page.wait_for_timeout(50)
+        finally:
+            disk.execute("drop trigger full")
+            disk.commit()
+    answered(page)
+    answer = home.api("GET", f"/chats/{page.url.rpartition('/')[2]}")["messages"][1]
+    assert (answer["state"], answer["text"], answer.get("error")) == ("done", "Hello.", None)
 
 
 def test_who_stops_lets_go_of_the_vendor(page: Page, vendor: Vendor) -> None:

@@ -1,6 +1,7 @@
 """Answers of chats while they come: asked for once, watched by any number of pages, kept whatever happens to those."""
 
 import asyncio
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -14,7 +15,7 @@ from ecotone.evaluation.turns import Turn, start_turn
 from ecotone.gateway.chats.chat_texts import request_for
 from ecotone.gateway.chats.chats import MIGRATIONS, Chat, ChatMessage, Chats, State
 from ecotone.gateway.request_log import attempts_of, decision_of
-from ecotone.storage.database import Database
+from ecotone.storage.database import Database, DatabaseError
 from ecotone.storage.database_thread import DatabaseThread
 from ecotone.values.chat import Json
 from ecotone.values.errors import NotFound, Unavailable
@@ -26,10 +27,14 @@ _T = TypeVar("_T")
 
 Form = Literal["text", "html"]
 
+_log = logging.getLogger(__name__)
+
 _TICK_S = 0.05
 _KEPT_EVERY_S = 1.0
 _LOG_WAIT_S = 2.0
 _LOG_TICK_S = 0.05
+_KEEP_AGAIN_S = 1.0
+_KEEP_TRIES_MAX = 300
 _ANSWERING_MAX = 64
 _RENDERED_MAX = 200
 _INTERRUPTED = "The gateway was stopped while this was being answered. Ask again."
@@ -213,18 +218,39 @@ class Answering:
                     break
                 if begun_s - kept_s >= _KEPT_EVERY_S:
                     kept_s = begun_s
-                    text, reasoning, request = live.text, live.reasoning, live.turn.answer.request_id
-                    await self.do(lambda chats: chats.keep_progress(live.id, text, reasoning, request))  # noqa: B023
+                    await self._keep_progress(live)
                 # As often as eyes can follow, and never more than a quarter of the time.
                 await asyncio.sleep(max(_TICK_S, 3 * took_s))
         finally:
             live.turn.stop()
             try:
-                await self._keep(live)
+                await self._keep_patiently(live)
             finally:
                 del self._live[live.id]
                 live.kept.set()
                 self.tell(live.chat)
+
+    async def _keep_progress(self, live: LiveAnswer) -> None:
+        text, reasoning, request = live.text, live.reasoning, live.turn.answer.request_id
+        try:
+            await self.do(lambda chats: chats.keep_progress(live.id, text, reasoning, request))
+        except DatabaseError as error:
+            _log.warning("answer %s goes on, and is not kept for the time being: %s", live.id, error)
+
+    async def _keep_patiently(self, live: LiveAnswer) -> None:
+        """Keep what came, also where the disk is full for a while; a gateway that stops does not wait for it. Raises
+        DatabaseError."""
+        task = asyncio.current_task()
+        for tries in range(1, _KEEP_TRIES_MAX + 1):
+            try:
+                await self._keep(live)
+                break
+            except DatabaseError as error:
+                if tries == _KEEP_TRIES_MAX or (task is not None and task.cancelling()):
+                    raise
+                if tries == 1:
+                    _log.warning("answer %s has ended and cannot be kept yet: %s", live.id, error)
+            await asyncio.sleep(_KEEP_AGAIN_S)
 
     async def _keep(self, live: LiveAnswer) -> None:
         turn, answer = live.turn, live.turn.answer
