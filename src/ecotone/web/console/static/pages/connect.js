@@ -90,10 +90,13 @@ document.addEventListener("click", (event) => {
 });
 
 dialog.addEventListener("close", async () => {
-  if (dialog.returnValue !== "yes") return;
+  // The event comes late: one of an earlier closing may find what a later one has answered.
+  if (dialog.returnValue !== "yes" || !revoking) return;
+  const name = revoking;
+  revoking = "";
   try {
-    await api("DELETE", `/keys/${encodeURIComponent(revoking)}`);
-    toast(`The key of ${revoking} is revoked.`);
+    await api("DELETE", `/keys/${encodeURIComponent(name)}`);
+    toast(`The key of ${name} is revoked.`);
     await htmx.ajax("GET", "/console/connect", { target: "#keys", select: "#keys", swap: "outerHTML" });
   } catch (error) {
     toast(error.message, "bad");
