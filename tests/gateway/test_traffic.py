@@ -75,7 +75,7 @@ def test_what_came_of_requests_and_where_they_went(database: Database) -> None:
         row(5, "claude@anthropic", error="upstream_cut"),
         row(5, "claude@anthropic", status=403, error="policy_refused"),
         row(5, None, status=403, error="policy_refused", attempts=0, first_byte_ms=None),
-        row(5, None, status=403, error="cannot_redact", attempts=0, first_byte_ms=None),
+        row(5, "claude@anthropic", status=403, error="cannot_redact", attempts=0, first_byte_ms=None),
         row(5, None, status=401, error="invalid_api_key", attempts=0, first_byte_ms=None),
         row(5, "riddle@elsewhere"),
         row(5, status=499, first_byte_ms=None),

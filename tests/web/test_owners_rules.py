@@ -102,11 +102,15 @@ class House:
     async def _note(self, response: Any) -> None:
         self.last = response.headers["x-ecotone-request-id"]
 
-    async def decision(self) -> Any:
-        """What was decided about the last request of the OpenAI client."""
+    async def row(self) -> dict[str, Any]:
+        """What the log has of the last request of the OpenAI client."""
         while (rows := await self.gate.rows(1)) and self.last not in [row["id"] for row in rows]:
             await asyncio.sleep(0.02)
-        return json.loads(next(row["decision"] for row in rows if row["id"] == self.last))
+        return next(row for row in rows if row["id"] == self.last)
+
+    async def decision(self) -> Any:
+        """What was decided about that request."""
+        return json.loads((await self.row())["decision"])
 
     @property
     def sent(self) -> list[str]:
@@ -233,6 +237,8 @@ async def test_an_address_where_nothing_can_be_replaced_is_refused(house: House)
     assert reply.status_code == 403
     assert reply.json()["error"]["code"] == "cannot_redact"
     assert not house.sent
+    house.last = reply.headers["x-ecotone-request-id"]
+    assert (await house.row())["attempts"] == 0
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -152,7 +152,6 @@ class Exchange:
         failures: list[EcotoneError] = []
         for planned in plan.allowed:
             candidate = planned.candidate
-            self._attempts += 1
             self._candidate = candidate
             try:
                 if self._decision is None:
@@ -247,6 +246,7 @@ class Exchange:
         self.losses = job.losses
         # First, as there are streams that filters do not understand: those are not asked for.
         watch = job.watch(call, filters) if job.streams else None
+        self._attempts += 1
         response = self._response = await self._sent(snapshot, planned, call)
         if response.status != 200:
             raise await self._refusal(response, call)

@@ -27,7 +27,7 @@ _RECENT_MINUTES: Final = 2
 _LONG_ROWS: Final = 100_000
 
 _CELLS = """
-    select started_at_us / 60000000, endpoint,
+    select started_at_us / 60000000, iif(attempts > 0, endpoint, null),
         case
             when error in ('policy_refused', 'cannot_redact') then 'refused'
             when status = 499 then 'cancelled'
@@ -35,7 +35,7 @@ _CELLS = """
             else 'answered'
         end,
         count(*), sum(attempts > 1), total(input_tokens), total(output_tokens),
-        sum(endpoint is not null and (input_tokens is null or output_tokens is null)),
+        sum(attempts > 0 and endpoint is not null and (input_tokens is null or output_tokens is null)),
         total(iif(output_tokens > 1, output_tokens, 0)),
         total(iif(output_tokens > 1, duration_us - iif(stream, coalesce(first_byte_us, 0), 0), 0))
     from requests where started_at_us >= ? and started_at_us < ?

@@ -29,7 +29,6 @@ _LIST_MAX = 60
 _SHOWN_MAX = 40
 _SHOWN_CHARS_MAX = 50_000
 _PERIODS = ((1, "Last 24 hours"), (7, "Last seven days"))
-_REFUSALS = ("policy_refused", "cannot_redact")
 _WORDLESS = "The model ended its answer without a word."
 _SUGGESTIONS = (
     "Explain in three sentences what an ecotone is.",
@@ -84,7 +83,7 @@ class Tried(msgspec.Struct, frozen=True):
 
 class Shown(msgspec.Struct, frozen=True):
     """A message as the page tells it. `place` counts from 1 among `beside`, the messages that stand in its place;
-    `withheld`: the rules refused the question before it was sent anywhere."""
+    `withheld`: the question was sent nowhere."""
 
     message: ChatMessage
     html: Markup
@@ -217,15 +216,9 @@ def _left(chat: Chat, logged: Mapping[str, Logged]) -> tuple[str, ...]:
 
 
 def _withheld(one: ChatMessage, log: Logged | None) -> bool:
-    """A model whose answer the rules refused has been asked. Of what cannot be redacted one attempt is counted, which
-    ends before anything is sent."""
-    if one.said or log is None:
-        return False
-    return (
-        log.attempts == 0
-        if one.error_code == "policy_refused"
-        else one.error_code == "cannot_redact" and log.attempts < 2
-    )
+    """Nothing was sent: the rules refused the question, or no model here could be told it. A model whose answer the
+    rules refused has been asked."""
+    return not one.said and log is not None and log.attempts == 0
 
 
 # --- the list
@@ -341,7 +334,7 @@ def _html(at_work: Answering, one: ChatMessage) -> Markup:
 def _tried(control: Control, one: ChatMessage, attempts: int, facts: TurnFacts | None) -> Tried | None:
     """The log counts attempts and names the last: where the others were, the places behind the name may tell."""
     answered = None if facts is None else facts.endpoint
-    refused = one.error_code in _REFUSALS and facts is not None and facts.hosting is not None
+    refused = one.error_code == "policy_refused" and facts is not None and facts.hosting is not None
     others = attempts - (answered is not None or refused)
     if others < 1 or one.asked is None:
         return None
