@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ecotone.web.console.colouring import coloured
-from ecotone.web.console.markdown import TEXT_CHARS_MAX, GrowingMarkdown, to_blocks, to_html
+from ecotone.web.colouring import coloured
+from ecotone.web.markdown import TEXT_CHARS_MAX, GrowingMarkdown, to_blocks, to_html
 
 TAGS = {
     *("p", "h3", "ul", "ol", "li", "blockquote", "hr", "br", "em", "strong", "s", "a", "code", "pre", "span", "div"),

@@ -19,9 +19,9 @@ from ecotone.storage.database import Database, DatabaseError
 from ecotone.storage.database_thread import DatabaseThread
 from ecotone.values.chat import Json
 from ecotone.values.errors import NotFound, Unavailable
-from ecotone.web.console.markdown import GrowingMarkdown, to_html
 from ecotone.web.control.api import ServerEvent, Stream
 from ecotone.web.control.control import Control
+from ecotone.web.markdown import GrowingMarkdown, to_html
 
 _T = TypeVar("_T")
 

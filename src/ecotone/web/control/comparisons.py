@@ -24,9 +24,9 @@ from ecotone.evaluation.contests import Asked, Change, Contests, Deleted, Ended,
 from ecotone.evaluation.standings import Standings, standings
 from ecotone.gateway.sessions import Session
 from ecotone.storage.database import Database
-from ecotone.web.console.markdown import GrowingMarkdown
 from ecotone.web.control.api import Call, File, ServerEvent, Stream
 from ecotone.web.control.control import Control
+from ecotone.web.markdown import GrowingMarkdown
 
 _LISTED_MAX = 200
 

@@ -16,10 +16,10 @@ from ecotone.evaluation.standings import Tally, open_against_closed, standings
 from ecotone.gateway.inventory.choices import Choice, choices
 from ecotone.gateway.inventory.model_facts import vendor_title
 from ecotone.values.errors import NotFound
-from ecotone.web.console.markdown import to_html
 from ecotone.web.console.rendering import control_of, render
 from ecotone.web.control.comparisons import BattleRow, contests_of, row_of
 from ecotone.web.control.control import Control
+from ecotone.web.markdown import to_html
 
 _RECENT = 6
 _A_PAGE = 50

@@ -35,7 +35,7 @@ class _Language(msgspec.Struct, frozen=True):
     """A pattern for a tag's or a key's name, where there is such a thing."""
 
 
-_KEYWORDS = tomllib.loads(files("ecotone.web.console").joinpath("keywords.toml").read_text("utf-8"))
+_KEYWORDS = tomllib.loads(files("ecotone.web").joinpath("keywords.toml").read_text("utf-8"))
 
 
 def _words(language: str) -> frozenset[str]:

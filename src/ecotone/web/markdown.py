@@ -18,7 +18,7 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from ecotone.web.console.colouring import coloured
+from ecotone.web.colouring import coloured
 
 TEXT_CHARS_MAX = 200_000
 """What is longer is shown as plain text."""
