@@ -22,6 +22,11 @@ CONFIG = """
 provider = "openai-compatible"
 base_url = "http://127.0.0.1:9/v1"
 
+[models.near]
+provider = "openai-compatible"
+base_url = "http://127.0.0.1:9/v1"
+hosting = "self-hosted"
+
 [organisation]
 commercial = true
 territories = ["DE"]
@@ -180,6 +185,38 @@ def test_what_cannot_be_read_is_marked_and_the_answer_stays(here: House) -> None
     field.fill("500")
     expect(page.locator("#problems")).to_be_empty()
     expect(field).not_to_have_attribute("aria-invalid", "true")
+
+
+def test_what_is_wrong_is_said_in_the_words_of_the_form(here: House) -> None:
+    page = here.page()
+    page.goto(LINK)
+    expect(page.locator("#answer-title")).not_to_be_empty()
+    field = page.get_by_label("Requests a month", exact=True)
+    field.fill("0")
+    expect(page.locator("#problems")).to_have_text("Requests a month: must be at least 1.")
+    expect(field).to_have_accessible_description("Must be at least 1.")
+    # The answer of the question before cannot be taken along as this one's.
+    report = page.locator(".exports a", has_text="Report")
+    expect(page.locator("#answer")).to_have_css("opacity", "0.5")
+    assert report.evaluate("link => link.closest('[inert]') !== null")
+    field.fill("500")
+    expect(page.locator("#answer")).to_have_css("opacity", "1")
+    assert report.evaluate("link => link.closest('[inert]') === null")
+
+
+def test_texts_that_stay_lead_to_a_machine_to_run_models_on(here: House) -> None:
+    page = here.page(size=PHONE)
+    page.goto(LINK)
+    expect(page.locator("#answer-title")).not_to_be_empty()
+    page.goto(f"{LINK}&privacy.may_leave=no")
+    answer = page.locator(".verdict-panel")
+    expect(answer).to_contain_text("no machine of yours is described")
+    expect(answer).to_contain_text("Already answering without a text leaving: near.")
+    answer.get_by_role("link", name="Describe a machine").click()
+    expect(page.get_by_label("Machine", exact=True).first).to_be_focused()
+    # Where it is closed models that are wanted, a machine would not help.
+    page.goto(f"{LINK}&privacy.may_leave=no&limits.weights=closed")
+    expect(answer).to_contain_text("lift a condition")
 
 
 def test_hostile_words_stay_words(here: House) -> None:

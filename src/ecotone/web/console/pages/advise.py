@@ -19,10 +19,12 @@ from ecotone.evaluation.advice.query import DEFAULT_WORK, MACHINES_MAX, SPEEDS_M
 from ecotone.evaluation.advice.question import AS_FOUND, Limits, Privacy, Question
 from ecotone.evaluation.advice.report import explained, named, terms_in_words
 from ecotone.evaluation.plots import unstyled
+from ecotone.gateway.inventory.choices import choices
 from ecotone.values.errors import NotFound, SetupError
 from ecotone.web.console.advice_view import Wish, open_models, pairs_of_wish, reasons_of, view_of, wish_of
 from ecotone.web.console.rendering import control_of, render
 from ecotone.web.control.advice import Form, adviser_of, answered, as_file
+from ecotone.web.control.control import Control
 
 _PAGE = "/console/advise"
 _FORMS: Mapping[str, Form] = {
@@ -62,7 +64,7 @@ async def page(request: Request) -> Response:
         "advise.html",
         question=question,
         said=said,
-        problems=read.problems,
+        problems=_plain(read.problems),
         names_in_words=_in_words,
         categories_named=[(name, name) for name in sorted(WORK)],
         suites=suites,
@@ -83,7 +85,7 @@ async def answer(request: Request) -> Response:
     """The answer alone, for a form that has changed; the address follows it."""
     read, wish = _asked(request)
     if read.question is None:
-        response = render(request, "advise_problems.html", problems=read.problems, names_in_words=_in_words)
+        response = render(request, "advise_problems.html", problems=_plain(read.problems), names_in_words=_in_words)
         response.headers["hx-retarget"] = "#problems"
         response.headers["hx-reswap"] = "innerHTML"
         return response
@@ -162,7 +164,7 @@ def _asked(request: Request) -> tuple[Read, Wish]:
 
 def _whole(read: Read) -> Question:
     for name, reason in read.problems.items():
-        raise SetupError(f"{_in_words(name)}: {reason}")
+        raise SetupError(f"{_in_words(name)}: {_said_plainly(name, reason)}")
     return read.question or Question(DEFAULT_WORK)
 
 
@@ -207,6 +209,15 @@ def _in_words(name: str) -> str:
     return f"machine {int(words[0]) + 1} {words[2:]}".strip() if table == "machines" and words[:1].isdigit() else words
 
 
+def _plain(problems: Mapping[str, str]) -> dict[str, str]:
+    return {name: _said_plainly(name, reason) for name, reason in problems.items()}
+
+
+def _said_plainly(name: str, reason: str) -> str:
+    """A reason without the field's name as programs write it: what shows it says the field in the reader's words."""
+    return reason.removeprefix(f"{name.rpartition('.')[2]} ")
+
+
 def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
@@ -222,6 +233,17 @@ def _told(parts: Iterable[Part]) -> Iterator[str | tuple[str, ...]]:
                 continue
 
 
+def _machine_wanted(question: Question) -> bool:
+    """Could open models be ranked if there were a machine to run them on, and only then?"""
+    return not question.privacy.may_leave and not question.machines and question.limits.weights != "closed"
+
+
+def _at_home(control: Control) -> list[str]:
+    """The models that answer here without a text leaving, by the names they are asked for."""
+    found = choices(control.runtime.gateway.directory)
+    return [choice.name for choice in found if choice.kind == "model" and choice.hosting in ("embedded", "self-hosted")]
+
+
 async def _answer(request: Request, question: Question, wish: Wish) -> dict[str, Any]:
     try:
         advice = await answered(control_of(request), question)
@@ -229,6 +251,8 @@ async def _answer(request: Request, question: Question, wish: Wish) -> dict[str,
         return {"view": None, "trouble": error.message}
     return {
         "view": await asyncio.to_thread(view_of, advice, question, wish),
+        "machine_wanted": _machine_wanted(question),
+        "at_home": await asyncio.to_thread(_at_home, control_of(request)),
         "trouble": None,
         "command": as_command(question),
         "named": named,

@@ -66,6 +66,15 @@ fold();
 // --- machines
 
 document.addEventListener("click", (event) => {
+  if (event.target.closest('a[href="#own-machines"]')) {
+    event.preventDefault();
+    whole.open = true;
+    const machines = document.getElementById("own-machines");
+    machines.open = true;
+    machines.scrollIntoView({ block: "start" });
+    machines.querySelector("input").focus({ preventScroll: true });
+    return;
+  }
   if (event.target.closest("[data-reload]")) {
     event.preventDefault();
     form.submit(); // the whole page again, which has a row more than is filled
@@ -104,6 +113,7 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
 document.body.addEventListener("htmx:afterSwap", (event) => {
   const target = event.target.id;
   if (target === "why-body" && !why.open) why.showModal();
+  outdated(document.querySelector("#problems [data-field]") !== null);
   if (target === "problems") mark();
   if (target !== "answer") return;
   mark();
@@ -132,6 +142,18 @@ function mark() {
   }
   for (const item of document.querySelectorAll("#problems [data-field]")) {
     const field = document.getElementById(item.dataset.field);
-    if (field) fault(field, item.dataset.reason, false);
+    if (!field) continue;
+    const label = field.labels?.[0];
+    if (label) item.textContent = `${label.textContent}: ${item.dataset.reason}`;
+    fault(field, capital(item.dataset.reason), false);
   }
+}
+
+const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+
+/** The answer beside the form is of the question before: it stays to be read, but does not leave as this one's. */
+function outdated(yes) {
+  document.getElementById("answer").classList.toggle("outdated", yes);
+  const leaving = document.querySelector("#answer .exports");
+  if (leaving) leaving.inert = yes;
 }
