@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -313,11 +314,27 @@ def test_votes_are_listed_counted_and_exported(home: House, north: Vendor, south
     page.context.close()
 
 
+def test_a_vote_pressed_twice_is_one_vote_and_no_error(home: House, north: Vendor, south: Vendor) -> None:
+    page = home.page()
+    begin(page, "northern", "southern", blind=False)
+    button(page, "a").dblclick()
+    expect(page.get_by_role("heading", level=1)).to_have_text("northern was better")
+    expect(page.locator(".battle-head")).not_to_contain_text("Not counted")
+    expect(page.locator(".toast")).to_have_count(0)
+    # Also where the second one reaches the gateway, as from a page that was slow; another vote does not.
+    battle = identity(page)
+    assert home.api("POST", f"/battles/{battle}/vote", {"vote": "a"})["winner"] == "northern"
+    with pytest.raises(urllib.error.HTTPError, match="409"):
+        home.api("POST", f"/battles/{battle}/vote", {"vote": "b"})
+    page.context.close()
+
+
 def test_a_route_is_not_counted_against_its_own_model(home: House, north: Vendor, south: Vendor) -> None:
     page = home.page()
     begin(page, "assistant", "southern", blind=False)
     button(page, "a").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("assistant was better")
+    expect(page.locator(".battle-head")).to_contain_text("Not counted: behind both sides the same model answered")
     page.goto("/console/compare/standings?votes=named")
     expect(page.locator("main")).to_contain_text(re.compile(r"one model answered behind (two|both) sides"))
     expect(page.locator("tbody tr", has_text="assistant")).to_have_count(0)

@@ -137,6 +137,21 @@ class Battle(msgspec.Struct, frozen=True):
         return not self.blind or self.ballot is not None or self.revealed_at is not None
 
     @property
+    def same(self) -> tuple[tuple[int, int], ...]:
+        """The sides, two and two, behind which the same model answered each time up to the vote; of them none can be
+        told to be the better model. Empty without a vote."""
+        if self.ballot is None:
+            return ()
+        sides: list[list[_Judged]] = [[] for _ in self.names]
+        for asked in self.rounds[: self.ballot.after]:
+            for side, answer in enumerate(asked.answers):
+                if answer is not None:
+                    facts = answer.facts
+                    model, digest = (None, None) if facts is None else (facts.model, facts.weights_digest)
+                    sides[side].append(_Judged(asked.number, side, answer.state, model, digest))
+        return _same_pairs(sides)
+
+    @property
     def winner(self) -> str | None:
         """The name that was voted for; None for a tie and where nobody has won."""
         vote = None if self.ballot is None else self.ballot.vote
@@ -278,9 +293,12 @@ class Battles:
                 )
 
     def vote(self, battle: str, vote: Vote, *, by: str, now: datetime) -> Battle:
-        """Cast the battle's vote, after all answers to its last prompt have ended. Raises NotFound, SetupError."""
+        """Cast the battle's vote, after all answers to its last prompt have ended. Whoever says the same once more, as
+        with a double click, is answered as at first. Raises NotFound, SetupError."""
         with self._database.transaction():
             found = self.get(battle)
+            if found.ballot is not None and (found.ballot.vote, found.ballot.by) == (vote, by):
+                return found
             _check_vote(found, vote)
             self._database.execute(
                 "update battles set vote = ?, voted_at_us = ?, voted_by = ?, voted_after = ? where id = ?",
@@ -385,8 +403,7 @@ class Battles:
             judged = sorted(msgspec.json.decode(judged_text, type=list[_Judged]), key=lambda one: one.round)
             sides = [[one for one in judged if one.side == side] for side in range(len(names))]
             answered = tuple(all(one.state == "done" for one in answers) for answers in sides)
-            same = frozenset(pair for pair in combinations(range(len(names)), 2) if _same(*(sides[i] for i in pair)))
-            found.append(CastVote(battle, names, vote, by, prompt, answered, same))
+            found.append(CastVote(battle, names, vote, by, prompt, answered, frozenset(_same_pairs(sides))))
         return tuple(found)
 
     def _with_rounds(self, battle: Battle, *, first: bool = False) -> Battle:
@@ -421,6 +438,10 @@ class _Judged(msgspec.Struct, frozen=True, array_like=True):
     state: State
     model: str | None
     weights_digest: str | None
+
+
+def _same_pairs(sides: Sequence[Sequence[_Judged]]) -> tuple[tuple[int, int], ...]:
+    return tuple(pair for pair in combinations(range(len(sides)), 2) if _same(*(sides[side] for side in pair)))
 
 
 def _same(side: Iterable[_Judged], other: Iterable[_Judged]) -> bool:

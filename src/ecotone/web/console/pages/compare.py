@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ecotone.catalog.provider import Weights
-from ecotone.evaluation.arena import SIDES, SIDES_MAX, Battles, Record, Round, SideAnswer, record_of
+from ecotone.evaluation.arena import SIDES, SIDES_MAX, Battle, Battles, Record, Round, SideAnswer, record_of
 from ecotone.evaluation.standings import Tally, open_against_closed, standings
 from ecotone.gateway.inventory.choices import Choice, choices
 from ecotone.gateway.inventory.model_facts import vendor_title
@@ -130,7 +130,8 @@ async def judge_part(request: Request) -> Response:
 
 async def _battle(request: Request, template: str) -> Response:
     control = control_of(request)
-    record = record_of(await contests_of(control).get(request.path_params["battle"]))
+    found = await contests_of(control).get(request.path_params["battle"])
+    record = record_of(found)
     weights = await asyncio.to_thread(_weights, control)
     rounds = await asyncio.to_thread(lambda: [_shown_round(record, asked, weights) for asked in record.rounds])
     again = [*(("model", name) for name in record.order or record.models), ("blind", int(record.blind))]
@@ -140,10 +141,16 @@ async def _battle(request: Request, template: str) -> Response:
         tab="",
         title=_title(record),
         rounds=rounds,
+        same=_same_sides(found),
         again=urlencode(again),
         **_judged(record),
         **_WORDS,
     )
+
+
+def _same_sides(battle: Battle) -> list[str]:
+    """The sides, as "A and B", behind which one model answered."""
+    return [f"{SIDES[one].upper()} and {SIDES[other].upper()}" for one, other in battle.same]
 
 
 def _judged(record: Record) -> dict[str, Any]:

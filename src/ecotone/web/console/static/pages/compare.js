@@ -240,8 +240,16 @@ if (battle) {
   });
 }
 
+let voting = false;
+
 async function vote(choice) {
-  await judged(api("POST", `/battles/${id}/vote`, { vote: choice }));
+  if (voting) return; // there is one vote to a battle, however often the button is pressed
+  voting = true;
+  try {
+    await judged(api("POST", `/battles/${id}/vote`, { vote: choice }));
+  } finally {
+    voting = false;
+  }
 }
 
 /** What opens the names also changes the title, which is where reading goes on. */
