@@ -138,4 +138,6 @@ def test_what_so_many_cases_can_show() -> None:
         least = smallest_difference(cases)
         assert least is not None
         assert needed(least) <= cases < needed(least - 0.01)
-    assert smallest_difference(2) is None
+    # On thirteen cases it would take 51 points; the formula's 100 points on four are no news.
+    assert [smallest_difference(cases) for cases in (2, 4, 13)] == [None, None, None]
+    assert needed(0.5) > 13
