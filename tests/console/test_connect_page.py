@@ -102,6 +102,18 @@ def test_a_revoked_key_is_turned_away_at_once(guarded: House) -> None:
     page.context.close()
 
 
+def test_a_key_asked_for_with_a_double_click_is_one_key(guarded: House) -> None:
+    page = guarded.page()
+    page.goto("/console/connect")
+    name = page.get_by_label("Whose key it is")
+    name.fill("hasty")
+    page.get_by_role("button", name="Make a key").dblclick()
+    expect(page.get_by_role("button", name="Revoke the key of hasty")).to_be_visible()
+    expect(page.get_by_text("This is the key of hasty")).to_be_visible()
+    expect(page.locator("#make-key .error")).to_have_count(0)
+    page.context.close()
+
+
 def test_a_name_that_is_taken_is_refused_in_words(guarded: House) -> None:
     page = guarded.page()
     page.goto("/console/connect")

@@ -5,6 +5,7 @@ import { api, fault, listen, toast } from "../app.js";
 const PLACEHOLDER = "eco_YOUR_KEY";
 const box = document.getElementById("snippets");
 let key = null;
+let making = false;
 
 // --- one client at a time; which one is in the address
 
@@ -46,8 +47,14 @@ box.addEventListener("htmx:afterSettle", () => {
   fill();
 });
 
+// A double click means one key; its second half would find the name taken, or the field empty again.
+document.querySelector("#make-key button").addEventListener("click", (event) => {
+  if (making || event.detail > 1) event.preventDefault();
+});
+
 document.getElementById("make-key").addEventListener("submit", async (event) => {
   event.preventDefault();
+  making = true;
   const field = event.target.elements.name;
   try {
     const made = await api("POST", "/keys", { name: field.value });
@@ -57,6 +64,8 @@ document.getElementById("make-key").addEventListener("submit", async (event) => 
     await renew();
   } catch (error) {
     fault(field, error.message);
+  } finally {
+    making = false;
   }
 });
 
