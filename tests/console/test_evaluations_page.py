@@ -149,17 +149,20 @@ def test_a_suite_of_ones_own_is_refused_with_its_line_then_added_and_deleted(hom
     expect(page.get_by_role("alert")).to_have_text("Choose a file of cases.")
     expect(files).to_be_focused()
     sheet = "prompt,reference\nSay Bern.,Bern\nSay Rome.\n"
+    files.set_input_files({"name": "not it.csv", "mimeType": "text/csv", "buffer": b"prompt,reference\n"})
+    expect(page.get_by_label("Name")).to_have_value("not-it")
     files.set_input_files({"name": "my towns.csv", "mimeType": "text/csv", "buffer": sheet.encode()})
     expect(page.get_by_label("Name")).to_have_value("my-towns")
     add.click()
-    expect(page.get_by_role("alert")).to_contain_text("my-towns/cases.csv:3: the case cannot be scored")
+    expect(page.get_by_role("alert")).to_contain_text("my towns.csv:3: the case cannot be scored")
     expect(add).to_be_enabled()
     home.faults[:] = [fault for fault in home.faults if "400" not in fault]  # as it should be refused
     settings = 'title = "Towns"\n[scorer]\nkind = "exact"\n'
     both: list[FilePayload] = [
         {"name": "suite.toml", "mimeType": "text/plain", "buffer": settings.encode()},
-        {"name": "my towns.csv", "mimeType": "text/csv", "buffer": (sheet.strip() + ",Rome\n").encode()},
+        {"name": "other.csv", "mimeType": "text/csv", "buffer": (sheet.strip() + ",Rome\n").encode()},
     ]
+    page.get_by_label("Name").fill("my-own")  # a name that was written stays
     files.set_input_files(both)
     expect(page.get_by_label("A reply is right when")).to_be_disabled()
     assert violations(page) == []
@@ -169,14 +172,14 @@ def test_a_suite_of_ones_own_is_refused_with_its_line_then_added_and_deleted(hom
     expect(page.locator(".cases > li")).to_have_count(2)
     page.get_by_role("link", name="Run it").click()
     expect(page.get_by_role("checkbox", name="Towns")).to_be_checked()
-    page.goto("/console/evaluations/suite?word=my-towns")
+    page.goto("/console/evaluations/suite?word=my-own")
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("dialog").get_by_role("button", name="Keep it").click()
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("dialog")).to_contain_text("Its 2 cases are deleted")
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("The suite is deleted")).to_be_visible()
-    expect(page.get_by_text("my-towns")).to_have_count(0)
+    expect(page.get_by_text("my-own")).to_have_count(0)
 
 
 def test_a_run_is_deleted_once_it_is_asked_for(home: House, page: Page) -> None:

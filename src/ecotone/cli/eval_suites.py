@@ -75,7 +75,7 @@ def add(path: Path, name: str | None, scorer: str | None, as_json: bool) -> None
     form = file.suffix.removeprefix(".").lower()
     if form not in get_args(CasesForm):
         raise SetupError(f"{file} ends in neither .csv nor .jsonl, so its form is not known: rename it")
-    suite = _added().add(_read(file), cast("CasesForm", form), settings, called)
+    suite = _added().add(_read(file), cast("CasesForm", form), settings, called, str(file))
     if as_json:
         print_json({"suite": _facts(suite)})
     else:

@@ -28,8 +28,8 @@ class AddedSuites:
         """In alphabetical order."""
         return sorted(file.parent.name for file in self.folder.glob("*/suite.toml"))
 
-    def add(self, cases: bytes, form: CasesForm, settings: bytes, name: str) -> Suite:
-        """Keep the suite that a file of cases and a `suite.toml` make.
+    def add(self, cases: bytes, form: CasesForm, settings: bytes, name: str, file: str | None = None) -> Suite:
+        """Keep the suite that a file of cases and a `suite.toml` make. `file` is what errors call the file of cases.
 
         Raises SetupError, with file, line and what to do, for what is no suite, and for a name that is taken;
         BodyTooLarge.
@@ -41,7 +41,7 @@ class AddedSuites:
             if len(data) > most:
                 raise BodyTooLarge(f"The {what} is over the limit of {most // 1024:,} KiB: split the suite.")
         self._check_name(name)
-        suite = parse_suite(settings, cases, Path(name, f"cases.{form}"))
+        suite = parse_suite(settings, cases, Path(name, f"cases.{form}"), called=file)
         if suite.name != name:
             raise SetupError(f"its suite.toml calls the suite {suite.name!r}, not {name!r}: give it one name")
         self._write(name, {"suite.toml": settings, f"cases.{form}": cases})

@@ -91,10 +91,11 @@ def load_suite(folder: Path) -> Suite:
     return _load(folder, folder)
 
 
-def parse_suite(settings: bytes, cases: bytes, file: Path) -> Suite:
+def parse_suite(settings: bytes, cases: bytes, file: Path, *, called: str | None = None) -> Suite:
     """The suite that a `suite.toml` and a file of cases make. `file`, FOLDER/cases.jsonl or FOLDER/cases.csv, says
-    which of the two forms the cases have, and what errors call them. Raises SetupError as `load_suite` does."""
-    return _suite(_settings(settings, file.parent / "suite.toml"), cases, file)
+    which of the two forms the cases have, and what errors call them, unless they came from a file that is `called`
+    otherwise. Raises SetupError as `load_suite` does."""
+    return _suite(_settings(settings, file.parent / "suite.toml"), cases, file, Path(called or file))
 
 
 def bundled_suites() -> tuple[str, ...]:
@@ -158,7 +159,7 @@ def _load(folder: Traversable, shown: Path) -> Suite:
         found = "both cases.jsonl and cases.csv; keep one" if sheets else "no cases; write cases.csv or cases.jsonl"
         raise SetupError(f"{shown} has {found}")
     file = shown / sheets[0]
-    return _suite(read, _bytes(folder.joinpath(sheets[0]), file), file)
+    return _suite(read, _bytes(folder.joinpath(sheets[0]), file), file, file)
 
 
 def _settings(data: bytes, file: Path) -> tuple[_SuiteFile, ScorerSpec, AnyKind]:
@@ -169,16 +170,16 @@ def _settings(data: bytes, file: Path) -> tuple[_SuiteFile, ScorerSpec, AnyKind]
     return said, spec, kind
 
 
-def _suite(settings: tuple[_SuiteFile, ScorerSpec, AnyKind], cases: bytes, file: Path) -> Suite:
+def _suite(settings: tuple[_SuiteFile, ScorerSpec, AnyKind], cases: bytes, file: Path, shown: Path) -> Suite:
     said, spec, kind = settings
-    text, folder = _text(cases, file), file.parent.resolve().name
-    rows = list(_read_csv(text, file, kind) if file.suffix == ".csv" else _read_jsonl(text, file))
+    text, folder = _text(cases, shown), file.parent.resolve().name
+    rows = list(_read_csv(text, shown, kind) if file.suffix == ".csv" else _read_jsonl(text, shown))
     suite = Suite(
         name=said.name or folder,
         title=said.title or said.name or folder,
         category=said.category,
         scorer=spec,
-        cases=_cases(rows, file, kind),
+        cases=_cases(rows, shown, kind),
         max_tokens=said.max_tokens,
         temperature=said.temperature,
         system=said.system,

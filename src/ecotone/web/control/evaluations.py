@@ -52,12 +52,14 @@ class ModelChoice(msgspec.Struct, frozen=True):
 
 class NewSuite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A suite to be kept under a name: a file of cases, at most 16 MiB, and the text of its `suite.toml`, at most
-    64 KiB. As `ecotone eval` takes them; both in base64, so that what is no UTF-8 is told with its line."""
+    64 KiB. As `ecotone eval` takes them; both in base64, so that what is no UTF-8 is told with its line. `file` is what
+    errors call the file of cases; left out: NAME/cases.csv or NAME/cases.jsonl."""
 
     name: str
     form: CasesForm
     cases: bytes
     settings: bytes
+    file: Annotated[str, Meta(max_length=255)] | None = None
 
 
 class NewRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -207,7 +209,7 @@ class Evaluations:
     async def add_suite(self, new: NewSuite) -> SuiteFacts:
         """Keep a suite. Raises MalformedRequest with file and line, BodyTooLarge, SetupError."""
         try:
-            await asyncio.to_thread(self.added.add, new.cases, new.form, new.settings, new.name)
+            await asyncio.to_thread(self.added.add, new.cases, new.form, new.settings, new.name, new.file)
         except ConfigError as error:
             raise MalformedRequest(error.message) from None
         return next(facts for facts in await self.suites() if (facts.place, facts.word) == ("added", new.name))

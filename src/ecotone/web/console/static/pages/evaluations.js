@@ -176,10 +176,13 @@ function chosenFiles() {
   return { settings, cases: all.filter((file) => file !== settings) };
 }
 
+let proposed = "";
+
 files?.addEventListener("change", () => {
   const { settings, cases } = chosenFiles();
   const name = document.getElementById("suite-name");
-  if (cases.length && !name.value) name.value = cases[0].name.replace(/\.\w+$/, "").replace(/[^\p{L}\p{N}_.-]+/gu, "-");
+  // It follows the file, unless somebody has written another.
+  if (cases.length && (!name.value || name.value === proposed)) proposed = name.value = cases[0].name.replace(/\.\w+$/, "").replace(/[^\p{L}\p{N}_.-]+/gu, "-");
   const scorer = document.getElementById("suite-scorer");
   scorer.disabled = settings !== undefined;
   const usual = scorer.querySelector("[selected]");
@@ -212,6 +215,7 @@ adding?.addEventListener("submit", async (event) => {
     const added = await api("POST", "/evaluations/suites", {
       name: name.value.trim(),
       form: ending,
+      file: cases[0].name,
       cases: await inBase64(cases[0]),
       settings: await inBase64(said),
     });
