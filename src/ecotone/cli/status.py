@@ -20,6 +20,9 @@ def run(as_json: bool) -> None:
     status = msgspec.convert(answer, type=Status)
     _print_endpoints(status)
     _tell_hour(status)
+    refused = status.standing.refused_config
+    if refused is not None:
+        say(f"the config file is not what is in force, since {refused.since:%Y-%m-%d %H:%M} UTC: {refused.why}")
     for problem in (status.standing.problem, status.standing.log_problem):
         if problem is not None:
             say(problem)
@@ -54,7 +57,8 @@ def _asked(traffic: EndpointTraffic | None) -> tuple[str, str]:
 
 def _tell_hour(status: Status) -> None:
     total = status.traffic.total
+    requests = "1 request" if total.requests == 1 else f"{total.requests} requests"
     say(
-        f"last hour: {total.requests} requests; {total.house.requests} stayed in the house,"
+        f"last hour: {requests}; {total.house.requests} stayed in the house,"
         f" {total.left.requests} left it, {total.kept_back} kept back by rules, {total.failed} failed"
     )

@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -25,7 +26,14 @@ from ecotone.gateway.inventory.stored_models import stored_now, with_stored
 from ecotone.gateway.settings.config import Config, ServerConfig
 from ecotone.gateway.settings.discovery import found_keys, found_servers
 from ecotone.gateway.settings.paths import Home, find_config, find_home
-from ecotone.gateway.settings.reload import FileWatch, lost_rules, only_after_restart, told_changes, weakened
+from ecotone.gateway.settings.reload import (
+    FileWatch,
+    RefusedConfig,
+    lost_rules,
+    only_after_restart,
+    told_changes,
+    weakened,
+)
 from ecotone.upstream.http import is_loopback
 from ecotone.upstream.machine import usable_memory_bytes
 from ecotone.values.errors import ConfigError, EcotoneError
@@ -244,8 +252,11 @@ class _Service:
                 raise ConfigError(lost, file=str(self._file))
             runtime.apply(config)
         except EcotoneError as error:
+            since = datetime.now(UTC) if runtime.refused_config is None else runtime.refused_config.since
+            runtime.refused_config = RefusedConfig(error.message, since)
             say(f"kept as it was: {error.message}")
             return
+        runtime.refused_config = None
         app.configure(self._door(runtime, config.server), config.server.max_body_mb * 1024 * 1024)
         say(f"config reloaded: {told_changes(self._config, config)}")
         gone = weakened(self._config, config)

@@ -36,6 +36,7 @@ from ecotone.gateway.settings.discovery import FoundServer
 from ecotone.gateway.settings.paths import Home
 from ecotone.gateway.settings.places import missing_key, place_key, place_problem, place_settings
 from ecotone.gateway.settings.plugins import installed
+from ecotone.gateway.settings.reload import RefusedConfig
 from ecotone.gateway.snapshot import Snapshot
 from ecotone.policy.clearance import ClearanceMinter
 from ecotone.policy.detectors import Detectors
@@ -310,6 +311,8 @@ class Runtime:
         self._minter = ClearanceMinter(key)
         self.gateway: Gateway
         """There from the first `apply` on."""
+        self.refused_config: RefusedConfig | None = None
+        """What the config file says instead of what is in force, where it was changed and could not be taken."""
 
     @property
     def config(self) -> Config:

@@ -9,6 +9,7 @@ from ecotone.catalog.provider import Hosting, Weights
 from ecotone.gateway.build import Runtime, engine_memory_bytes
 from ecotone.gateway.health import Trouble
 from ecotone.gateway.models import Candidate, Directory
+from ecotone.gateway.settings.reload import RefusedConfig
 from ecotone.gateway.traffic import Whereabouts
 from ecotone.upstream.engines import EngineState
 
@@ -46,7 +47,8 @@ class RouteStanding(msgspec.Struct, frozen=True):
 
 class Standing(msgspec.Struct, frozen=True):
     """The gateway as it is now. `vendors` are those any of whose models can be asked for as PROVIDER/NAME. `problem` is
-    why nothing can answer, `log_problem` why the request log cannot be written; None where it can."""
+    why nothing can answer, `log_problem` why the request log cannot be written; None where it can. `refused_config` is
+    there while the config file is not what is in force."""
 
     endpoints: tuple[EndpointStanding, ...]
     routes: tuple[RouteStanding, ...]
@@ -56,6 +58,7 @@ class Standing(msgspec.Struct, frozen=True):
     rules: int
     problem: str | None
     log_problem: str | None
+    refused_config: RefusedConfig | None = None
 
 
 def find_standing(runtime: Runtime, directory: Directory, places: Mapping[str, Whereabouts], now_s: float) -> Standing:
@@ -83,6 +86,7 @@ def find_standing(runtime: Runtime, directory: Directory, places: Mapping[str, W
         rules=len(runtime.gateway.snapshot.ruling.policy.rules),
         problem=runtime.problem(),
         log_problem=runtime.log.trouble,
+        refused_config=runtime.refused_config,
     )
 
 

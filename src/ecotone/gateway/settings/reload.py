@@ -1,7 +1,10 @@
 """Noticing that the config file has changed, and saying what its change comes to."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
+
+import msgspec
 
 from ecotone.gateway.settings.config import Config, ModelConfig
 
@@ -14,6 +17,13 @@ _ONLY_AT_START = (
     ("engine", "memory_mb"),
     ("engine", "idle_unload_s"),
 )
+
+
+class RefusedConfig(msgspec.Struct, frozen=True):
+    """What the config file says and is not in force: `why`, in words for the owner, and since when the two differ."""
+
+    why: str
+    since: datetime
 
 
 class FileWatch:
