@@ -25,7 +25,8 @@ from ecotone.web.control.control import Control
 PREFIX = "/control/v1"
 _PATH_NAME = re.compile(r"\{(\w+)(?::path)?\}")
 _BODY_BYTES_MAX = 32 * 1024 * 1024
-_KEEP_ALIVE = b": keep-alive\n\n"
+# An event, since scripts of pages are not told of comments.
+_KEEP_ALIVE = b"event: alive\ndata: null\n\n"
 _SILENT_MAX_S = 15.0
 _FIRST = asyncio.FIRST_COMPLETED
 

@@ -42,19 +42,84 @@ export async function part(path) {
   return told;
 }
 
+// A stream that is lost is told of unless it is back soon. Of one that lives something is heard every 15 seconds.
+const LOST_AFTER_MS = 1_000;
+const SILENT_MAX_MS = 40_000;
+const lost = new Set();
+
+function tellLost() {
+  const told = document.getElementById("connection");
+  const words = lost.size ? "Connection lost; trying again. What you see here may be out of date." : "";
+  if (told.textContent !== words) told.textContent = words;
+}
+
 /** Follow a stream of events: `handlers` by event name, each given the event's data. `close()` what it gives to stop. */
 export function listen(path, handlers) {
-  const source = new EventSource(API + path);
-  for (const [name, handle] of Object.entries(handlers)) {
-    source.addEventListener(name, (event) => handle(JSON.parse(event.data), event));
+  const stream = { close };
+  let source = null;
+  let silence = 0;
+  let losing = 0;
+
+  function begin() {
+    source = new EventSource(API + path);
+    for (const [name, handle] of Object.entries(handlers)) {
+      source.addEventListener(name, (event) => {
+        heard();
+        handle(JSON.parse(event.data), event);
+      });
+    }
+    for (const name of ["open", "alive"]) source.addEventListener(name, heard);
+    source.addEventListener("error", failed);
   }
+
+  function heard() {
+    forget();
+    silence = setTimeout(anew, SILENT_MAX_MS);
+  }
+
+  function forget() {
+    clearTimeout(silence);
+    clearTimeout(losing);
+    losing = 0;
+    lost.delete(stream);
+    tellLost();
+  }
+
+  function missed() {
+    losing ||= setTimeout(() => {
+      lost.add(stream);
+      tellLost();
+    }, LOST_AFTER_MS);
+  }
+
   // While the gateway is away the browser tries again by itself; where it is refused, nobody does.
-  source.addEventListener("error", () => {
-    if (source.readyState === EventSource.CLOSED) toast("This page no longer follows what happens. Load it again.", "bad");
-  });
-  window.addEventListener("pagehide", () => source.close(), { once: true });
-  return source;
+  function failed() {
+    if (source.readyState !== EventSource.CLOSED) return missed();
+    forget();
+    toast("This page no longer follows what happens. Load it again.", "bad");
+  }
+
+  // A connection that nobody has ended and that says nothing leads nowhere: the network or the other machine is gone.
+  function anew() {
+    source.close();
+    missed();
+    silence = setTimeout(anew, SILENT_MAX_MS);
+    begin();
+  }
+
+  function close() {
+    source.close();
+    forget();
+  }
+
+  begin();
+  silence = setTimeout(anew, SILENT_MAX_MS);
+  window.addEventListener("pagehide", close, { once: true });
+  return stream;
 }
+
+// What one asks or votes with stands at the foot of the window, and messages above it.
+const AT_FOOT = ".composer, .judge.open";
 
 /** A message for a few seconds; `kind` "bad" for what went wrong, which stays until it is closed. */
 export function toast(text, kind = "") {
@@ -62,7 +127,10 @@ export function toast(text, kind = "") {
   made.className = `toast ${kind}`;
   made.append(text);
   const before = document.activeElement;
-  document.getElementById("toasts").append(made);
+  const toasts = document.getElementById("toasts");
+  const foot = document.querySelector(AT_FOOT);
+  toasts.style.setProperty("--foot", `${foot?.offsetHeight ?? 0}px`);
+  toasts.append(made);
   if (kind !== "bad") {
     setTimeout(() => made.remove(), 4000);
     return;
