@@ -38,18 +38,18 @@ def home(tmp_path_factory: pytest.TempPathFactory, browser: Browser, smollm2_pat
         yield made
 
 
-def make_run(home: House, name: str, scores: list[float | None], replies: dict[int, str]) -> None:
+def make_run(home: House, name: str, scores: list[float | None], replies: dict[int, str], model: str = "small") -> None:
     """A run of one model on one suite, which ended with these scores; None for no answer."""
     cases = tuple(Case(f"c{n}", (Message("user", (TextPart(f"Question {n}?"),)),), "x") for n in range(len(scores)))
     suite = Suite("made", "Made up", "general", ScorerSpec("contains"), cases, 16, 0.0, None, None, "", "", "", "made")
-    run = msgspec.structs.replace(run_of([identity("small", "embedded")], [suite]), id=name, finished_at=NOON)
+    run = msgspec.structs.replace(run_of([identity(model, "embedded")], [suite]), id=name, finished_at=NOON)
     folder = RunStore(Home(home.home).evaluations).create(run, [suite])
     with folder.writing() as writer:
         for number, score in enumerate(scores):
             if score is None:
-                writer.append(failed("small", "made", number, "timeout"))
+                writer.append(failed(model, "made", number, "timeout"))
                 continue
-            row = result("small", "made", number, score)
+            row = result(model, "made", number, score)
             answer = Answered(replies.get(number, f"Reply {number}"), "stop", "small", NOON, 2.0, 1.0)
             writer.append(msgspec.structs.replace(row, answer=answer, why="" if score == 1 else "not in it: 'x'"))
 
@@ -138,6 +138,17 @@ def test_two_runs_compared(page: Page, made_up: tuple[str, str]) -> None:
     expect(answers).to_have_count(2)
     expect(answers.nth(0)).to_contain_text("right")
     expect(answers.nth(1)).to_contain_text("wrong")
+
+
+def test_runs_of_one_model_under_two_names_are_told_to_be(home: House, page: Page, made_up: tuple[str, str]) -> None:
+    twin = "20260304-140000000-cccc"
+    make_run(home, twin, [1, 1, 1, 0, 1, None], {}, model="twin")  # the same file, by its digest
+    page.goto(f"/console/evaluations/compare?a={made_up[0]}&b={twin}")
+    expect(page.locator(".notice")).to_contain_text("small and twin are one model under two names")
+    page.goto(f"/console/evaluations/compare?a={made_up[0]}&b={made_up[1]}")
+    expect(page.get_by_role("heading", name="Worse in")).to_be_visible()
+    expect(page.locator(".notice")).to_have_count(0)
+    home.api("DELETE", f"/evaluations/runs/{twin}")
 
 
 def test_a_suite_of_ones_own_is_refused_with_its_line_then_added_and_deleted(home: House, page: Page) -> None:

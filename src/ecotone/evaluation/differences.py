@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from ecotone.evaluation.answers import Identity
 from ecotone.evaluation.cases import Suite
 from ecotone.evaluation.results import Comparison, compare
 from ecotone.evaluation.runs import Run, RunFolder
@@ -22,12 +23,14 @@ class Flip(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """Run `b` compared with run `a`, both by their ids."""
+    """Run `b` compared with run `a`, both by their ids. `same` are the models, two and two, that have two names and are
+    known to be one: what differs between those is chance, or a setting."""
 
     a: str
     b: str
     comparisons: tuple[Comparison, ...]
     flips: tuple[Flip, ...]
+    same: tuple[tuple[str, str], ...] = ()
 
 
 def difference(a: RunFolder, b: RunFolder) -> Difference:
@@ -54,7 +57,12 @@ def difference(a: RunFolder, b: RunFolder) -> Difference:
                     continue
                 if left.score != right.score:
                     flips.append(Flip(name, case.id, model_a, model_b, left.score, right.score))
-    return Difference(run_a.id, run_b.id, tuple(found), tuple(flips))
+    same = tuple(pair for pair in _pairs(run_a, run_b) if _one_model(run_a.identity(pair[0]), run_b.identity(pair[1])))
+    return Difference(run_a.id, run_b.id, tuple(found), tuple(flips), same)
+
+
+def _one_model(a: Identity, b: Identity) -> bool:
+    return a.name != b.name and a.certain and b.certain and a.digest == b.digest
 
 
 def _common(of_a: Mapping[str, Suite], of_b: Mapping[str, Suite]) -> dict[str, Suite]:
