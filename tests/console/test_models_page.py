@@ -250,6 +250,20 @@ def test_with_a_config_a_pull_ends_in_lines_to_copy(home: House, host: ModelHost
     page.context.close()
 
 
+def test_news_of_what_could_not_be_fetched_goes_when_it_is_dismissed(home: House, host: ModelHost) -> None:
+    page = home.page()
+    page.goto(MODELS)
+    page.get_by_label("From anywhere").fill(f"{host.url}/nowhere/lost.gguf")
+    page.keyboard.press("Enter")
+    lost = page.locator(".pull", has_text="nowhere/lost.gguf")
+    lost.get_by_role("button", name="Dismiss").click()
+    expect(lost).to_have_count(0)
+    page.reload()
+    expect(page.locator("#pull-form")).to_be_visible()
+    expect(lost).to_have_count(0)
+    page.context.close()
+
+
 def test_without_a_config_a_pulled_model_is_served_at_once_and_goes_with_its_file(bare: House, host: ModelHost) -> None:
     page = bare.page()
     page.goto(MODELS)

@@ -157,6 +157,18 @@ async def test_what_cannot_be_fetched_says_why(host: ModelHost, tmp_path: Path) 
             pulls.state("another")
 
 
+async def test_what_has_ended_can_be_taken_off_the_list(host: ModelHost, tmp_path: Path) -> None:
+    async with pulling(tmp_path) as (pulls, _):
+        begun = pulls.start(wanted(host.url + FILE, tmp_path), sha256="0" * 64)
+        with pytest.raises(SetupError, match="stop it first"):
+            pulls.dismiss(begun.id)
+        await until(pulls, begun.id, "failed")
+        pulls.dismiss(begun.id)
+        assert pulls.states() == ()
+        with pytest.raises(NotFound):
+            pulls.dismiss(begun.id)
+
+
 async def test_a_fault_of_ecotones_own_is_told_and_logged(
     host: ModelHost, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -95,6 +95,12 @@ class Pulls:
         pull.stop()
         return pull.state()
 
+    def dismiss(self, pull_id: str) -> None:
+        """Take one that has ended off the list; what has come is kept. Raises NotFound, SetupError."""
+        if self._find(pull_id).running:
+            raise SetupError("this pull goes on: stop it first")
+        del self._pulls[pull_id]
+
     async def close(self) -> None:
         """Stop all."""
         for pull in self._pulls.values():

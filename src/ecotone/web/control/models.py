@@ -130,6 +130,11 @@ async def stop_pull(control: Control, pull: str) -> Pull:
     return Pull(control.once(ModelDesk).pulls.stop(pull))
 
 
+async def dismiss_pull(control: Control, pull: str) -> None:
+    """Take a pull that has ended off the list; what has come of the file is kept."""
+    control.once(ModelDesk).pulls.dismiss(pull)
+
+
 async def remove_model(control: Control, model: str) -> Removed:
     """Delete a model's file from the store, finished or not. The config stays as it is."""
     return await control.once(ModelDesk).remove(model)
@@ -148,6 +153,7 @@ CALLS = (
     Call("POST", "/pulls", start_pull),
     Call("GET", "/pulls/{pull}", read_pull),
     Call("DELETE", "/pulls/{pull}", stop_pull),
+    Call("POST", "/pulls/{pull}/dismiss", dismiss_pull),
     Call("GET", "/catalog", list_catalog),
     Call("GET", "/catalog.csv", export_catalog),
 )

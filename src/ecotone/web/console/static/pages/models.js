@@ -114,6 +114,7 @@ const asks = {
   unload: (button) => api("POST", "/models/unload", { model: button.dataset.model }),
   pull: (button) => api("POST", "/pulls", { model: button.dataset.model }),
   stop: (button) => api("DELETE", `/pulls/${path(button.dataset.pull)}`),
+  dismiss: (button) => api("POST", `/pulls/${path(button.dataset.pull)}/dismiss`),
   remove: async (button) => {
     const asking = document.getElementById("remove");
     asking.querySelector("[data-name]").textContent = button.dataset.model;
