@@ -1,6 +1,7 @@
 """Chat as a user has it: asked, stopped, asked of another, looked behind; and what hostile answers come to."""
 
 import json
+import re
 import signal
 import sqlite3
 import struct
@@ -409,6 +410,26 @@ def test_text_and_images_are_attached(home: House, page: Page, vendor: Vendor) -
         home.api("POST", f"/chats/{said['id']}/messages", body)
 
 
+def test_a_file_that_no_model_could_read_is_refused_where_it_is_attached(home: House, page: Page) -> None:
+    before = len(home.api("GET", "/chats"))
+    binary: FilePayload = {"name": "table.xlsx", "mimeType": "application/zip", "buffer": b"PK\x03\x04\xff\xfe"}
+    feigned: FilePayload = {"name": "not.png", "mimeType": "image/png", "buffer": binary["buffer"]}
+    page.locator("#files").set_input_files([TEXT, binary])
+    expect(page.get_by_role("alert")).to_contain_text("table.xlsx is neither text in UTF-8 nor a PNG")
+    expect(page.locator("#attached li")).to_have_count(1)
+    # What the page takes for an image the gateway looks into: a first question that it refuses leaves no chat.
+    page.locator("#files").set_input_files([feigned])
+    page.get_by_role("button", name="Whom to ask").click()
+    choose(page, "away")
+    page.get_by_label("Question").fill("What is it?")
+    page.get_by_label("Question").press("Enter")
+    expect(page.locator("#toasts")).to_contain_text("not.png is neither text in UTF-8")
+    home.forget_refused(415)
+    assert len(home.api("GET", "/chats")) == before
+    page.goto("/console/chat")
+    page.get_by_label("Question").fill("")
+
+
 def test_chats_are_found_renamed_taken_along_and_deleted(home: House, page: Page) -> None:
     ask(page, "Something about marshes and newts", "away")
     answered(page)
@@ -547,3 +568,45 @@ def test_who_only_watches_does_not_keep_the_gateway_from_stopping(tmp_path: Path
             made.process.send_signal(signal.SIGTERM)
             assert made.process.wait(20) == 0
             events.read()
+
+
+def test_what_may_answer_is_told_anew_before_anything_is_asked_under_another_config(
+    tmp_path: Path, browser: Browser, vendor: Vendor
+) -> None:
+    models = CONFIG[CONFIG.index("[models.away]") : CONFIG.index("[models.gone]")].format(url=vendor.base_url)
+    file = tmp_path / "ecotone.toml"
+    at_home = models + "[routes.assistant]\nmodels = ['own']\n"
+    away = models + "[routes.assistant]\nmodels = ['away', 'own']\n"
+    prefers = (
+        "[[rules]]\nname = 'home first'\nprefer = 'endpoint.hosting != \"vendor\"'\nbecause = \"home answers first\"\n"
+    )
+    with house(tmp_path, browser, at_home, environment={"OPENAI_API_KEY": "sk-none"}) as made:
+        page = made.page()
+        page.goto("/console/chat")
+        foot = page.locator("#destination")
+        expect(foot).to_have_text("Answered on your own machines. Nothing leaves the house.")
+        expect(page.locator("#unread")).to_contain_text("No rules")
+        shown = page.locator("#chat").get_attribute("data-in-force")
+
+        file.write_text(away)
+        expect(foot).to_contain_text("Leaves the house: goes to OpenAI")
+        # As if the page had not heard of it, which may be when the line is down.
+        page.locator("#chat").evaluate("(chat, shown) => { chat.dataset.inForce = shown }", shown)
+        page.get_by_label("Question").fill("To whom does this go?")
+        page.get_by_label("Question").press("Enter")
+        expect(page.locator("#toasts")).to_contain_text("What may answer has changed")
+        made.forget_refused(409)
+        assert (made.api("GET", "/chats"), vendor.received) == ([], [])
+        ask(page, "To whom does this go?")
+        answered(page)
+        assert vendor.last_said() == "To whom does this go?"
+
+        # In a chat, too; and the line tells what the rules make of the route.
+        file.write_text(away + prefers)
+        expect(foot).to_contain_text(
+            re.compile(r"^Would go to own\S* \(on your machines\); if that does not answer, to away")
+        )
+        expect(page.locator("#unread")).not_to_contain_text("No rules:")
+        ask(page, "And this?")
+        answered(page, 2)
+        expect(page.locator(".trail").last).to_contain_text("on your machines")

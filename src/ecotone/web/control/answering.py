@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import secrets
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Literal, TypeVar
 from weakref import WeakValueDictionary
 
@@ -35,6 +37,7 @@ _LOG_WAIT_S = 2.0
 _LOG_TICK_S = 0.05
 _KEEP_AGAIN_S = 1.0
 _KEEP_TRIES_MAX = 300
+_LOOK_S = 1.0
 _ANSWERING_MAX = 64
 _RENDERED_MAX = 200
 _INTERRUPTED = "The gateway was stopped while this was being answered. Ask again."
@@ -58,6 +61,12 @@ class ChatNews(msgspec.Struct, frozen=True):
     title: str
     leaf: str | None
     answering: list[str]
+
+
+class ConfigNews(msgspec.Struct, frozen=True):
+    """Which config is in force: another value, another config, also after a restart."""
+
+    in_force: str
 
 
 class Logged(msgspec.Struct, frozen=True):
@@ -123,6 +132,7 @@ class Answering:
         """Each for as long as anybody watches its chat."""
         self._rendered: OrderedDict[str, str] = OrderedDict()
         self._rendering = threading.Lock()
+        self._process = secrets.token_hex(4)
 
     def _open(self) -> Database:
         database = Database(self._control.home.database, MIGRATIONS)
@@ -167,6 +177,11 @@ class Answering:
         """Keep nothing any more of what was said."""
         with self._rendering:
             self._rendered.clear()
+
+    @property
+    def in_force(self) -> str:
+        """Names the config in force, for this process alone."""
+        return f"{self._process}.{self._control.runtime.gateway.snapshot.epoch}"
 
     # --- asking
 
@@ -291,14 +306,17 @@ class Answering:
         return self._pulses.setdefault(chat, _Pulse())
 
     async def watch(self, chat: str, owner: str, form: Form) -> Stream:
-        """Events `chat` (ChatNews) and `answer` (AnswerNews), after a `hello` that says that all is told from how it
-        stands on. Ends with `gone` where the chat is deleted. Raises NotFound."""
+        """Events `config` (ConfigNews), `chat` (ChatNews) and `answer` (AnswerNews), after a `hello` that says that all
+        is told from how it stands on. Ends with `gone` where the chat is deleted. Raises NotFound."""
         sent: dict[str, tuple[int, int]] = {}
-        pulse, changes = self._pulse(chat), -1
+        pulse, changes, told = self._pulse(chat), -1, ""
         await self.do(lambda chats: chats.get(chat, owner))
         yield ServerEvent("hello")
         while True:
             seen = pulse.news
+            if told != self.in_force:
+                told = self.in_force
+                yield ServerEvent("config", ConfigNews(told))
             if changes != pulse.changes:
                 changes = pulse.changes
                 try:
@@ -312,7 +330,18 @@ class Answering:
                 news, sent[live.id] = _news_of(live, sent.get(live.id), form)
                 if news is not None:
                     yield ServerEvent("answer", news)
-            await pulse.wait(seen)
+            # Nobody tells of another config: it is looked for.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(pulse.wait(seen), _LOOK_S)
+
+    async def watch_config(self) -> Stream:
+        """Events `config` (ConfigNews), one at once and then whenever another config is in force."""
+        told = ""
+        while True:
+            if told != self.in_force:
+                told = self.in_force
+                yield ServerEvent("config", ConfigNews(told))
+            await asyncio.sleep(_LOOK_S)
 
     async def close(self) -> None:
         """Let go of the database; answers have ended."""

@@ -13,7 +13,7 @@ from ecotone.gateway.chats.chats import LIST_MAX, Chat, ChatRow, Chats
 from ecotone.gateway.inventory.choices import Choice, choice, choices
 from ecotone.gateway.sessions import Session
 from ecotone.values.chat import Json
-from ecotone.values.errors import UnsupportedFeature
+from ecotone.values.errors import SetupError, UnsupportedFeature
 from ecotone.web.control.answering import Answering, Form
 from ecotone.web.control.api import Call, File, Stream
 from ecotone.web.control.control import Control
@@ -55,7 +55,9 @@ class NewFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class NewQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A question to `model`, a route or a model. It follows the answer `parent`; null: it is a first question.
-    `data_class` is what is declared of it. `kept` are attachments of earlier questions that go with this one too."""
+    `data_class` is what is declared of it. `kept` are attachments of earlier questions that go with this one too.
+    `in_force` is the config that the asker was shown, as the `config` events name it: where another is in force and
+    the question might leave the house, it is refused."""
 
     text: str
     model: str
@@ -63,13 +65,15 @@ class NewQuestion(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_class: str | None = None
     attachments: tuple[NewFile, ...] = ()
     kept: tuple[str, ...] = ()
+    in_force: str | None = None
 
 
 class AskAgain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whom to ask this time."""
+    """Whom to ask this time; `in_force` as with a question."""
 
     model: str
     data_class: str | None = None
+    in_force: str | None = None
 
 
 class AnswerBegun(msgspec.Struct, frozen=True):
@@ -116,6 +120,12 @@ async def list_chats(control: Control, session: Session, query: ChatsQuery) -> t
 async def list_choices(control: Control) -> tuple[Choice, ...]:
     """List who can be asked: where the words would go, how open it is, what it takes."""
     return await asyncio.to_thread(choices, control.runtime.gateway.directory)
+
+
+async def watch_choices(control: Control) -> Stream:
+    """Follow which config is in force: where it is another, list anew who can be asked."""
+    async for event in answering(control).watch_config():
+        yield event
 
 
 async def create_chat(control: Control, session: Session, body: NewChat) -> Chat:
@@ -168,7 +178,7 @@ async def ask_question(control: Control, session: Session, chat: str, body: NewQ
     control.check_class(body.data_class)
     attached = await asyncio.to_thread(lambda: [read_attached(one.name, one.data) for one in body.attachments])
     check_attached(attached, len(body.kept))
-    await _check_model(control, body.model, any(one.media_type in IMAGES for one in attached))
+    await _check_model(control, body.model, any(one.media_type in IMAGES for one in attached), body.in_force)
     at_work = answering(control)
     at_work.check_room()
     question, answer = await at_work.do(
@@ -191,7 +201,7 @@ async def ask_question(control: Control, session: Session, chat: str, body: NewQ
 async def ask_again(control: Control, session: Session, chat: str, message: str, body: AskAgain) -> AnswerBegun:
     """Ask for another answer to the same question, of the same model or of another."""
     control.check_class(body.data_class)
-    await _check_model(control, body.model, False)
+    await _check_model(control, body.model, False, body.in_force)
     at_work = answering(control)
     at_work.check_room()
 
@@ -230,7 +240,8 @@ async def show_trail(control: Control, session: Session, chat: str, message: str
 
 
 async def watch_chat(control: Control, session: Session, chat: str, query: WatchQuery) -> Stream:
-    """Follow a chat: `chat` when it has changed or an answer has ended, `answer` while one comes."""
+    """Follow a chat: `config` for the config in force, `chat` when the chat has changed or an answer has ended,
+    `answer` while one comes."""
     async for event in answering(control).watch(chat, session.name, query.form):
         yield event
 
@@ -256,14 +267,18 @@ async def export_chat(control: Control, session: Session, chat: str, query: Expo
     return File(body, "application/json", f"{name}.json")
 
 
-async def _check_model(control: Control, name: str, images: bool) -> None:
-    """Raises ModelNotFound, and UnsupportedFeature for images where nobody behind the name can look at them."""
+async def _check_model(control: Control, name: str, images: bool, seen: str | None) -> None:
+    """Raises ModelNotFound; UnsupportedFeature for images where nobody behind the name can look at them; SetupError
+    where the config is not the one that was seen, and what is asked might leave the house."""
     directory = control.runtime.gateway.directory
     found = await asyncio.to_thread(choice, directory, name)
     if images and found.images is False:
         able = [one.name for one in await asyncio.to_thread(choices, directory) if one.images]
         others = f"Ask {' or '.join(able[:3])}." if able else "No model here can."
         raise UnsupportedFeature(f"{name} cannot look at images. {others}", param="attachments")
+    # Last, so that little can come between this and what is sent.
+    if seen not in (None, answering(control).in_force) and found.hosting in ("vendor", "mixed"):
+        raise SetupError("What may answer has changed, and it may leave the house now. Look again, and ask.")
 
 
 def _file_name(title: str) -> str:
@@ -276,6 +291,7 @@ CALLS = (
     Call("GET", "/chats", list_chats),
     Call("POST", "/chats", create_chat),
     Call("GET", "/choices", list_choices),
+    Call("GET", "/choices/events", watch_choices),
     Call("GET", "/chats/{chat}", show_chat),
     Call("PATCH", "/chats/{chat}", change_chat),
     Call("DELETE", "/chats/{chat}", delete_chat),

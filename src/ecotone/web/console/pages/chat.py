@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -146,6 +147,7 @@ def _at_work(request: Request) -> Answering:
 
 async def _page(request: Request, chat: Chat | None) -> Response:
     control = control_of(request)
+    in_force = _at_work(request).in_force  # before what is told of it: what changes in between is then told anew
     found = await asyncio.to_thread(choices, control.runtime.gateway.directory)
     policy = control.runtime.gateway.snapshot.ruling.policy
     query = request.query_params
@@ -155,7 +157,8 @@ async def _page(request: Request, chat: Chat | None) -> Response:
         chat=chat,
         choices=found,
         chosen=_chosen(found, (chat.model if chat is not None else None) or query.get("model")),
-        destination=destination,
+        destination=partial(destination, by_rules=bool(policy.rules)),
+        in_force=in_force,
         data_class=None if chat is None else chat.data_class,
         classes=policy.classes.names,
         floor=policy.classes.name(policy.caller_floor("console")),
@@ -188,8 +191,8 @@ def _chosen(found: Sequence[Choice], wanted: str | None) -> str | None:
     return DEFAULT_ROUTE if DEFAULT_ROUTE in names else next(iter(names), None)
 
 
-def destination(choice: Choice) -> str:
-    """Where the words would go, in a sentence."""
+def destination(choice: Choice, *, by_rules: bool = False) -> str:
+    """Where the words would go, in a sentence. `by_rules`: there are rules, which may prefer and deny places."""
     away = list(dict.fromkeys(place.title for place in choice.places if place.hosting == "vendor"))
     own = [place for place in choice.places if place.hosting != "vendor"]
     if not away:
@@ -199,8 +202,10 @@ def destination(choice: Choice) -> str:
     vendors = " or ".join(away)
     if not own:
         return f"Leaves the house: goes to {vendors}."
+    if by_rules:
+        return f"May leave the house, to {vendors}: the rules decide."
     if choice.places[0].hosting == "vendor":
-        stays = f"stays with {own[0].model} where the rules want it or nobody else answers"
+        stays = f"stays with {own[0].model} where nobody else answers"
         return f"Leaves the house: goes to {vendors}; {stays}."
     return f"Stays with {own[0].model} where that answers; else it leaves the house, to {vendors}."
 

@@ -83,14 +83,44 @@ function named(title) {
   document.title = `${title} – Ecotone`;
 }
 
+// --- what may answer
+
+let beforehand = null; // follows the config for as long as there is no chat whose events tell of it
+
+/** Another config is in force than the one that the page tells of: tell of this one. */
+const inForce = (news) => news.in_force !== chat.dataset.inForce && attempt(renew);
+
+const renew = () => inTurn(async () => {
+  const at = current ? `/console/chat/${current}` : "/console/chat";
+  const now = new DOMParser().parseFromString(await part(at), "text/html");
+  const offered = now.getElementById("composer");
+  if (!composer || !offered) return location.reload();
+  const { rules, inForce } = now.getElementById("chat").dataset;
+  chat.dataset.rules = rules;
+  byId("picker-list").replaceWith(now.getElementById("picker-list"));
+  byId("unread")?.remove();
+  const unread = now.getElementById("unread");
+  if (unread) foot.after(unread);
+  const classes = byId("class");
+  const { value } = classes;
+  classes.replaceChildren(...now.getElementById("class").options);
+  if ([...classes.options].some((option) => option.value === value && !option.disabled)) classes.value = value;
+  reached(conversation.querySelector(".turns")?.dataset.reached);
+  setModel(model);
+  if (picker.open) narrow();
+  chat.dataset.inForce = inForce; // last: until all is told, nothing goes out on the word of the page
+});
+
 function follow() {
   source?.close();
+  beforehand?.close();
   if (!current) return;
   const followed = current;
   source = listen(`/chats/${current}/events?form=html`, {
     // A connection, also a renewed one, begins anew.
     hello: () => coming.clear(),
     gone: () => followed === current && gone(),
+    config: inForce,
     chat: (news) => followed === current && changed(news),
     answer: (news) => followed === current && more(news),
   });
@@ -177,8 +207,10 @@ function draw(at, known, from) {
 
 // --- asking
 
-async function begin() {
-  const made = await api("POST", "/chats", { model, data_class: declared(), system: byId("system").value.trim() || null });
+const make = () => api("POST", "/chats", { model, data_class: declared(), system: byId("system").value.trim() || null });
+
+/** The chat is there, and this page is its page. */
+function begun(made) {
   sessionStorage.removeItem(draft());
   current = made.id;
   keepDraft();
@@ -220,15 +252,24 @@ async function ask() {
   byId("send").disabled = true;
   await attempt(async () => {
     const parent = editing ? editing.parent : lastAnswer();
-    if (!current) await begin();
-    await api("POST", `/chats/${current}/messages`, {
-      text,
-      model,
-      parent,
-      data_class: declared(),
-      attachments: files.filter((one) => one.data).map(({ name, data }) => ({ name, data })),
-      kept: files.filter((one) => one.kept).map((one) => one.kept),
-    });
+    const made = current ? null : await make();
+    try {
+      await api("POST", `/chats/${made?.id ?? current}/messages`, {
+        text,
+        model,
+        parent,
+        data_class: declared(),
+        attachments: files.filter((one) => one.data).map(({ name, data }) => ({ name, data })),
+        kept: files.filter((one) => one.kept).map((one) => one.kept),
+        in_force: chat.dataset.inForce,
+      });
+    } catch (error) {
+      // A chat is of what was asked in it: a first question that is refused leaves none.
+      if (made) await api("DELETE", `/chats/${made.id}`).catch(() => {});
+      await renew().catch(() => {}); // until that is done, this refusal stands
+      throw error;
+    }
+    if (made) begun(made);
     question.value = "";
     keepDraft();
     files = [];
@@ -247,7 +288,10 @@ async function ask() {
 
 async function again(id, name) {
   await attempt(async () => {
-    await api("POST", `/chats/${current}/messages/${id}/again`, { model: name, data_class: declared() });
+    await api("POST", `/chats/${current}/messages/${id}/again`, { model: name, data_class: declared(), in_force: chat.dataset.inForce }).catch(async (error) => {
+      await renew().catch(() => {});
+      throw error;
+    });
     setModel(name);
     await refresh();
     const made = [...conversation.querySelectorAll(".turn.answer")].at(-1);
@@ -326,17 +370,35 @@ function read(file) {
   });
 }
 
+/** Why a file that is no image cannot go with a question; null where it can. */
+async function unreadable(file) {
+  if (!file.size) return `${file.name} is empty.`;
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
+    if (!text.includes("\0")) return null;
+  } catch {
+    // no text in UTF-8
+  }
+  return `${file.name} is neither text in UTF-8 nor a PNG, JPEG, GIF or WebP image. Copy its text out and attach that.`;
+}
+
 async function attach(added) {
+  const faults = [];
   for (const file of added) {
-    await attempt(async () => {
+    try {
       if (files.length >= Number(chat.dataset.filesMax)) throw new Error(`At most ${chat.dataset.filesMax} files go with one question.`);
       if (file.size > Number(chat.dataset.bytesMax)) throw new Error(`${file.name} is larger than the ${chat.dataset.bytesMaxWords} that may go with one question.`);
       const url = await read(file);
       const image = /^image\/(png|jpeg|gif|webp)$/.test(file.type);
+      const wrong = image ? null : await unreadable(file);
+      if (wrong) throw new Error(wrong);
       files.push({ name: file.name || "pasted", data: url.slice(url.indexOf(",") + 1), url, image, size: file.size });
-    });
+    } catch (error) {
+      faults.push(error.message);
+    }
   }
   showFiles();
+  if (faults.length) fault(question, faults.join(" "));
 }
 
 function showFiles() {
@@ -450,7 +512,7 @@ function foresee() {
   clearTimeout(pause);
   const mine = ++foreseeing;
   const text = question?.value ?? "";
-  if (!chat.dataset.rules || !text.trim() || text.length > 20000 || !model || hindrance()) return;
+  if (!chat.dataset.rules || text.length > 20000 || !model || hindrance()) return;
   pause = setTimeout(async () => {
     let trial;
     try {
@@ -460,7 +522,7 @@ function foresee() {
     }
     if (mine !== foreseeing || question.value !== text) return;
     showForeseen(trial);
-  }, 300);
+  }, text ? 300 : 0);
 }
 
 const PLACES = { embedded: "in this gateway", "self-hosted": "on your machines", vendor: "leaves the house" };
@@ -470,15 +532,17 @@ function showForeseen(trial) {
   const denied = trial.places.filter((place) => !place.allowed);
   const first = trial.places.find((place) => place.allowed && !place.problem) ?? trial.places.find((place) => place.allowed);
   const reasons = [...new Set(denied.flatMap((place) => place.rules.filter((rule) => rule.denies).map((rule) => rule.because)))];
-  // Nothing found and nothing denied: what stands there already says all.
-  if (!kinds.length && !denied.length && !Object.keys(first?.sent?.replaced ?? {}).length) return;
+  // Nothing found and nothing denied, and nowhere to choose: what stands there already says all.
+  if (!kinds.length && !denied.length && !rowOf(model)?.dataset.mixed && !Object.keys(first?.sent?.replaced ?? {}).length) return;
   const lines = [];
   if (!first) {
     lines.push(line(`Would not be sent: ${reasons.join("; ")}.`, "wrong", "rules"));
   } else {
-    const away = first.hosting === "vendor";
+    const next = trial.places.find((place) => place.allowed && !place.problem && place.hosting === "vendor");
+    const away = Boolean(next) || first.hosting === "vendor";
+    const then = next && first.hosting !== "vendor" ? `; if that does not answer, to ${next.endpoint} (${PLACES.vendor})` : "";
     const kept = denied.length ? `, and not to ${[...new Set(denied.map((place) => place.endpoint))].join(" or ")}: ${reasons.join("; ")}` : "";
-    lines.push(line(`Would go to ${first.endpoint} (${PLACES[first.hosting]})${kept}.`, away ? "away" : "", away ? "away" : "home"));
+    lines.push(line(`Would go to ${first.endpoint} (${PLACES[first.hosting]})${then}${kept}.`, away ? "away" : "", away ? "away" : "home"));
   }
   for (const kind of kinds) lines.push(line(kind, "chip warn"));
   for (const [kind, count] of Object.entries(first?.sent?.replaced ?? {})) {
@@ -676,4 +740,6 @@ if (composer) {
 if (current) {
   goToEnd();
   follow();
+} else {
+  beforehand = listen("/choices/events", { config: inForce });
 }
