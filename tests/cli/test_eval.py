@@ -253,7 +253,10 @@ async def test_suites_are_added_and_run_by_name_and_go_again(house: Shell, sent:
     sheet = house.folder / "towns.csv"
     sheet.write_text("prompt,reference\nSay Rome.,Rome\nSay Bern.\n")
     refused = await house.run("eval", "add-suite", str(sheet))
-    assert (refused.code, "towns/cases.csv:3: the case cannot be scored" in refused.err) == (1, True)
+    assert (
+        refused.code,
+        "towns.csv:3: the case cannot be scored" in refused.err and "cases.csv" not in refused.err,
+    ) == (1, True)
     sheet.write_text("prompt,reference\nSay Rome.,Rome\n")
     told = json.loads((await house.run("eval", "add-suite", str(sheet), "--scorer", "exact", "--json")).out)
     assert (told["suite"]["name"], told["suite"]["scorer"]["kind"], told["suite"]["cases"]) == ("towns", "exact", 1)
