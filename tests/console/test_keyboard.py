@@ -379,6 +379,7 @@ def test_a_model_is_loaded_and_unloaded_and_the_catalog_searched(home: House, pa
 def test_a_suite_is_added_run_and_deleted(home: House, page: Page, keys: Keyboard, tmp_path: Path) -> None:
     sheet = tmp_path / "greetings.csv"
     sheet.write_text("prompt,reference\nSay hello.,Hello\nSay bye.,Bye\n")
+    page.on("filechooser", lambda _: None)  # from now on: the browser is told in passing, and may come to it late
     opened(page, "/console/evaluations")
     keys.use(page.get_by_role("link", name="Add your own"))
     add = page.get_by_role("button", name="Check and add")
