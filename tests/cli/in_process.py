@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,23 +11,12 @@ from typer.testing import CliRunner
 from ecotone.cli.app import app
 from ecotone.cli.output import visible
 from ecotone.values.errors import EcotoneError
-from tests.cli.terminal import Done, Shell
+from tests.cli.terminal import Done, Place, Shell
 
 
 @dataclass
-class InProcess:
+class InProcess(Place):
     """As a `Shell` for the same folder: with the same home and environment, and the same to be said of an error."""
-
-    folder: Path
-    variables: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def home(self) -> Path:
-        return self.folder / "home"
-
-    def config(self, text: str) -> None:
-        """Write the ecotone.toml that commands find here."""
-        (self.folder / "ecotone.toml").write_text(text)
 
     def run(self, *arguments: str, stdin: str | None = None) -> Done:
         """Run to the end. What a command does not mean to raise is raised."""

@@ -23,8 +23,8 @@ class Done:
 
 
 @dataclass
-class Shell:
-    """Runs commands in `folder`, with a home of their own in it and no vendor's key in the environment."""
+class Place:
+    """Where commands run: in `folder`, with a home of their own in it, and with these variables beside others."""
 
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
@@ -36,6 +36,11 @@ class Shell:
     def config(self, text: str) -> None:
         """Write the ecotone.toml that commands find here."""
         (self.folder / "ecotone.toml").write_text(text)
+
+
+@dataclass
+class Shell(Place):
+    """Runs commands as processes of their own, with no vendor's key in the environment."""
 
     @property
     def environment(self) -> dict[str, str]:
