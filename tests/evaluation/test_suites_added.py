@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ecotone.evaluation.added_suites import ADDED_MAX, CASES_BYTES_MAX, AddedSuites
+from ecotone.evaluation.suite_list import suites_for
 from ecotone.evaluation.suites import find_suite
 from ecotone.values.errors import BodyTooLarge, NotFound, SetupError
 
@@ -94,3 +95,11 @@ def test_a_deleted_one_leaves_nothing(added: AddedSuites) -> None:
         with pytest.raises(NotFound):
             added.delete(name)
     added.add(CASES, "csv", SETTINGS, "sums")
+
+
+def test_what_a_crash_left_half_written_is_no_suite(added: AddedSuites, tmp_path: Path) -> None:
+    half = added.folder / ".new-1a2b"
+    half.mkdir(parents=True)
+    (half / "suite.toml").touch()
+    assert added.names() == []
+    assert "added" not in {facts.place for facts in suites_for(tmp_path, added)}

@@ -26,7 +26,7 @@ class AddedSuites:
 
     def names(self) -> list[str]:
         """In alphabetical order."""
-        return sorted(file.parent.name for file in self.folder.glob("*/suite.toml"))
+        return sorted(file.parent.name for file in self.folder.glob("[!.]*/suite.toml"))
 
     def add(self, cases: bytes, form: CasesForm, settings: bytes, name: str, file: str | None = None) -> Suite:
         """Keep the suite that a file of cases and a `suite.toml` make. `file` is what errors call the file of cases.

@@ -47,7 +47,7 @@ def suites_for(folder: Path, added: AddedSuites) -> list[SuiteFacts]:
     found = [_facts(name, load_bundled(name), "bundled") for name in bundled_suites()]
     found += [_own(name, added.folder / name, "added") for name in added.names()]
     places = (folder, folder / "suites")
-    own = [file.parent for place in places if place.is_dir() for file in sorted(place.glob("*/suite.toml"))]
+    own = [file.parent for place in places if place.is_dir() for file in sorted(place.glob("[!.]*/suite.toml"))]
     return [*found, *(_own(f"./{path.relative_to(folder)}", path, "folder") for path in own[:_OWN_MAX])]
 
 

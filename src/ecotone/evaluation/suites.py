@@ -130,7 +130,7 @@ def suite_folder(named: str, working_folder: Path, added: Path) -> Path | None:
         if (added / named / "suite.toml").is_file():
             return added / named
         if not folder.is_dir():
-            known = [*bundled_suites(), *(file.parent.name for file in sorted(added.glob("*/suite.toml")))]
+            known = [*bundled_suites(), *(file.parent.name for file in sorted(added.glob("[!.]*/suite.toml")))]
             near = suggestion(named, known)
             raise SetupError(f"{named!r} is neither a folder here nor a bundled suite, nor one that was added{near}")
     return folder
